@@ -1,0 +1,305 @@
+"""The router: prompt in, decision out.
+
+Composes encoder, features, heads and policy; it has no state but the bundle, so a decision is
+a pure function of (request, bundle, policy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+
+from . import features
+from .bundle import Bundle
+from .errors import NoArmAllowed
+from .manifest import ArmInfo, Manifest
+from .policy import (
+    NO_ARM,
+    Policy,
+    Requires,
+    choose,
+    choose_floor,
+    expected_at,
+    money_price_at,
+    near_tie_band,
+)
+from .prompt import Prompt, PromptView, read_prompt
+from .scoring import finite
+from .types import Arm, Bools, Decision, Ints, Predicted, Reason, Scores
+
+FALLBACKS = 3  # further arms named, in order
+INTERVAL_Z = 1.645  # standard errors of a two-sided 90 % interval
+
+
+class Router:
+    """Routes prompts by one bundle. Safe to share between threads."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.manifest: Manifest = bundle.manifest
+        self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
+        self._edges = np.array(self.manifest.decision.difficulty_edges)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Router:
+        """Load and verify the bundle at `path`.
+
+        Raises:
+            BundleError: the bundle is missing, damaged or foreign.
+        """
+        return cls(Bundle.load(path))
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms in array order."""
+        return self._arms
+
+    def route(self, prompt: Prompt, policy: Policy | None = None) -> Decision:
+        """Choose an arm for one prompt or one list of Chat-Completions messages.
+
+        Raises:
+            PolicyError: the prompt has no text.
+            NoArmAllowed: the filters leave no arm.
+        """
+        return self.route_many([prompt], policy)[0]
+
+    def route_many(self, prompts: Sequence[Prompt], policy: Policy | None = None) -> list[Decision]:
+        """Choose an arm for each prompt; each decision equals that of `route`, bit for bit."""
+        policy = policy or Policy()
+        views = [read_prompt(prompt) for prompt in prompts]
+        return [self.decide(view, self.score(view), policy) for view in views]
+
+    def score(self, view: PromptView) -> Scores:
+        """Predict quality and cost of every arm for one prompt; a batch of one.
+
+        One at a time: matrix kernels round differently by batch size, and a rounding must not
+        move a decision.
+        """
+        return self.bundle.scorer.score(
+            self.bundle.encoder.encode([view.text]),
+            features.extract([view.text], [view.turns]),
+            np.array([view.n_chars], dtype=np.int64),
+        )
+
+    def decide(self, view: PromptView, scores: Scores, policy: Policy) -> Decision:
+        """Apply a policy to the scores of one prompt.
+
+        Raises:
+            NoArmAllowed: the filters leave no arm.
+        """
+        eligible, reasons = self.eligible(view, policy)
+        if not finite(scores)[0]:
+            return self._invalid(scores, eligible, reasons)
+        eligible = self._affordable(scores, eligible, policy)
+        order = self._ranking(scores, eligible, policy)
+        reasons += self._reasons(scores, order[0], policy)
+        return self._decision(scores, order, reasons, policy)
+
+    def eligible(self, view: PromptView, policy: Policy) -> tuple[Bools, list[Reason]]:
+        """(1, a) arms that may answer, and a reason for each filter that took some away.
+
+        Raises:
+            NoArmAllowed: none is left.
+        """
+        infos = self.manifest.arms
+        n_chars = np.array([view.n_chars], dtype=np.int64)
+        left = np.ones(len(infos), dtype=np.bool_)
+        reasons: list[Reason] = []
+        filters = (
+            ("allowed_models", _allowed(infos, policy.allowed_models)),
+            ("capability", _capable(infos, policy.requires, vision=view.vision)),
+            ("context", self.bundle.scorer.fits_context(n_chars)[0]),
+        )
+        for name, passed in filters:
+            removed = int((left & ~passed).sum())
+            left &= passed
+            if not left.any():
+                raise NoArmAllowed(self._nothing_left(name, view, policy))
+            if removed:
+                kept = int(left.sum())
+                reasons.append(Reason(f"{name}_filter", f"{removed} arms excluded, {kept} left"))
+        return left[None, :], reasons
+
+    def _nothing_left(self, name: str, view: PromptView, policy: Policy) -> str:
+        arms = ", ".join(arm.id for arm in self._arms[:8])
+        more = f" and {len(self._arms) - 8} more" if len(self._arms) > 8 else ""
+        asked = {
+            "allowed_models": f"allowed_models={list(policy.allowed_models)}",
+            "capability": f"requires={_wanted(policy.requires, vision=view.vision)}",
+            "context": f"a prompt of {view.n_chars} characters",
+        }[name]
+        return f"{asked} leaves no arm; this bundle has {arms}{more}"
+
+    def _affordable(self, scores: Scores, eligible: Bools, policy: Policy) -> Bools:
+        cap = policy.max_cost_usd
+        if cap is None:
+            return eligible
+        left: Bools = eligible & (scores.cost_usd <= cap)
+        if not left.any():
+            need = float(scores.cost_usd[eligible].min())
+            raise NoArmAllowed(
+                f"max_cost_usd={cap:g} leaves no arm; this prompt needs at least {need:.3g}"
+            )
+        return left
+
+    def _ranking(self, scores: Scores, eligible: Bools, policy: Policy) -> list[int]:
+        """The chosen arm, then what would be chosen if those before it were unavailable."""
+        left, order = eligible.copy(), list[int]()
+        while len(order) <= FALLBACKS:
+            index = int(self.choose(scores, left, policy)[0])
+            if index == NO_ARM:
+                break
+            order.append(index)
+            left[0, index] = False
+        return order
+
+    def choose(self, scores: Scores, eligible: Bools, policy: Policy) -> Ints:
+        """Apply a policy's knob to n prompts: (n,) arm indices, -1 where none is eligible."""
+        decision = self.manifest.decision
+        quality, cost = scores.quality, scores.cost_usd
+        if policy.min_quality is not None:
+            floor = np.full(len(quality), policy.min_quality)
+            return choose_floor(quality, cost, eligible=eligible, floor=floor)
+        if policy.max_quality_drop is not None:
+            floor = quality[:, decision.best_single] - policy.max_quality_drop
+            return choose_floor(quality, cost, eligible=eligible, floor=floor)
+        price = 0.0
+        if policy.max_cost_usd is None:
+            price = money_price_at(self.manifest.threshold_map, self.threshold(policy))
+        band = near_tie_band(scores.quality_se, eligible, decision.tie_band)
+        return choose(quality, cost, eligible=eligible, money_price=price, band=band)
+
+    def threshold(self, policy: Policy) -> float:
+        """The policy's threshold, or the bundle's default."""
+        if policy.threshold is not None:
+            return policy.threshold
+        return self.manifest.decision.default_threshold
+
+    def _reasons(self, scores: Scores, index: int, policy: Policy) -> list[Reason]:
+        quality = float(scores.quality[0, index])
+        reasons = [self._knob_reason(scores, quality, policy)]
+        if scores.in_distribution[0] < 1.0:
+            weight = float(scores.in_distribution[0])
+            reasons.append(
+                Reason(
+                    "out_of_distribution",
+                    f"distance {scores.distance[0]:.3f} lies beyond the training 99th percentile "
+                    f"{self.manifest.decision.distance_p99:.3f}; predictions keep {weight:.0%} of "
+                    "their weight, global means have the rest",
+                )
+            )
+        return reasons
+
+    def _knob_reason(self, scores: Scores, quality: float, policy: Policy) -> Reason:
+        floor = policy.min_quality
+        if policy.max_quality_drop is not None:
+            best = self.manifest.decision.best_single
+            floor = float(scores.quality[0, best]) - policy.max_quality_drop
+        if floor is not None:
+            if quality >= floor:
+                return Reason("quality_floor", f"cheapest arm predicted to reach {floor:.3f}")
+            return Reason(
+                "quality_floor_unreachable",
+                f"no arm is predicted to reach {floor:.3f}; the best there is has {quality:.3f}",
+            )
+        if policy.max_cost_usd is not None:
+            return Reason("cost_cap", f"best arm within ${policy.max_cost_usd:g} per request")
+        threshold = self.threshold(policy)
+        return Reason("threshold", f"best quality for its price at threshold {threshold:g}")
+
+    def _decision(
+        self, scores: Scores, order: list[int], reasons: list[Reason], policy: Policy
+    ) -> Decision:
+        knobs = (policy.min_quality, policy.max_quality_drop, policy.max_cost_usd)
+        threshold = self.threshold(policy) if all(knob is None for knob in knobs) else None
+        table = self.manifest.threshold_map
+        expected = expected_at(table, threshold) if threshold is not None else (None, None)
+        index = order[0]
+        score = float(1.0 - scores.quality[0].mean())
+        return Decision(
+            arm=self._arms[index],
+            fallbacks=tuple(self._arms[i] for i in order[1:]),
+            predicted=self._predicted(scores, index),
+            difficulty_score=round(score, 6),
+            difficulty_bin=int(np.searchsorted(self._edges, score)) + 1,
+            cluster=int(scores.cluster[0]),
+            reasons=tuple(reasons),
+            threshold=threshold,
+            expected_quality=expected[0],
+            expected_cost_usd=expected[1],
+            bundle_id=self.manifest.bundle_id,
+            propensities={self._arms[index].id: 1.0},
+        )
+
+    def _predicted(self, scores: Scores, index: int) -> Predicted:
+        quality = float(scores.quality[0, index])
+        half = INTERVAL_Z * float(scores.quality_se[0, index])
+        tokens = float(scores.output_tokens[0, index])
+        counted = self.manifest.arms[index].metered_in == "tokens"
+        return Predicted(
+            quality=round(quality, 6),
+            interval=(round(max(quality - half, 0.0), 6), round(min(quality + half, 1.0), 6)),
+            cost_usd=float(f"{scores.cost_usd[0, index]:.6g}"),
+            output_tokens=round(tokens, 1) if counted else None,
+        )
+
+    def _invalid(self, scores: Scores, eligible: Bools, reasons: list[Reason]) -> Decision:
+        """Serve the declared default arm, with its training means, when a prediction is NaN."""
+        default = self.manifest.decision.default_arm
+        order = [default, *(i for i in range(len(self._arms)) if i != default)]
+        order = [i for i in order if eligible[0, i]][: 1 + FALLBACKS]
+        info = self.manifest.arms[order[0]]
+        reason = Reason("invalid_prediction", "a prediction was not finite; the default arm serves")
+        return Decision(
+            arm=info.arm,
+            fallbacks=tuple(self._arms[i] for i in order[1:]),
+            predicted=Predicted(
+                quality=info.mean_quality,
+                interval=(0.0, 1.0),
+                cost_usd=info.mean_cost_usd,
+                output_tokens=None,
+            ),
+            difficulty_score=0.5,
+            difficulty_bin=3,
+            cluster=int(scores.cluster[0]),
+            reasons=(*reasons, reason),
+            threshold=None,
+            expected_quality=None,
+            expected_cost_usd=None,
+            bundle_id=self.manifest.bundle_id,
+            propensities={info.arm.id: 1.0},
+        )
+
+
+def _allowed(infos: Sequence[ArmInfo], patterns: Sequence[str]) -> Bools:
+    if not patterns:
+        return np.ones(len(infos), dtype=np.bool_)
+    names = [(info.model, info.arm.id) for info in infos]
+    return np.array(
+        [any(fnmatchcase(name, p) for name in pair for p in patterns) for pair in names],
+        dtype=np.bool_,
+    )
+
+
+def _wanted(requires: Requires, *, vision: bool) -> list[str]:
+    wanted = [name for name in ("tools", "vision", "json") if getattr(requires, name)]
+    if vision and "vision" not in wanted:
+        wanted.append("vision")
+    return wanted + ([f"context={requires.context}"] if requires.context is not None else [])
+
+
+def _capable(infos: Sequence[ArmInfo], requires: Requires, *, vision: bool) -> Bools:
+    """Unknown is not capable: a wrong guess would be a failed request in production."""
+    wanted = [n for n in _wanted(requires, vision=vision) if not n.startswith("context")]
+    capable = [all(getattr(info, name) is True for name in wanted) for info in infos]
+    if requires.context is not None:
+        need = requires.context
+        windows = [info.context_tokens for info in infos]
+        capable = [
+            ok and window is not None and window >= need
+            for ok, window in zip(capable, windows, strict=True)
+        ]
+    return np.array(capable, dtype=np.bool_)

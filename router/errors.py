@@ -1,0 +1,36 @@
+"""The errors that routing raises, each with a stable code.
+
+RouterError
+├── BundleError      a bundle is missing, damaged, foreign or does not replay its golden prompts
+└── PolicyError      the request asks for something contradictory or out of range
+    └── NoArmAllowed the filters leave no arm
+"""
+
+
+class RouterError(Exception):
+    """Anything that tierwise refuses; `code` is stable across versions, the text is not."""
+
+    code = "router_error"
+
+
+class BundleError(RouterError):
+    """A bundle cannot be trusted; the message names the file."""
+
+    code = "bundle_refused"
+
+
+class PolicyError(RouterError):
+    """A policy is contradictory or out of range."""
+
+    code = "invalid_policy"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class NoArmAllowed(PolicyError):
+    """No arm is left after the filters; the message says which filter took the last ones."""
+
+    code = "no_arm_allowed"
