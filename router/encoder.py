@@ -40,13 +40,20 @@ class OnnxEncoder:
     """A sentence encoder with pooling and normalisation inside its graph."""
 
     def __init__(
-        self, folder: Path, *, dimension: int, max_tokens: int = 256, max_chars: int = 4000
+        self,
+        folder: Path,
+        *,
+        dimension: int,
+        model: str = "model.onnx",
+        max_tokens: int = 256,
+        max_chars: int = 4000,
     ) -> None:
         """Open `model.onnx` and `tokenizer.json`.
 
         Args:
             folder: holds model.onnx and tokenizer.json.
             dimension: d, as the manifest says.
+            model: file name of the graph.
             max_tokens: later tokens are cut; cost is linear in tokens.
             max_chars: later characters are cut before tokenising, which is not free either.
         Raises:
@@ -55,7 +62,7 @@ class OnnxEncoder:
         self.max_tokens = max_tokens
         self.max_chars = max_chars
         self._tokenizer = _tokenizer(folder / "tokenizer.json", max_tokens)
-        self._session = open_session(folder / "model.onnx")
+        self._session = open_session(folder / model)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self._dimension = dimension
 
@@ -66,7 +73,10 @@ class OnnxEncoder:
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of one text after both cuts."""
-        ids: list[int] = self._tokenizer.encode(text[: self.max_chars]).ids
+        head = text[: self.max_chars]
+        # half of a surrogate pair is no text; JSON can carry one all the same
+        clean = head.encode("utf-8", "replace").decode("utf-8")
+        ids: list[int] = self._tokenizer.encode(clean).ids
         return ids
 
     def encode(self, texts: Sequence[str]) -> Floats:

@@ -178,6 +178,10 @@ class Router:
             return policy.threshold
         return self.manifest.decision.default_threshold
 
+    def expected(self, threshold: float) -> tuple[float, float]:
+        """(mean quality, mean US dollars per request) that a threshold promises."""
+        return expected_at(self.manifest.threshold_map, threshold)
+
     def _reasons(self, scores: Scores, index: int, policy: Policy) -> list[Reason]:
         quality = float(scores.quality[0, index])
         reasons = [self._knob_reason(scores, quality, policy)]
@@ -215,8 +219,7 @@ class Router:
     ) -> Decision:
         knobs = (policy.min_quality, policy.max_quality_drop, policy.max_cost_usd)
         threshold = self.threshold(policy) if all(knob is None for knob in knobs) else None
-        table = self.manifest.threshold_map
-        expected = expected_at(table, threshold) if threshold is not None else (None, None)
+        expected = self.expected(threshold) if threshold is not None else (None, None)
         index = order[0]
         score = float(1.0 - scores.quality[0].mean())
         return Decision(

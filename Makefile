@@ -1,0 +1,61 @@
+# Every target sets up what it needs; the second time is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STARTER := artifacts/starter
+DATASETS ?= ../shared/datasets
+export BENTOML_DO_NOT_TRACK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check format bench demo starter results clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed $(STARTER)/manifest.json  ## install everything and assemble the starter router
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}; set PYTHON=...")'
+	@echo "[1/2] installing into $(VENV) (about a minute or two the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -q -c constraints.txt -e '.[train,serve,dev]'
+	@touch $@
+
+$(STARTER)/manifest.json: $(VENV)/.installed serving/starter/manifest.json
+	@echo "[2/2] exporting the encoder and assembling the starter router"
+	@$(BIN)/python -m training.starter assemble --out $(STARTER)
+
+serve: setup  ## serve the starter router (BUNDLE=path for another) on PORT (3000)
+	@$(BIN)/tierwise serve $(BUNDLE)
+
+test: setup  ## run every test, with coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+check: $(VENV)/.installed  ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed  ## apply lint fixes and formatting
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format .
+
+bench: setup  ## measure the hot path and training, as ratios in one run
+	@$(BIN)/python -m tests.bench.hot_path
+	@$(BIN)/python -m tests.bench.training
+
+demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a minute
+	@$(BIN)/tierwise data simulate --out artifacts/demo/data --n-prompts 1200 --seed 7
+	@$(BIN)/tierwise train --data artifacts/demo/data/outcomes.parquet --prompts artifacts/demo/data/prompts.parquet --out artifacts/demo/bundle
+	@$(BIN)/tierwise route artifacts/demo/bundle "Prove that the square root of 2 is irrational." --threshold 0.5
+	@$(BIN)/tierwise sweep artifacts/demo/bundle --data artifacts/demo/data/outcomes.parquet --prompts artifacts/demo/data/prompts.parquet --html artifacts/demo/frontier.html --csv artifacts/demo/frontier.csv
+	@echo "open artifacts/demo/frontier.html"
+
+starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASETS
+	@$(BIN)/python -m training.starter build --datasets $(DATASETS)
+
+results: setup  ## train and evaluate on every dataset of DATASETS; writes artifacts/results
+	@$(BIN)/python -m training.results --datasets $(DATASETS)
+
+clean:  ## remove everything that was built
+	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

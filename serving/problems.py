@@ -1,0 +1,70 @@
+"""What a refused request is told: RFC 9457 problem+json with a stable code.
+
+Every refusal of this service is a row of `PROBLEMS`; the codes are part of the HTTP contract
+and label a metric, so the set is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+Headers = Sequence[tuple[bytes, bytes]]
+MEDIA_TYPE = b"application/problem+json"
+
+# code -> (status, title); 400 is no JSON at all, 422 is JSON that cannot be acted on
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "invalid_json": (400, "The body is not JSON"),
+    "unauthorized": (401, "An API key is needed"),
+    "not_found": (404, "There is nothing here"),
+    "method_not_allowed": (405, "This method is not allowed here"),
+    "request_timeout": (408, "The body did not arrive in time"),
+    "body_too_large": (413, "The body is too large"),
+    "prompt_too_long": (413, "The prompt is too long"),
+    "unsupported_media_type": (415, "The body's type is not supported"),
+    "invalid_request": (422, "The request is not valid"),
+    "invalid_prompt": (422, "There is no prompt to route"),
+    "invalid_policy": (422, "A knob is out of range"),
+    "conflicting_knobs": (422, "The knobs exclude each other"),
+    "unsupported_knob": (422, "This knob is not supported"),
+    "no_arm_allowed": (422, "The filters leave no arm"),
+    "too_many_requests": (429, "Too many requests"),
+    "internal_error": (500, "The service failed"),
+    "not_ready": (503, "The service has no bundle yet"),
+}
+
+
+class Problem(Exception):
+    """A refusal on its way to the caller."""
+
+    def __init__(
+        self, code: str, detail: str, *, field: str | None = None, headers: Headers = ()
+    ) -> None:
+        """Make a refusal.
+
+        Args:
+            code: a key of `PROBLEMS`.
+            detail: what was asked, what was found, what would work; never the prompt's text.
+            field: path of the offending field, such as `messages[2].content`.
+            headers: further response headers, such as Retry-After.
+        """
+        super().__init__(detail)
+        self.code = code
+        self.status, self.title = PROBLEMS[code]
+        self.detail = detail
+        self.field = field
+        self.headers = headers
+
+    def body(self) -> bytes:
+        """The problem document, UTF-8 JSON."""
+        document: dict[str, object] = {
+            "type": f"urn:tierwise:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        if self.field is not None:
+            document["field"] = self.field
+        return msgspec.json.encode(document)

@@ -1,0 +1,221 @@
+"""The body of POST /route: ours, or a whole Chat-Completions request unchanged.
+
+Fields that routing does not use are skipped, not refused, so that a proxy can pass on what it
+got. Fields that it does use are strict: a number in quotes or a boolean is not a number.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, NotRequired, TypedDict
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from router.errors import PolicyError
+from router.policy import Policy, Requires
+from router.prompt import PromptView, read_prompt
+
+from .problems import PROBLEMS, Problem
+from .settings import Settings
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Tokens = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class Part(TypedDict):
+    """One part of a message; images are seen, not read."""
+
+    type: str
+    text: NotRequired[str | None]
+
+
+class Message(TypedDict):
+    """One Chat-Completions message; a turn that only calls tools has no content."""
+
+    role: str
+    content: NotRequired[str | list[Part] | None]
+
+
+class Needs(Struct, frozen=True):
+    """What the answering model must be able to do."""
+
+    tools: bool = False
+    vision: bool = False
+    json: bool = False
+    context: Tokens | None = None  # tokens, prompt and answer together
+
+
+class ResponseFormat(Struct, frozen=True):
+    """Chat Completions' response_format."""
+
+    type: str = "text"
+
+
+class RouteRequest(Struct, frozen=True):
+    """One request to be routed."""
+
+    prompt: str | None = None
+    messages: list[Message] | None = None
+    threshold: float | None = None
+    min_quality: float | None = None
+    max_quality_drop: float | None = None
+    max_cost_usd: float | None = None
+    budget_usd: float | None = None
+    allowed_models: list[Name] | None = None
+    requires: Needs | None = None
+    session_id: Name | None = None
+    current_arm: Name | None = None
+    metadata: dict[str, Raw] | None = None
+    tools: list[Raw] | None = None
+    functions: list[Raw] | None = None
+    response_format: ResponseFormat | None = None
+
+
+_DECODER = msgspec.json.Decoder(RouteRequest)
+# an escaped backslash, a pair of surrogates (both are fine), or half of a pair
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_AT = re.compile(r"(?: - at `(?P<path>[^`]*)`)$")
+_FIELDS = frozenset(RouteRequest.__struct_fields__)
+
+
+def parse(body: bytes) -> RouteRequest:
+    """Read a body.
+
+    Raises:
+        Problem: `invalid_json`, or `invalid_request` with the path of the field.
+    """
+    try:
+        return _decode(body)
+    except msgspec.ValidationError as err:
+        raise _invalid(str(err)) from None
+    except UnicodeDecodeError as err:
+        raise Problem("invalid_json", f"the body is not UTF-8: {err.reason}") from None
+    except msgspec.DecodeError as err:
+        raise Problem("invalid_json", str(err)) from None
+    except RecursionError:
+        raise Problem("invalid_json", "the body is nested too deeply") from None
+
+
+def _decode(body: bytes) -> RouteRequest:
+    """Decode; half surrogate pairs, left by clients that cut text, become U+FFFD."""
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        repaired = _SURROGATES.sub(lambda m: rb"\ufffd" if m[1] else m[0], body)
+        if repaired == body:
+            raise
+        return _DECODER.decode(repaired)
+
+
+def _invalid(message: str) -> Problem:
+    at = _AT.search(message)
+    path = at["path"].removeprefix("$").removeprefix(".") if at else ""
+    text = message[: at.start()] if at else message
+    return Problem("invalid_request", f"{path or 'the body'}: {text}", field=path or None)
+
+
+def read_view(request: RouteRequest, settings: Settings) -> PromptView:
+    """What the models see of a request.
+
+    Raises:
+        Problem: not exactly one of prompt and messages, no text, or too much of it.
+    """
+    if (request.prompt is None) == (request.messages is None):
+        found = "neither" if request.prompt is None else "both"
+        raise Problem(
+            "invalid_request", f"give exactly one of prompt and messages, got {found}", field="prompt"
+        )
+    messages = request.messages or []
+    if len(messages) > settings.max_messages:
+        raise Problem(
+            "prompt_too_long",
+            f"messages has {len(messages)} entries, the limit is {settings.max_messages} "
+            "(TIERWISE_MAX_MESSAGES)",
+            field="messages",
+        )
+    try:
+        view = read_prompt(messages if request.prompt is None else request.prompt)
+    except PolicyError as err:
+        raise policy_problem(err) from None
+    if view.n_chars > settings.max_prompt_chars:
+        raise Problem(
+            "prompt_too_long",
+            f"the prompt has {view.n_chars} characters, the limit is {settings.max_prompt_chars} "
+            "(TIERWISE_MAX_PROMPT_CHARS)",
+            field="messages" if request.prompt is None else "prompt",
+        )
+    return view
+
+
+def read_policy(request: RouteRequest, settings: Settings) -> Policy:
+    """What the caller wants of the decision.
+
+    Raises:
+        Problem: a knob is out of range, contradicts another or is not supported.
+    """
+    if request.budget_usd is not None:
+        raise Problem(
+            "unsupported_knob",
+            "budget_usd is not supported yet; max_cost_usd caps each request",
+            field="budget_usd",
+        )
+    allowed = request.allowed_models
+    if allowed is not None and not allowed:
+        raise Problem(
+            "invalid_request",
+            "allowed_models is empty, which allows nothing; leave it out to allow every model",
+            field="allowed_models",
+        )
+    if allowed is not None and len(allowed) > settings.max_allowed_models:
+        raise Problem(
+            "invalid_request",
+            f"allowed_models has {len(allowed)} entries, the limit is "
+            f"{settings.max_allowed_models} (TIERWISE_MAX_ALLOWED_MODELS)",
+            field="allowed_models",
+        )
+    try:
+        return Policy(
+            threshold=request.threshold,
+            min_quality=request.min_quality,
+            max_quality_drop=request.max_quality_drop,
+            max_cost_usd=request.max_cost_usd,
+            allowed_models=tuple(allowed or ()),
+            requires=_requires(request),
+        )
+    except PolicyError as err:
+        raise policy_problem(err) from None
+
+
+def _requires(request: RouteRequest) -> Requires:
+    """What is asked for, in our field or by the Chat-Completions fields that imply it."""
+    needs = request.requires
+    tools = bool(request.tools or request.functions)
+    json = request.response_format is not None and request.response_format.type.startswith("json")
+    if needs is None:
+        return Requires(tools=True, json=json) if tools else Requires(json=json)
+    return Requires(
+        tools=needs.tools or tools,
+        vision=needs.vision,
+        json=needs.json or json,
+        context=needs.context,
+    )
+
+
+def policy_problem(err: PolicyError) -> Problem:
+    """The refusal that an error of the decision core amounts to."""
+    detail = str(err)
+    named = re.match(r"[a-z_]+", detail)
+    field = named[0] if named and named[0] in _FIELDS else None
+    code = err.code if err.code in PROBLEMS else "invalid_policy"
+    return Problem(code, detail, field=field)
+
+
+def encode(document: Any) -> bytes:
+    """UTF-8 JSON of a response."""
+    return msgspec.json.encode(document)

@@ -1,0 +1,1 @@
+"""Offline: learn a bundle from outcomes, measure it, export it."""

@@ -1,0 +1,82 @@
+"""`tierwise train`: tables in, bundle out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from data.errors import DataError
+from data.tables import Tables, load_tables
+from rich.console import Console
+from rich.table import Table
+
+from router.errors import RouterError
+from router.manifest import Manifest
+
+from .config import load_config
+from .errors import TrainingError
+
+CACHE = Path(os.environ.get("TIERWISE_CACHE", "artifacts/cache"))
+
+
+@click.command()
+@click.option(
+    "--data",
+    "data_path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Outcomes: .parquet, .csv or .jsonl.",
+)
+@click.option(
+    "--prompts", type=click.Path(path_type=Path), required=True, help="Prompts of the same ids."
+)
+@click.option("--pairs", type=click.Path(path_type=Path), help="Preferences between two arms.")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML; every key has a default.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The bundle's folder.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=CACHE,
+    show_default=True,
+    help="Encoder exports and embeddings, reused between runs.",
+)
+def train(
+    data_path: Path, prompts: Path, pairs: Path | None, config: Path | None, out: Path, cache: Path
+) -> None:
+    """Train a bundle from the train split of outcomes and prompts."""
+    from .pipeline import train as run  # after the arguments are checked: it imports everything
+    from .progress import ConsoleReporter
+
+    console = Console(stderr=True)
+    try:
+        settings = load_config(config)
+        tables = load_tables(data_path, prompts, pairs, split=settings.split)
+        report_rejects(console, tables)
+        if tables.pairs is not None:
+            console.print(
+                f"{tables.pairs.height} preference pairs were checked; this version learns from "
+                "outcomes alone and leaves pairs aside"
+            )
+        trained = run(tables, settings, out, cache, ConsoleReporter(console))
+    except (DataError, TrainingError, RouterError) as err:
+        raise click.ClickException(str(err)) from err
+    console.print(_summary(trained.manifest))
+    click.echo(f"bundle {trained.manifest.bundle_id} in {out}")
+
+
+def report_rejects(console: Console, tables: Tables) -> None:
+    """Say which rows were left out, and why."""
+    for reason, count in sorted(tables.report.rejected_by_reason().items()):
+        console.print(f"left out {count} rows: {reason}")
+
+
+def _summary(manifest: Manifest) -> Table:
+    table = Table(title="out-of-fold figures of the training rows", title_justify="left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in manifest.metrics.items():
+        table.add_row(name, str(value))
+    for arm, reason in manifest.training["dropped_arms"].items():
+        table.add_row(f"dropped {arm}", reason)
+    return table

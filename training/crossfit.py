@@ -1,0 +1,177 @@
+"""Cross-fitting: predictions of every row by models that never saw it, and choices made on them.
+
+Folds go by a hash of the prompt's id, so that equal prompts share a fold and an added row moves
+no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from router.types import Bools, Doubles, Floats, Ints
+
+from .config import TrainConfig
+from .costs import Meter, TokenModel, fit_tokens
+from .dataset import Dataset
+from .predictors.base import Inputs, Predictor
+from .predictors.cluster import ClusterTable
+from .predictors.kernel import KernelHead
+from .predictors.knn import Neighbours
+from .predictors.linear import fit_logistic, fit_ridge
+from .predictors.trees import TreeHeads
+from .progress import Stage
+from .regret import decision_regret
+from .stack import contrast_error
+
+Settings = Mapping[str, float | int]
+Fit = Callable[[Inputs, Floats, Settings, Mapping[str, Floats]], Predictor]
+
+
+def fold_ids(prompt_ids: Sequence[str], folds: int, seed: int) -> Ints:
+    """The fold of each prompt (n,), 0 to folds - 1."""
+    digests = (hashlib.sha256(f"{seed}:{key}".encode()).digest() for key in prompt_ids)
+    return np.array([int.from_bytes(d[:8], "big") % folds for d in digests], dtype=np.int64)
+
+
+@dataclass
+class Crossfit:
+    """Out-of-fold predictions of the chosen variant of every method.
+
+    Attributes:
+        chosen: method -> settings of its chosen variant.
+        predictions: method -> (n, a) out-of-fold quality.
+        scores: method -> variant -> what it was chosen by (smaller is better).
+    """
+
+    fold: Ints
+    chosen: dict[str, Settings] = field(default_factory=dict)
+    predictions: dict[str, Floats] = field(default_factory=dict)
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def crossfit(
+    inputs: Inputs,
+    data: Dataset,
+    cost_usd: Doubles,
+    config: TrainConfig,
+    stage: Stage,
+) -> Crossfit:
+    """Cross-fit every configured method and choose its variant.
+
+    The number of clusters is chosen by decision regret, as users meet it; the penalties of the
+    smoother methods by the error of contrasts, which is the same aim with far less noise.
+
+    Args:
+        inputs: the training prompts.
+        data: their outcomes.
+        cost_usd: (n, a) out-of-fold predicted costs.
+        config: methods and their candidates.
+        stage: advances once per method and fold.
+    """
+    out = Crossfit(fold=fold_ids(data.prompt_ids, config.folds.folds, config.folds.seed))
+    for name in config.predictors:
+        tried: dict[str, tuple[float, Settings, Floats]] = {}
+        for settings in variants(name, config, len(data)):
+            predicted = _out_of_fold(name, settings, inputs, data.quality, config, out)
+            score = (
+                decision_regret(predicted, cost_usd, data)
+                if name == "cluster"
+                else contrast_error(predicted, data.quality)
+            )
+            tried[_label(settings)] = (score, settings, predicted)
+        best = min(tried, key=lambda label: tried[label][0])
+        out.scores[name] = {label: float(f"{entry[0]:.6g}") for label, entry in tried.items()}
+        _, out.chosen[name], out.predictions[name] = tried[best]
+        stage.advance()
+        stage.note(f"{name} {best}".strip())
+    return out
+
+
+def _label(settings: Settings) -> str:
+    return " ".join(f"{key}={value:g}" for key, value in settings.items())
+
+
+def _out_of_fold(
+    name: str,
+    settings: Settings,
+    inputs: Inputs,
+    quality: Floats,
+    config: TrainConfig,
+    done: Crossfit,
+) -> Floats:
+    out = np.full(quality.shape, np.nan, dtype=np.float32)
+    for train, held in fold_masks(done.fold):
+        others = {key: values[train] for key, values in done.predictions.items()}
+        model = fit_predictor(name, settings, inputs.rows(train), quality[train], config, others)
+        held_others = {key: values[held] for key, values in done.predictions.items()}
+        out[held] = model.predict(inputs.rows(held), held_others)
+    return out
+
+
+def fold_masks(fold: Ints) -> Iterator[tuple[Bools, Bools]]:
+    """(training rows, held-out rows) of every fold that holds any."""
+    for i in np.unique(fold):
+        held = fold == i
+        yield ~held, held
+
+
+def variants(name: str, config: TrainConfig, n: int) -> list[Settings]:
+    """The candidate settings of a method for n training prompts."""
+    if name == "cluster":
+        most = max(n // config.cluster.min_rows_per_cluster, 2)
+        sizes = sorted({min(k, most) for k in config.cluster.k})
+        return [{"k": k} for k in sizes]
+    if name == "knn":
+        return [{"k": k} for k in sorted({min(k, max(n // 4, 2)) for k in config.knn.k})]
+    if name == "ridge":
+        return [{"alpha": alpha} for alpha in config.linear.ridge]
+    if name == "logistic":
+        return [{"alpha": alpha} for alpha in config.linear.logistic]
+    if name == "kernel":
+        kernel = config.kernel
+        return [{"width": w, "alpha": alpha} for w in kernel.width for alpha in kernel.alpha]
+    return [{"others": 0}, {"others": 1}] if config.trees.builds_on else [{"others": 0}]
+
+
+def fit_predictor(
+    name: str,
+    settings: Settings,
+    inputs: Inputs,
+    quality: Floats,
+    config: TrainConfig,
+    others: Mapping[str, Floats],
+) -> Predictor:
+    """Fit one method by name; `others` are out-of-fold predictions that trees build on."""
+    seed = config.seed
+    if name == "cluster":
+        size = int(settings["k"])
+        return ClusterTable.fit(inputs, quality, config.cluster, k=size, seed=seed)
+    if name == "knn":
+        return Neighbours.fit(inputs, quality, config.knn, k=int(settings["k"]), seed=seed)
+    if name == "ridge":
+        return fit_ridge(inputs, quality, config.linear, alpha=settings["alpha"])
+    if name == "logistic":
+        return fit_logistic(inputs, quality, config.linear, alpha=settings["alpha"])
+    if name == "kernel":
+        width, alpha = settings["width"], settings["alpha"]
+        return KernelHead.fit(inputs, quality, config.kernel, width=width, alpha=alpha, seed=seed)
+    below = {key: others[key] for key in config.trees.builds_on if key in others}
+    chosen = below if settings["others"] else {}
+    return TreeHeads.fit(inputs, quality, config.trees, others=chosen, seed=seed)
+
+
+def crossfit_costs(
+    inputs: Inputs, data: Dataset, tokens: Floats, meter: Meter, config: TrainConfig
+) -> Doubles:
+    """Out-of-fold predicted cost in US dollars (n, a)."""
+    out = np.full(tokens.shape, np.nan)
+    fold = fold_ids(data.prompt_ids, config.folds.folds, config.folds.seed)
+    for train, held in fold_masks(fold):
+        model: TokenModel = fit_tokens(inputs.rows(train), tokens[train], config.linear)
+        predicted = model.predict(inputs.rows(held))
+        out[held] = meter.cost_usd(data.n_chars[held], predicted)
+    return out

@@ -1,0 +1,18 @@
+"""The errors of training, each a plain sentence for the command line.
+
+TrainingError
+├── ConfigError  the configuration cannot be read or contradicts itself
+└── ExportError  the exported graph does not do what the fitted models do
+"""
+
+
+class TrainingError(Exception):
+    """Training cannot go on; the message says what was found and what would work."""
+
+
+class ConfigError(TrainingError):
+    """The configuration cannot be read or contradicts itself."""
+
+
+class ExportError(TrainingError):
+    """The exported graph does not do what the fitted models do."""

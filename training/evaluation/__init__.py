@@ -1,0 +1,1 @@
+"""Measure routers: frontiers, savings, calibration, intervals and the report that shows them."""

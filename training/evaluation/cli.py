@@ -1,0 +1,139 @@
+"""`tierwise evaluate` and `tierwise sweep`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from data.errors import DataError
+from data.tables import load_tables
+from rich.console import Console
+
+from router import Router
+from router.errors import RouterError
+
+from ..cli import CACHE, report_rejects
+from ..config import TrainConfig, build
+from ..errors import TrainingError
+from ..progress import ConsoleReporter
+from .evaluate import SPLITS, Scored, evaluate_bundle
+from .report import write_report
+from .result import Evaluation
+from .summary import summarise
+from .sweep_table import write_csv
+from .wording import money, percent
+
+F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+
+def _inputs(command: F) -> F:
+    """The arguments that both commands share."""
+    for option in (
+        click.option("--cache", type=PATH, default=CACHE, show_default=True),
+        click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True),
+        click.option("--prompts", type=PATH, required=True),
+        click.option("--data", "data_path", type=PATH, required=True),
+        click.argument("bundle", type=PATH),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_inputs
+@click.option("--baselines", is_flag=True, help="Fit and measure the published methods too.")
+@click.option("--json", "json_path", type=PATH, help="Write every figure here.")
+@click.option("--html", "html_path", type=PATH, help="Write the report here.")
+def evaluate(
+    bundle: Path,
+    data_path: Path,
+    prompts: Path,
+    split: str,
+    cache: Path,
+    baselines: bool,
+    json_path: Path | None,
+    html_path: Path | None,
+) -> None:
+    """Measure BUNDLE on a split of outcomes, with intervals."""
+    found, scored = _run(bundle, data_path, prompts, split, cache, baselines=baselines)
+    summary = summarise(found) | {"n_incomplete_prompts": scored.incomplete, "split": split}
+    if json_path is not None:
+        _parent(json_path).write_text(
+            json.dumps(summary, indent=1, allow_nan=False) + "\n", "utf-8"
+        )
+    if html_path is not None:
+        write_report(_parent(html_path), found, title=f"{bundle.name} on {data_path.name}, {split}")
+    for line in _lines(summary):
+        click.echo(line)
+
+
+@click.command()
+@_inputs
+@click.option("--html", "html_path", type=PATH, help="Write the report here.")
+@click.option("--csv", "csv_path", type=PATH, help="Write one row per threshold here.")
+def sweep(
+    bundle: Path,
+    data_path: Path,
+    prompts: Path,
+    split: str,
+    cache: Path,
+    html_path: Path | None,
+    csv_path: Path | None,
+) -> None:
+    """Sweep the threshold of BUNDLE over a split: the cost-quality frontier."""
+    found, _ = _run(bundle, data_path, prompts, split, cache, baselines=False)
+    if csv_path is not None:
+        write_csv(_parent(csv_path), found.router.sweep, found.outcomes)
+    if html_path is not None:
+        write_report(_parent(html_path), found, title=f"{bundle.name} on {data_path.name}, {split}")
+    for line in _lines(summarise(found)):
+        click.echo(line)
+
+
+def _run(
+    bundle: Path, data_path: Path, prompts: Path, split: str, cache: Path, *, baselines: bool
+) -> tuple[Evaluation, Scored]:
+    console = Console(stderr=True)
+    try:
+        router = Router.load(bundle)
+        settings = build(TrainConfig, router.manifest.config, "")
+        tables = load_tables(data_path, prompts, split=settings.split)
+        report_rejects(console, tables)
+        return evaluate_bundle(
+            router,
+            tables,
+            split=split,
+            baselines=baselines,
+            cache=cache,
+            reporter=ConsoleReporter(console),
+        )
+    except (DataError, TrainingError, RouterError) as err:
+        raise click.ClickException(str(err)) from err
+
+
+def _parent(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    """The headline figures as text; --json has them all."""
+    router, best = summary["router"], summary["best_single"]
+    rows = [("router", router), ("zero_router", summary["zero_router"])]
+    rows += [(n, b) for n, b in summary.get("baselines", {}).items() if n != "zero_router"]
+    head = f"{summary['n_prompts']} prompts, {len(summary['arms'])} arms; best single arm "
+    lines = [f"{head}{best['arm']}: quality {best['quality']:.4f} at {money(best['cost'])}"]
+    for name, row in rows:
+        saving = percent(row["saving_at_best_single"])
+        interval = interval_text(row.get("ci95", {}).get("aiq"))
+        lines.append(f"{name:<16} AIQ {row['aiq']:.4f} {interval:<20} saving at best {saving}")
+    return lines
+
+
+def interval_text(interval: list[float] | None) -> str:
+    """`[0.6301, 0.6482]`, or nothing."""
+    return "" if interval is None else f"[{interval[0]:.4f}, {interval[1]:.4f}]"

@@ -1,0 +1,162 @@
+"""Evaluate a bundle on a split of a table: the live scorer and rule, on every threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from data.tables import Tables
+
+from router import Policy, Router, features
+from router.types import Bools, Scores
+
+from ..dataset import Dataset, dataset_of
+from ..embed import embed
+from ..errors import TrainingError
+from ..predictors.base import Inputs
+from ..progress import Reporter
+from ..validation import complete, outcomes_of
+from .baselines import METHODS, Evidence, fit_baselines
+from .errors import EvaluationError
+from .outcomes import Outcomes, Sweep
+from .result import Evaluation, evaluate_sweeps
+
+SCORED_AT_ONCE = 2048
+EVEN_THRESHOLDS = 51
+SPLITS = ("test", "train", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A split as the bundle sees it."""
+
+    data: Dataset  # prompts with an outcome of every arm
+    inputs: Inputs
+    scores: Scores
+    incomplete: int  # prompts left out for want of some arm's outcome
+
+
+def evaluate_bundle(
+    router: Router,
+    tables: Tables,
+    *,
+    split: str = "test",
+    baselines: bool = False,
+    cache: Path,
+    reporter: Reporter,
+    resamples: int = 1000,
+) -> tuple[Evaluation, Scored]:
+    """Measure a bundle, and if asked the baselines, on one split.
+
+    Args:
+        router: the loaded bundle.
+        tables: outcomes and prompts with a split.
+        split: "test", "train" or "all".
+        baselines: fit the published methods on the train split and measure them too.
+        cache: folder of embeddings.
+        reporter: shows stages.
+        resamples: of the paired bootstrap.
+    Raises:
+        EvaluationError: the split has no prompt that every arm answered.
+        TrainingError: the table lacks an arm of the bundle.
+    """
+    data = dataset_of(tables, list(router.arms))
+    scored = score_split(router, data, split, cache, reporter)
+    outcomes = outcomes_of(scored.data)
+    others = _baselines(router, data, scored, outcomes, cache, reporter) if baselines else []
+    with reporter.stage("measure and resample"):
+        found = evaluate_sweeps(
+            outcomes, threshold_sweep(router, scored.scores), others, resamples=resamples
+        )
+    return found, scored
+
+
+def score_split(
+    router: Router, data: Dataset, split: str, cache: Path, reporter: Reporter
+) -> Scored:
+    """Embed and score the prompts of a split that every arm answered.
+
+    Raises:
+        EvaluationError: there is none.
+    """
+    wanted = _split(data, split)
+    full = wanted & complete(data)
+    if not full.any():
+        raise EvaluationError(
+            f"split {split!r} has {int(wanted.sum())} prompts, none with a quality and a cost of "
+            f"all {len(data.arms)} arms of the bundle"
+        )
+    chosen = data.rows(full)
+    inputs = bundle_inputs(router, chosen.texts, cache, reporter)
+    with reporter.stage("score", len(chosen)) as stage:
+        parts = []
+        for start in range(0, len(chosen), SCORED_AT_ONCE):
+            rows = slice(start, start + SCORED_AT_ONCE)
+            block = inputs.embedding[rows], inputs.features[rows], chosen.n_chars[rows]
+            parts.append(router.bundle.scorer.score(*block))
+            stage.advance(len(block[0]))
+    return Scored(chosen, inputs, _joined(parts), int((wanted & ~full).sum()))
+
+
+def _split(data: Dataset, split: str) -> Bools:
+    if split == "all":
+        return np.ones(len(data), dtype=np.bool_)
+    if split not in SPLITS:
+        raise EvaluationError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    return data.test if split == "test" else ~data.test
+
+
+def bundle_inputs(
+    router: Router, texts: tuple[str, ...], cache: Path, reporter: Reporter
+) -> Inputs:
+    """Embeddings by the bundle's own encoder file, and text features."""
+    files = router.manifest.files
+    folder = cache / "embeddings" / files["encoder/model.onnx"].sha256[:16]
+    vectors = embed(texts, router.bundle.encoder, folder, reporter)
+    return Inputs(vectors, features.extract(texts))
+
+
+def _joined(parts: list[Scores]) -> Scores:
+    names = Scores.__dataclass_fields__
+    return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def threshold_sweep(router: Router, scores: Scores) -> Sweep:
+    """The live decision at every threshold where expected spend moves, and at even steps."""
+    knots = np.array(router.manifest.threshold_map.threshold)
+    even = np.linspace(0.0, 1.0, EVEN_THRESHOLDS)
+    thresholds = np.unique(np.concatenate([knots, even]).round(9))
+    everything = np.ones(scores.quality.shape, dtype=np.bool_)
+    choices = np.stack(
+        [
+            router.choose(scores, everything, Policy(threshold=float(t))).astype(np.int16)
+            for t in thresholds
+        ]
+    )
+    expected = np.array([router.expected(float(t)) for t in thresholds])
+    return Sweep("router", choices, thresholds, scores.quality, expected[:, 0], expected[:, 1])
+
+
+def _baselines(
+    router: Router,
+    data: Dataset,
+    scored: Scored,
+    outcomes: Outcomes,
+    cache: Path,
+    reporter: Reporter,
+) -> list[Sweep]:
+    train = data.rows(~data.test)
+    if len(train) == 0:
+        raise TrainingError(
+            "--baselines fits the other methods on the train split, and this table has none"
+        )
+    inputs = bundle_inputs(router, train.texts, cache, reporter)
+    evidence = Evidence(train, inputs, scored.data, scored.inputs, scored.scores.cost_usd, 0)
+    with reporter.stage("fit baselines", len(METHODS)) as stage:
+
+        def progress(name: str) -> None:
+            stage.note(name)
+            stage.advance()
+
+        return fit_baselines(evidence, outcomes, progress)

@@ -1,0 +1,120 @@
+"""From cross-fitted methods to one fitted model: combine, calibrate, refit on every row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from router.types import Doubles, Floats
+
+from .calibrate import Calibration, fit_calibration
+from .config import TrainConfig
+from .costs import Meter, fit_tokens
+from .crossfit import Crossfit, fit_predictor, fold_masks
+from .dataset import Dataset
+from .model import FittedModel
+from .predictors.base import Inputs, Predictor
+from .predictors.cluster import ClusterTable
+from .progress import Stage
+from .regret import row_regret
+from .stack import Stack, fit_stack
+
+BETTER = 2.4  # standard errors; 5 % in all for the best of six
+DEFAULT_K = 32  # clusters that name regions when the cluster table is no configured method
+
+
+def combine(
+    fitted: Crossfit, data: Dataset, cost_usd: Doubles, config: TrainConfig
+) -> tuple[Stack, Calibration, Floats]:
+    """Choose the stack, calibrate it, and give its honest predictions of the training rows.
+
+    For every fold, the stack's weights come from the other folds' out-of-fold predictions, so
+    that calibration sees predictions that neither a model nor a weight was fitted on.
+
+    Returns:
+        The final stack, its calibration, and (n, a) calibrated out-of-fold predictions.
+    """
+    raw = np.full(data.quality.shape, np.nan, dtype=np.float32)
+    for train, held in fold_masks(fitted.fold):
+        part = fit_stack(_rows(fitted.predictions, train), data.quality[train], config.stack)
+        raw[held] = part.predict(_rows(fitted.predictions, held))
+    single = better_single(fitted.predictions, raw, cost_usd, data)
+    if single is None:
+        stack = fit_stack(fitted.predictions, data.quality, config.stack)
+    else:
+        stack = only(single, fitted.predictions, data, config)
+        raw = stack.predict(fitted.predictions)
+    calibration = fit_calibration(raw, data.quality, config.calibration)
+    return stack, calibration, calibration.apply(raw)
+
+
+def better_single(
+    predictions: Mapping[str, Floats], stacked: Floats, cost_usd: Doubles, data: Dataset
+) -> str | None:
+    """The method that has significantly less regret than the stack, if any.
+
+    Paired over prompts, and at the level that the luckiest of several methods must clear.
+    """
+    ours = row_regret(stacked, cost_usd, data)
+    best, least = None, 0.0
+    for name, predicted in predictions.items():
+        gap = row_regret(predicted, cost_usd, data) - ours
+        gap = gap[~np.isnan(gap)]
+        upper = float(gap.mean() + BETTER * gap.std() / np.sqrt(max(len(gap), 1)))
+        if upper < least:
+            best, least = name, upper
+    return best
+
+
+def only(name: str, predictions: Mapping[str, Floats], data: Dataset, config: TrainConfig) -> Stack:
+    """A stack of one method, taken as it is."""
+    fitted = fit_stack({name: predictions[name]}, data.quality, config.stack)
+    return Stack(names=fitted.names, weights=np.ones(1), base=fitted.base)
+
+
+def final_fit(
+    inputs: Inputs,
+    data: Dataset,
+    fitted: Crossfit,
+    *,
+    stack: Stack,
+    calibration: Calibration,
+    meter: Meter,
+    tokens: Floats,
+    config: TrainConfig,
+    stage: Stage,
+) -> FittedModel:
+    """Refit every method on all training rows, with the settings that cross-fitting chose."""
+    predictors: dict[str, Predictor] = {}
+    for name in needed(stack, config):
+        others = {key: fitted.predictions[key] for key in predictors}
+        predictors[name] = fit_predictor(
+            name, fitted.chosen[name], inputs, data.quality, config, others
+        )
+        stage.advance()
+        stage.note(name)
+    table = predictors.get("cluster")
+    if not isinstance(table, ClusterTable):
+        size = int(fitted.chosen.get("cluster", {"k": DEFAULT_K})["k"])
+        table = ClusterTable.fit(inputs, data.quality, config.cluster, k=size, seed=config.seed)
+    return FittedModel(
+        predictors=predictors,
+        table=table,
+        stack=stack,
+        calibration=calibration,
+        tokens=fit_tokens(inputs, tokens, config.linear),
+        meter=meter,
+    )
+
+
+def needed(stack: Stack, config: TrainConfig) -> list[str]:
+    """The stack's methods and those that trees build on, in order."""
+    wanted = set(stack.names)
+    if "trees" in wanted:
+        wanted |= set(config.trees.builds_on)
+    return [name for name in config.predictors if name in wanted]
+
+
+def _rows(predictions: Mapping[str, Floats], mask: np.ndarray) -> dict[str, Floats]:
+    return {name: values[mask] for name, values in predictions.items()}

@@ -1,0 +1,92 @@
+"""Write an ONNX graph node by node: the few lines that onnx.helper leaves to its callers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike, NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+ML_OPSET = 3
+ONNX_TYPES = {
+    np.dtype(np.float32): TensorProto.FLOAT,
+    np.dtype(np.float64): TensorProto.DOUBLE,
+    np.dtype(np.int64): TensorProto.INT64,
+}
+
+
+class Graph:
+    """A graph under construction; every method returns the name of a tensor."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, width: int) -> str:
+        """Declare a float32 input of shape (n, width)."""
+        shape = ["n", width]
+        self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        return name
+
+    def output(self, tensor: str, name: str, kind: type[np.generic], width: int | None) -> None:
+        """Publish a tensor as output `name` of shape (n, width), or (n,)."""
+        shape: list[str | int] = ["n"] if width is None else ["n", width]
+        self._nodes.append(helper.make_node("Identity", [tensor], [name], name=f"out_{name}"))
+        info = helper.make_tensor_value_info(name, ONNX_TYPES[np.dtype(kind)], shape)
+        self._outputs.append(info)
+
+    def const(self, values: ArrayLike, kind: type[np.generic]) -> str:
+        """A constant of the given dtype."""
+        name = f"c{len(self._constants)}"
+        array = np.ascontiguousarray(np.asarray(values, dtype=kind))
+        self._constants[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def half(self, values: NDArray[np.float32]) -> str:
+        """A float32 constant stored in 16 bits; the values must already be representable."""
+        return self.cast(self.const(values, np.float16), np.float32)
+
+    def op(self, kind: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any) -> str:  # noqa: ANN401
+        """Add a node with one output."""
+        return self.ops(kind, inputs, 1, domain=domain, **attributes)[0]
+
+    def ops(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: int,
+        *,
+        domain: str = "",
+        **attributes: Any,  # noqa: ANN401
+    ) -> list[str]:
+        """Add a node with several outputs."""
+        stem = f"{kind.lower()}{len(self._nodes)}"
+        names = [f"{stem}_{i}" for i in range(outputs)]
+        node = helper.make_node(kind, list(inputs), names, name=stem, domain=domain, **attributes)
+        self._nodes.append(node)
+        return names
+
+    def cast(self, tensor: str, kind: type[np.generic]) -> str:
+        """Convert a tensor to another dtype."""
+        return self.op("Cast", [tensor], to=ONNX_TYPES[np.dtype(kind)])
+
+    def row_mean(self, tensor: str) -> str:
+        """(n, a) -> (n, 1)."""
+        return self.op("ReduceMean", [tensor], axes=[1], keepdims=1)
+
+    def model(self) -> onnx.ModelProto:
+        """The finished, checked model."""
+        graph = helper.make_graph(
+            self._nodes, "router", self._inputs, self._outputs, list(self._constants.values())
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="tierwise")
+        model.ir_version = 9
+        onnx.checker.check_model(model)
+        return model

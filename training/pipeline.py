@@ -1,0 +1,152 @@
+"""The stages of training, in order; nothing else.
+
+tables -> matrices -> encoder -> embeddings -> costs -> cross-fitted methods -> stack and
+calibration -> final fit -> decision constants -> graph and parity -> bundle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from router import features
+from router.manifest import Manifest
+
+from .catalogue import load_catalogue
+from .config import TrainConfig
+from .constants import arm_infos, decision_constants
+from .costs import fit_meter, token_targets
+from .crossfit import crossfit, crossfit_costs
+from .dataset import Dataset, build_dataset
+from .embed import embed
+from .encoder import ExportedEncoder, export_encoder, sample_evenly
+from .export import check_target, write_bundle
+from .fit import combine, final_fit
+from .manifest import describe, training_record
+from .model import Parity, check_parity
+from .predictors.base import Inputs
+from .progress import Reporter
+from .sweep import threshold_map
+from .validation import validation_metrics
+
+if TYPE_CHECKING:
+    from data.tables import Tables
+
+PARITY_ROWS = 4096
+SAMPLE = 256  # prompts on which int8 must agree with fp32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What training made."""
+
+    path: Path
+    manifest: Manifest
+    parity: Parity
+
+
+def train(
+    tables: Tables, config: TrainConfig, out: Path, cache: Path, reporter: Reporter
+) -> Trained:
+    """Train a bundle from the training rows of `tables`.
+
+    Args:
+        tables: checked outcomes and prompts with a split.
+        config: everything that can be chosen.
+        out: the bundle's folder.
+        cache: folder of encoder exports and embeddings, reused between runs.
+        reporter: shows stages, counts and remaining time.
+    Raises:
+        TrainingError: the tables cannot be learned from, or the export is not faithful.
+    """
+    check_target(out)
+    with reporter.stage("read tables") as stage:
+        data = build_dataset(tables, config.arms)
+        data = data.rows(~data.test)
+        stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
+    encoder = open_encoder(config, cache, data.texts, reporter)
+    inputs = embed_inputs(data.texts, encoder, cache, reporter)
+    return learn(data, inputs, encoder, tables, config=config, out=out, reporter=reporter)
+
+
+def open_encoder(
+    config: TrainConfig, cache: Path, texts: tuple[str, ...], reporter: Reporter
+) -> ExportedEncoder:
+    """Export the encoder, or take it from the cache."""
+    with reporter.stage("export encoder") as stage:
+        sample = sample_evenly(texts, SAMPLE)
+        encoder = export_encoder(config.encoder, cache / "encoders", sample)
+        stage.note(f"{encoder.info.precision}, cosine to fp32 {encoder.info.cosine_to_fp32}")
+    return encoder
+
+
+def embed_inputs(
+    texts: tuple[str, ...], encoder: ExportedEncoder, cache: Path, reporter: Reporter
+) -> Inputs:
+    """Embed the prompts and compute their text features."""
+    folder = cache / "embeddings" / encoder.sha256[:16]
+    vectors = embed(texts, encoder.open(), folder, reporter)
+    return Inputs(vectors, features.extract(texts))
+
+
+def learn(
+    data: Dataset,
+    inputs: Inputs,
+    encoder: ExportedEncoder,
+    tables: Tables,
+    *,
+    config: TrainConfig,
+    out: Path,
+    reporter: Reporter,
+) -> Trained:
+    """Everything after the embeddings; arguments as `train`."""
+    methods = len(config.predictors)
+    with reporter.stage("cost model"):
+        meter = fit_meter(data, tables.prices)
+        tokens = token_targets(data, meter)
+        cost = crossfit_costs(inputs, data, tokens, meter, config)
+    with reporter.stage("cross-fit methods", methods) as stage:
+        fitted = crossfit(inputs, data, cost, config, stage)
+    with reporter.stage("stack and calibrate") as stage:
+        stack, calibration, quality = combine(fitted, data, cost, config)
+        stage.note(
+            " ".join(f"{n} {w:.2f}" for n, w in zip(stack.names, stack.weights, strict=True))
+        )
+    with reporter.stage("final fit", methods) as stage:
+        model = final_fit(
+            inputs,
+            data,
+            fitted,
+            stack=stack,
+            calibration=calibration,
+            meter=meter,
+            tokens=tokens,
+            config=config,
+            stage=stage,
+        )
+    with reporter.stage("decision constants") as stage:
+        rule = decision_constants(
+            model, inputs, data, quality=quality, cost_usd=cost, config=config
+        )
+        table = threshold_map(quality, cost, data, rule.band)
+        stage.note(f"tie band {rule.info.tie_band:g}")
+    with reporter.stage("export and check") as stage:
+        graph = model.to_onnx(encoder.info.dimension)
+        rows = np.zeros(len(data), dtype=np.bool_)
+        rows[np.linspace(0, len(data) - 1, min(len(data), PARITY_ROWS)).astype(int)] = True
+        parity = check_parity(model, graph, inputs.rows(rows), data.n_chars[rows])
+        manifest = describe(
+            encoder=encoder.info,
+            arms=arm_infos(model, data, tables, load_catalogue(config.arms.catalogue)),
+            rule=rule,
+            threshold_map=table,
+            training=training_record(data, tables, fitted, stack, rule, parity),
+            metrics=validation_metrics(quality, cost, data, rule.band),
+            config=config,
+        )
+        manifest = write_bundle(out, manifest, graph, encoder)
+        stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
+    return Trained(path=out, manifest=manifest, parity=parity)

@@ -1,0 +1,74 @@
+"""Decision regret, and the λ-grid that sweeps run over: what predictions are judged by.
+
+Regret at one price of money λ is how much utility q - λc the chosen arms lose against the best
+arm of each prompt. Only realised outcomes score; predicted costs decide.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from router.policy import choose
+from router.types import Doubles, Floats, Ints
+
+from .dataset import Dataset
+
+GRID = 25
+SPAN = (0.05, 20.0)  # λ times the cost span of the arms: from "quality rules" to "cost rules"
+
+
+def price_grid(cost_usd: Doubles, size: int) -> Doubles:
+    """λ from "spend freely" to "spend nothing", logarithmic, rising: (size + 2,).
+
+    Args:
+        cost_usd: (n, a) costs; only the scale of their differences matters.
+        size: interior points.
+    """
+    mean = np.unique(np.nanmean(cost_usd, axis=0))
+    gaps = np.diff(mean)
+    gaps = gaps[gaps > 1e-12 * max(float(mean[-1]), 1e-300)]
+    widest = float(mean[-1] - mean[0]) or float(mean[-1]) or 1.0
+    narrowest = float(gaps.min()) if len(gaps) else widest
+    inner = np.geomspace(1e-3 / widest, 3.0 / narrowest, size)
+    return np.concatenate([[0.0], inner, [MOST]])
+
+
+MOST = 1e12  # quality per US dollar at which any saving outweighs any quality
+
+
+def row_regret(predicted: Floats, cost_usd: Doubles, data: Dataset) -> Doubles:
+    """Regret of each prompt, averaged over the λ-grid: (n,), 0 for an oracle.
+
+    In quality units however dear money is: the loss at λ is divided by 1 + λ·(dearest arm's
+    mean cost). NaN where some chosen arm has no outcome.
+
+    Args:
+        predicted: (n, a) quality.
+        cost_usd: (n, a) predicted cost.
+        data: realised outcomes.
+    """
+    seen = ~np.isnan(data.quality)
+    mean = np.nanmean(data.cost_usd, axis=0)
+    dearest = float(mean.max())
+    prices = np.geomspace(*SPAN, GRID) / ((dearest - float(mean.min())) or dearest)
+    total = np.zeros(len(data))
+    for price in prices:
+        utility = np.where(seen, data.quality - price * data.cost_usd, np.nan)
+        index = choices(predicted, cost_usd, price)
+        got = np.take_along_axis(utility, index[:, None], axis=1)[:, 0]
+        total += (np.nanmax(utility, axis=1) - got) / (1.0 + price * dearest)
+    return np.asarray(total / len(prices))
+
+
+def decision_regret(predicted: Floats, cost_usd: Doubles, data: Dataset) -> float:
+    """Mean of `row_regret` over the prompts whose chosen arms all have outcomes."""
+    return float(np.nanmean(row_regret(predicted, cost_usd, data)))
+
+
+def choices(
+    predicted: Floats | Doubles, cost_usd: Doubles, price: float, band: float | Doubles = 0.0
+) -> Ints:
+    """The arms that the live rule would choose among all: (n,)."""
+    eligible = np.ones(predicted.shape, dtype=np.bool_)
+    quality = predicted.astype(np.float64)
+    return choose(quality, cost_usd, eligible=eligible, money_price=price, band=band)
