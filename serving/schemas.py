@@ -66,18 +66,20 @@ class RouteRequest(Struct, frozen=True):
     requires: Needs | None = None
     session_id: Name | None = None
     current_arm: Name | None = None
-    metadata: dict[str, Raw] | None = None
-    tools: list[Raw] | None = None
-    functions: list[Raw] | None = None
+    metadata: Raw = Raw()
+    tools: Raw = Raw()  # undecoded: a million small values would cost a hundred megabytes
+    functions: Raw = Raw()
     response_format: ResponseFormat | None = None
 
 
 _DECODER = msgspec.json.Decoder(RouteRequest)
+REPAIR_BYTES = 1 << 18  # larger bodies are not worth the time on the event loop
 # an escaped backslash, a pair of surrogates (both are fine), or half of a pair
 _SURROGATES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_ITEM = re.compile(rb"\[\s*[^\s\]]")  # an array with something in it
 _AT = re.compile(r"(?: - at `(?P<path>[^`]*)`)$")
 _FIELDS = frozenset(RouteRequest.__struct_fields__)
 
@@ -89,7 +91,7 @@ def parse(body: bytes) -> RouteRequest:
         Problem: `invalid_json`, or `invalid_request` with the path of the field.
     """
     try:
-        return _decode(body)
+        request = _decode(body)
     except msgspec.ValidationError as err:
         raise _invalid(str(err)) from None
     except UnicodeDecodeError as err:
@@ -98,6 +100,12 @@ def parse(body: bytes) -> RouteRequest:
         raise Problem("invalid_json", str(err)) from None
     except RecursionError:
         raise Problem("invalid_json", "the body is nested too deeply") from None
+    for name, start in (("metadata", b"{"), ("tools", b"["), ("functions", b"[")):
+        raw = bytes(getattr(request, name))
+        if raw not in (b"", b"null") and not raw.startswith(start):
+            kind = "object" if start == b"{" else "array"
+            raise _invalid(f"Expected `{kind} | null` - at `$.{name}`")
+    return request
 
 
 def _decode(body: bytes) -> RouteRequest:
@@ -107,6 +115,8 @@ def _decode(body: bytes) -> RouteRequest:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
+        if len(body) > REPAIR_BYTES:
+            raise
         repaired = _SURROGATES.sub(lambda m: rb"\ufffd" if m[1] else m[0], body)
         if repaired == body:
             raise
@@ -129,7 +139,9 @@ def read_view(request: RouteRequest, settings: Settings) -> PromptView:
     if (request.prompt is None) == (request.messages is None):
         found = "neither" if request.prompt is None else "both"
         raise Problem(
-            "invalid_request", f"give exactly one of prompt and messages, got {found}", field="prompt"
+            "invalid_request",
+            f"give exactly one of prompt and messages, got {found}",
+            field="prompt",
         )
     messages = request.messages or []
     if len(messages) > settings.max_messages:
@@ -195,7 +207,9 @@ def read_policy(request: RouteRequest, settings: Settings) -> Policy:
 def _requires(request: RouteRequest) -> Requires:
     """What is asked for, in our field or by the Chat-Completions fields that imply it."""
     needs = request.requires
-    tools = bool(request.tools or request.functions)
+    tools = any(
+        re.match(rb"\[\s*[^\s\]]", bytes(raw)) for raw in (request.tools, request.functions)
+    )
     json = request.response_format is not None and request.response_format.type.startswith("json")
     if needs is None:
         return Requires(tools=True, json=json) if tools else Requires(json=json)
@@ -216,6 +230,6 @@ def policy_problem(err: PolicyError) -> Problem:
     return Problem(code, detail, field=field)
 
 
-def encode(document: Any) -> bytes:
+def encode(document: dict[str, Any]) -> bytes:
     """UTF-8 JSON of a response."""
     return msgspec.json.encode(document)

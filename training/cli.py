@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from data.errors import DataError
+from data.prices import PriceTable
 from data.tables import Tables, load_tables
 from rich.console import Console
 from rich.table import Table
@@ -51,7 +52,9 @@ def train(
     console = Console(stderr=True)
     try:
         settings = load_config(config)
-        tables = load_tables(data_path, prompts, pairs, split=settings.split)
+        listed = settings.arms.prices
+        prices = PriceTable.load(Path(listed)) if listed is not None else None
+        tables = load_tables(data_path, prompts, pairs, split=settings.split, prices=prices)
         report_rejects(console, tables)
         if tables.pairs is not None:
             console.print(

@@ -94,7 +94,7 @@ def arm_infos(
                 tier=arm.tier,
                 usd_per_1m_input=significant(meter.input_usd[i]),
                 usd_per_1m_output=significant(meter.output_usd[i]),
-                price_date=tables.prices.date_of(arm.model) if tables.prices else None,
+                price_date=_price_date(tables, arm.model),
                 metered_in="usd" if meter.in_dollars[i] else "tokens",
                 input_tokens_base=significant(meter.input_base[i]),
                 input_tokens_per_char=significant(meter.input_per_char[i]),
@@ -109,6 +109,13 @@ def arm_infos(
             )
         )
     return tuple(infos)
+
+
+def _price_date(tables: Tables, model: str) -> str | None:
+    price = tables.prices.find(model) if tables.prices is not None else None
+    if price is None or price.valid_from is None:
+        return None
+    return price.valid_from.isoformat()
 
 
 def significant(value: float, digits: int = 7) -> float:

@@ -164,7 +164,9 @@ def _export_fp32(source: Path, path: Path) -> int:
     """Trace tokens -> pooled, normalised embedding; returns d."""
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     with _quiet():
         model = SentenceTransformer(str(source), device="cpu", local_files_only=True).eval()
         ids = torch.tensor([[101, 2054, 2003, 2023, 102], [101, 2054, 102, 0, 0]])

@@ -20,9 +20,9 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 
 class Stage(Protocol):
@@ -83,19 +83,19 @@ class ConsoleReporter:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         """Draw one stage while it runs and leave its closing line."""
+        fixed = Column(no_wrap=True)
         columns = (
             SpinnerColumn(finished_text="[green]✓"),
-            TextColumn("{task.description:<22}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn("{task.description:<19}", table_column=fixed),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(table_column=fixed),
+            # elapsed once it is done, remaining before
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=fixed),
+            TextColumn("[dim]{task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
         )
         with (
             self.timings.stage(name) as silent,
-            Progress(*columns, console=self._console, redirect_stdout=False) as bar,
+            Progress(*columns, console=self._console, expand=True) as bar,
         ):
             task = bar.add_task(name, total=total, note="")
             yield _Drawn(bar, task, silent)

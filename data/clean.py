@@ -1,0 +1,126 @@
+"""Sort rows into kept ones and rejected ones, each of these with a reason; nothing is lost.
+
+Never scores what is missing: an unknown quality is a rejected row, not a failure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+import dataframely as dy
+import polars as pl
+
+from .errors import ColumnError
+from .prices import PriceTable
+from .schema import OPTIONAL, Outcomes, Pairs, Prompts, reason
+
+REASON = "reject_reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A table's kept rows, and its rejected rows with their `reject_reason`."""
+
+    kept: pl.DataFrame
+    rejected: pl.DataFrame
+
+    def counts(self) -> dict[str, int]:
+        """Rejected rows by reason."""
+        return dict(sorted(Counter(self.rejected[REASON].to_list()).items()))
+
+
+@dataclass(slots=True)
+class CleanReport:
+    """What was kept and what was rejected, by table."""
+
+    kept: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, dict[str, int]] = field(default_factory=dict)
+    moved_to_test: int = 0  # prompts whose twin was in the test split
+
+    def add(self, table: str, cleaned: Cleaned) -> None:
+        """Count one cleaned table; later rejects of the same table add up."""
+        self.kept[table] = cleaned.kept.height
+        seen = Counter(self.rejected.get(table, {}))
+        self.rejected[table] = dict(sorted((seen + Counter(cleaned.counts())).items()))
+
+    def rejected_by_reason(self) -> dict[str, int]:
+        """Rejected rows of all tables, as `table.reason`."""
+        return {f"{t}.{r}": n for t, reasons in self.rejected.items() for r, n in reasons.items()}
+
+
+def clean_outcomes(table: pl.DataFrame, prices: PriceTable | None = None) -> Cleaned:
+    """Check outcomes; costs that are missing are computed where tokens and a price are known.
+
+    Raises:
+        ColumnError: a needed column is missing or cannot be read as its type.
+    """
+    table = conform(table, Outcomes, "outcomes")
+    if prices is not None:
+        table = _priced(table, prices)
+    return _sorted_out(table, Outcomes)
+
+
+def clean_prompts(table: pl.DataFrame) -> Cleaned:
+    """Check prompts; raises as `clean_outcomes`."""
+    return _sorted_out(conform(table, Prompts, "prompts"), Prompts)
+
+
+def clean_pairs(table: pl.DataFrame) -> Cleaned:
+    """Check preference pairs; raises as `clean_outcomes`."""
+    return _sorted_out(conform(table, Pairs, "pairs"), Pairs)
+
+
+def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:
+    """Add optional columns and cast to the schema's types; further columns are ignored.
+
+    Raises:
+        ColumnError: names the missing column, the columns found and the nearest of them.
+    """
+    defaults = OPTIONAL[schema]
+    for column in schema.column_names():
+        if column not in table.columns and column not in defaults:
+            near = get_close_matches(column, table.columns, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ColumnError(f"{name} lacks {column!r}; it has {table.columns}{hint}")
+    added = {c: pl.lit(v) for c, v in defaults.items() if c not in table.columns}
+    table = table.with_columns(**added)
+    for column, definition in schema.columns().items():
+        kind = definition.dtype
+        try:
+            table = table.with_columns(pl.col(column).cast(kind))
+        except pl.exceptions.PolarsError as err:
+            raise ColumnError(
+                f"{name}.{column} holds {table.schema[column]} and cannot be read as {kind}: {err}"
+            ) from err
+    filled = {c: pl.col(c).fill_null(v) for c, v in defaults.items() if v is not None}
+    return table.with_columns(**filled)
+
+
+def _priced(table: pl.DataFrame, prices: PriceTable) -> pl.DataFrame:
+    joined = table.join(prices.frame(), on="model", how="left", maintain_order="left")
+    computed = (
+        pl.col("input_tokens") * pl.col("usd_per_1m_input")
+        + pl.col("output_tokens") * pl.col("usd_per_1m_output")
+    ) / 1e6
+    cost = pl.coalesce(pl.col("cost_usd"), computed)
+    return joined.with_columns(cost_usd=cost).drop("usd_per_1m_input", "usd_per_1m_output")
+
+
+def _sorted_out(table: pl.DataFrame, schema: type[dy.Schema]) -> Cleaned:
+    """Apply the schema; of several broken rules, the first by rank gives a row's reason."""
+    kept, failure = schema.filter(table.select(schema.column_names()))
+    details = failure.details()
+    rules = sorted((c for c in details.columns if c not in schema.column_names()), key=_rank)
+    why = pl.coalesce(
+        pl.when(pl.col(rule) == "invalid").then(pl.lit(reason(rule))) for rule in rules
+    )
+    rejected = details.select(*schema.column_names(), why.alias(REASON))
+    return Cleaned(pl.DataFrame(kept), rejected)
+
+
+def _rank(rule: str) -> int:
+    """A missing value explains more than the range that it also misses."""
+    kind = rule.partition("|")[2]
+    return {"nullability": 0, "nan": 1, "inf": 1, "": 3}.get(kind, 2)

@@ -1,0 +1,18 @@
+"""The errors of tables.
+
+DataError
+├── ColumnError  a table lacks a column, or has one of the wrong type
+└── FormatError  a file cannot be read, or is of a kind that is not read
+"""
+
+
+class DataError(ValueError):
+    """A table cannot be used; the message names what was found and what would work."""
+
+
+class ColumnError(DataError):
+    """A table lacks a column, or has one of the wrong type."""
+
+
+class FormatError(DataError):
+    """A file cannot be read, or is of a kind that is not read."""

@@ -1,0 +1,100 @@
+"""The canonical tables: column names, dtypes, units and ranges.
+
+Validity by row lives in the schemas; what a table may leave out, and what fills it, in OPTIONAL.
+Columns beyond these are ignored, never refused.
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+
+class Outcomes(dy.Schema):
+    """How well one arm answered one prompt."""
+
+    prompt_id = dy.String(nullable=False, min_length=1)
+    model = dy.String(nullable=False, min_length=1)
+    tier = dy.String(nullable=False, min_length=1)
+    quality = dy.Float32(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
+    input_tokens = dy.Int32(nullable=True, min=0)
+    output_tokens = dy.Int32(nullable=True, min=0)
+    cost_usd = dy.Float64(nullable=False, min=0.0, allow_nan=False, allow_inf=False)
+    split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
+
+    @dy.rule()
+    def one_row_per_cell(cls) -> pl.Expr:  # noqa: N805
+        """An arm answers a prompt once; of several usable rows the first counts."""
+        usable = pl.col("quality").is_not_null() & pl.col("cost_usd").is_not_null()
+        return usable.cast(pl.Int32).cum_sum().over("prompt_id", "model", "tier") <= 1
+
+
+class Prompts(dy.Schema):
+    """The text of one prompt."""
+
+    prompt_id = dy.String(nullable=False, min_length=1)
+    prompt = dy.String(nullable=False, regex=r"\S")
+    domain = dy.String(nullable=True)
+    split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
+
+    @dy.rule()
+    def one_row_per_prompt(cls) -> pl.Expr:  # noqa: N805
+        """An id names one prompt; of several rows the first counts."""
+        return pl.int_range(pl.len()).over("prompt_id") == 0
+
+
+class Pairs(dy.Schema):
+    """Which of two arms' answers to one prompt was preferred."""
+
+    prompt_id = dy.String(nullable=False, min_length=1)
+    arm_a = dy.String(nullable=False, min_length=1)  # `model|tier`
+    arm_b = dy.String(nullable=False, min_length=1)
+    preference = dy.Float64(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
+    split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
+
+
+# what a column holds where a table leaves it out; every other column is needed
+OPTIONAL: dict[type[dy.Schema], dict[str, str | None]] = {
+    Outcomes: {
+        "tier": "default",
+        "input_tokens": None,
+        "output_tokens": None,
+        "cost_usd": None,
+        "split": None,
+    },
+    Prompts: {"domain": None, "split": None},
+    Pairs: {"split": None},
+}
+
+# rule of a schema -> the machine-readable reason that users see
+REASONS = {
+    "quality|nullability": "missing_quality",
+    "quality|min": "quality_out_of_range",
+    "quality|max": "quality_out_of_range",
+    "quality|nan": "non_finite",
+    "quality|inf": "non_finite",
+    "cost_usd|nullability": "unpriced",
+    "cost_usd|min": "negative_cost",
+    "cost_usd|nan": "non_finite",
+    "cost_usd|inf": "non_finite",
+    "input_tokens|min": "negative_tokens",
+    "output_tokens|min": "negative_tokens",
+    "split|check": "unknown_split",
+    "one_row_per_cell": "duplicate_cell",
+    "one_row_per_prompt": "duplicate_prompt_id",
+    "prompt|regex": "empty_prompt",
+    "prompt|nullability": "empty_prompt",
+    "preference|min": "preference_out_of_range",
+    "preference|max": "preference_out_of_range",
+    "preference|nullability": "missing_preference",
+    "preference|nan": "non_finite",
+    "preference|inf": "non_finite",
+}
+
+
+def reason(rule: str) -> str:
+    """The reason that a broken rule gives: `missing_<column>` where nothing better is known."""
+    column, _, kind = rule.partition("|")
+    if rule in REASONS:
+        return REASONS[rule]
+    return f"missing_{column}" if kind in {"nullability", "min_length"} else f"invalid_{column}"

@@ -1,0 +1,136 @@
+"""The little of ASGI that the service needs: read a bounded body, send one response.
+
+Written against the protocol itself, because a framework's request and response objects cost
+more than a cached decision does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from .problems import MEDIA_TYPE, Headers, Problem
+from .settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON = b"application/json"
+
+
+class ClientGone(Exception):
+    """The caller hung up; there is nobody to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One whole response."""
+
+    body: bytes
+    status: int = 200
+    media_type: bytes = JSON
+    headers: Headers = ()
+
+    @classmethod
+    def of(cls, problem: Problem) -> Response:
+        """The response that a problem is told with."""
+        return cls(problem.body(), problem.status, MEDIA_TYPE, problem.headers)
+
+    async def send(self, send: Send, *, head: bool = False) -> None:
+        """Send it; `head` leaves the body out."""
+        headers = [
+            (b"content-type", self.media_type),
+            (b"content-length", b"%d" % len(self.body)),
+            *self.headers,
+        ]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+async def read_body(
+    headers: dict[bytes, bytes], receive: Receive, *, limit: int, timeout_s: float
+) -> bytes:
+    """Read a whole JSON body.
+
+    Raises:
+        Problem: its type is not JSON, it is too large or it does not arrive.
+        ClientGone: the caller hung up.
+    """
+    _check_type(headers)
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+        raise _too_large(limit)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _collect(receive, limit)
+    except TimeoutError:
+        raise Problem(
+            "request_timeout", f"the whole body must arrive within {timeout_s:g} s"
+        ) from None
+
+
+async def _collect(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        "body_too_large", f"the body may have {limit} bytes at most (TIERWISE_MAX_BODY_BYTES)"
+    )
+
+
+def _check_type(headers: dict[bytes, bytes]) -> None:
+    kind = headers.get(b"content-type", JSON).split(b";", 1)[0].strip().lower()
+    if kind not in (JSON, b"") and not (
+        kind.startswith(b"application/") and kind.endswith(b"+json")
+    ):
+        raise Problem(
+            "unsupported_media_type",
+            "the body must be JSON; send the header `content-type: application/json`",
+        )
+    coding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if coding not in (b"identity", b""):
+        raise Problem(
+            "unsupported_media_type",
+            "the body must not be compressed; send no content-encoding",
+            headers=((b"accept-encoding", b"identity"),),
+        )
+
+
+def check_key(headers: dict[bytes, bytes], settings: Settings) -> None:
+    """Let the caller in, or not.
+
+    Raises:
+        Problem: keys are configured and the request carries none of them.
+    """
+    if not settings.api_keys:
+        return
+    given = headers.get(b"x-api-key", b"")
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        given = token.strip()
+    # every key is compared, so that the time taken tells nothing about which was close
+    matches = [hmac.compare_digest(given, key.encode()) for key in settings.api_keys]
+    if not any(matches):
+        raise Problem(
+            "unauthorized",
+            "send a key as `authorization: Bearer KEY` or `x-api-key: KEY`",
+            headers=((b"www-authenticate", b"Bearer"),),
+        )

@@ -1,0 +1,67 @@
+"""What GET /arms and GET /frontier say: the manifest, in the words of the HTTP contract.
+
+λ stays inside: callers see thresholds, qualities and dollars.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from router.manifest import ArmInfo, Manifest
+
+
+def arms_view(manifest: Manifest) -> dict[str, Any]:
+    """Every arm with its price, what it can do and its record on the training rows."""
+    return {
+        "bundle_id": manifest.bundle_id,
+        "default_threshold": manifest.decision.default_threshold,
+        "best_single": manifest.arms[manifest.decision.best_single].arm.id,
+        "arms": [_arm(info) for info in manifest.arms],
+    }
+
+
+def frontier_view(manifest: Manifest) -> dict[str, Any]:
+    """Expected quality and cost along the threshold, beside what single arms reach."""
+    table, decision = manifest.threshold_map, manifest.decision
+    columns = zip(table.threshold, table.quality, table.cost_usd, strict=True)
+    cheapest = min(range(len(manifest.arms)), key=lambda i: manifest.arms[i].mean_cost_usd)
+    return {
+        "bundle_id": manifest.bundle_id,
+        "default_threshold": decision.default_threshold,
+        "points": [
+            {"threshold": threshold, "quality": quality, "cost_usd": cost}
+            for threshold, quality, cost in columns
+        ],
+        "best_single": _single(manifest.arms[decision.best_single]),
+        "cheapest_single": _single(manifest.arms[cheapest]),
+        "singles": [_single(info) for info in manifest.arms],
+    }
+
+
+def _single(info: ArmInfo) -> dict[str, Any]:
+    return {**_name(info), "quality": info.mean_quality, "cost_usd": info.mean_cost_usd}
+
+
+def _name(info: ArmInfo) -> dict[str, Any]:
+    return {"id": info.arm.id, "model": info.model, "tier": {"name": info.tier}}
+
+
+def _arm(info: ArmInfo) -> dict[str, Any]:
+    return {
+        **_name(info),
+        "price": {
+            "usd_per_1m_input": info.usd_per_1m_input,
+            "usd_per_1m_output": info.usd_per_1m_output,
+            "date": info.price_date,
+            "metered_in": info.metered_in,
+        },
+        "capabilities": {
+            "tools": info.tools,
+            "vision": info.vision,
+            "json": info.json,
+            "context_tokens": info.context_tokens,
+        },
+        "mean_quality": info.mean_quality,
+        "mean_cost_usd": info.mean_cost_usd,
+        "rows": info.rows,
+    }
