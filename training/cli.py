@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import click
-from data.errors import DataError
-from data.prices import PriceTable
-from data.tables import Tables, load_tables
 from rich.console import Console
 from rich.table import Table
 
+from data.errors import DataError
+from data.prices import PriceTable
+from data.tables import Tables, load_tables
 from router.errors import RouterError
 from router.manifest import Manifest
 

@@ -225,6 +225,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
         items = value if isinstance(value, list) else [value]
         return tuple(_value(typing.get_args(hint)[0], item, where) for item in items)
     if isinstance(hint, types.UnionType):
+        if value is None:  # TOML has no null, a manifest has
+            return None
         hint = next(arg for arg in typing.get_args(hint) if arg is not types.NoneType)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 import click
-from data.tables import load_tables
 
+from data.tables import load_tables
 from router.bundle import ENCODER, GOLDEN, HEADS, Bundle, verify_files
 from router.errors import RouterError
 from router.manifest import MANIFEST, Manifest, read_manifest

@@ -15,7 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from time import perf_counter
 
-HEAD = "POST /route HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: "
+HEAD = (
+    "POST /route HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: "
+)
 
 
 def request_bytes(body: str) -> bytes:
@@ -49,7 +51,9 @@ def response_end(data: bytes | bytearray) -> int:
 class Connection(asyncio.Protocol):
     """One keep-alive connection that works through the shared queue."""
 
-    def __init__(self, queue: Iterator[bytes], answers: Answers, done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, queue: Iterator[bytes], answers: Answers, done: asyncio.Future[None]
+    ) -> None:
         self.queue, self.answers, self.done = queue, answers, done
         self.buffer, self.sent = bytearray(), 0.0
 
@@ -85,7 +89,9 @@ async def run_many(port: int, concurrency: int, requests: list[bytes]) -> Answer
     loop, answers, queue = asyncio.get_running_loop(), Answers(), iter(requests)
     done = [loop.create_future() for _ in range(concurrency)]
     for future in done:
-        await loop.create_connection(lambda f=future: Connection(queue, answers, f), "127.0.0.1", port)
+        await loop.create_connection(
+            lambda f=future: Connection(queue, answers, f), "127.0.0.1", port
+        )
     await asyncio.gather(*done)
     return answers
 

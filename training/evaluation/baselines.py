@@ -23,7 +23,7 @@ from ..predictors.cluster import ClusterTable, cell_means
 from ..predictors.knn import Neighbours
 from ..predictors.trees import TreeHeads
 from .outcomes import Outcomes, Reference, Sweep, label_codes
-from .sweeps import lambda_sweep, one_arm, oracle, random_mix, single_arms
+from .sweeps import domain_oracle, lambda_sweep, one_arm, oracle, random_mix, single_arms
 
 CLUSTERS = 64
 NEIGHBOURS = 100
@@ -49,7 +49,7 @@ def fit_baselines(
     Args:
         evidence: train split and test prompts.
         outcomes: realised test outcomes; only the reference methods (zero router, best single,
-            cheapest, random mix, oracle) look at them, in hindsight and in their favour.
+            cheapest, random mix, oracles) look at them, in hindsight and in their favour.
         progress: called with the name of each method as it starts.
     """
     reference = Reference.from_outcomes(outcomes)
@@ -64,7 +64,8 @@ def fit_baselines(
         sweep = method(evidence)
         if sweep is not None:
             sweeps.append(sweep)
-    return [*sweeps, oracle(outcomes)]
+    by_domain = [] if outcomes.domain is None else [domain_oracle(outcomes)]
+    return [*sweeps, *by_domain, oracle(outcomes)]
 
 
 def task_label(evidence: Evidence) -> Sweep | None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from data.errors import DataError
-from data.tables import load_tables
 from rich.console import Console
 
+from data.errors import DataError
+from data.tables import load_tables
 from router import Router
 from router.errors import RouterError
 
@@ -66,7 +66,7 @@ def evaluate(
             json.dumps(summary, indent=1, allow_nan=False) + "\n", "utf-8"
         )
     if html_path is not None:
-        write_report(_parent(html_path), found, title=f"{bundle.name} on {data_path.name}, {split}")
+        _report(html_path, found, scored, data_path, split)
     for line in _lines(summary):
         click.echo(line)
 
@@ -85,11 +85,11 @@ def sweep(
     csv_path: Path | None,
 ) -> None:
     """Sweep the threshold of BUNDLE over a split: the cost-quality frontier."""
-    found, _ = _run(bundle, data_path, prompts, split, cache, baselines=False)
+    found, scored = _run(bundle, data_path, prompts, split, cache, baselines=False)
     if csv_path is not None:
         write_csv(_parent(csv_path), found.router.sweep, found.outcomes)
     if html_path is not None:
-        write_report(_parent(html_path), found, title=f"{bundle.name} on {data_path.name}, {split}")
+        _report(html_path, found, scored, data_path, split)
     for line in _lines(summarise(found)):
         click.echo(line)
 
@@ -113,6 +113,16 @@ def _run(
         )
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
+
+
+def _report(path: Path, found: Evaluation, scored: Scored, data_path: Path, split: str) -> None:
+    left_out = f" {scored.incomplete} prompts lack some arm's outcome and are left out."
+    write_report(
+        _parent(path),
+        found,
+        title=f"tierwise on {data_path.stem}, {split} split",
+        notes=f"Bundle {scored.bundle_id}.{left_out if scored.incomplete else ''}",
+    )
 
 
 def _parent(path: Path) -> Path:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from data.tables import Tables
 
+from data.tables import Tables
 from router import Policy, Router, features
 from router.types import Bools, Scores
 
@@ -35,6 +35,7 @@ class Scored:
     inputs: Inputs
     scores: Scores
     incomplete: int  # prompts left out for want of some arm's outcome
+    bundle_id: str
 
 
 def evaluate_bundle(
@@ -96,7 +97,8 @@ def score_split(
             block = inputs.embedding[rows], inputs.features[rows], chosen.n_chars[rows]
             parts.append(router.bundle.scorer.score(*block))
             stage.advance(len(block[0]))
-    return Scored(chosen, inputs, _joined(parts), int((wanted & ~full).sum()))
+    left_out = int((wanted & ~full).sum())
+    return Scored(chosen, inputs, _joined(parts), left_out, router.manifest.bundle_id)
 
 
 def _split(data: Dataset, split: str) -> Bools:

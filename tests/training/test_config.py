@@ -1,0 +1,67 @@
+"""One TOML file: defaults for what it leaves out, an error for what it gets wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from training.config import METHODS, TrainConfig, build, load_config
+from training.errors import ConfigError
+
+
+def read(tmp_path: Path, text: str) -> TrainConfig:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def test_an_empty_file_is_every_default(tmp_path: Path) -> None:
+    assert read(tmp_path, "") == TrainConfig() == load_config(None)
+
+
+def test_values_reach_their_section(tmp_path: Path) -> None:
+    config = read(tmp_path, 'seed = 3\n[cluster]\nk = [4, 8]\n[encoder]\nprecision = "fp32"\n')
+    assert (config.seed, config.cluster.k, config.encoder.precision) == (3, (4, 8), "fp32")
+
+
+def test_one_number_will_do_where_a_list_is_asked_for(tmp_path: Path) -> None:
+    assert read(tmp_path, "[cluster]\nk = 16\n").cluster.k == (16,)
+
+
+def test_methods_run_in_the_order_in_which_they_build_on_each_other(tmp_path: Path) -> None:
+    config = read(tmp_path, 'predictors = ["trees", "cluster"]')
+    assert config.predictors == ("cluster", "trees")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sed = 1", "unknown key sed; did you mean seed?"),
+        ("[cluster]\nblended = 1", "unknown key cluster.blended; did you mean cluster.blend?"),
+        ('[cluster]\nsharpness = "high"', "cluster.sharpness must be float, got 'high'"),
+        ("[folds]\nfolds = true", "folds.folds must be int, got True"),
+        ("[folds]\nfolds = 1", "folds.folds must be >= 3, got 1"),
+        ("cluster = 3", r"cluster is a section; write \[cluster\]"),
+        ('[encoder]\nprecision = "int4"', "must be int8 or fp32, got 'int4'"),
+        ("[split]\ntest_share = 2.0", r"split.test_share must lie in \[0, 1\), got 2.0"),
+        ('predictors = ["tree"]', "unknown predictor 'tree'; did you mean 'trees'?"),
+        ("predictors = []", "predictors is empty"),
+        ("seed = ", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_says_what_would_be_right(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        read(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="absent.toml cannot be read"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_the_resolved_configuration_reads_back_from_a_manifest() -> None:
+    import json
+
+    config = TrainConfig(seed=5, predictors=METHODS[:2])
+    assert build(TrainConfig, json.loads(json.dumps(config.to_dict())), "") == config

@@ -1,0 +1,80 @@
+"""Combining and calibrating: weights on what decides, probabilities that mean what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.calibrate import fit_calibration
+from training.config import CalibrationConfig, StackConfig
+from training.stack import contrast, contrast_error, fit_stack
+
+RNG = np.random.default_rng(0)
+N = 4000
+LEVEL = RNG.uniform(-0.2, 0.2, (N, 1))  # how hard the prompt is for everybody
+TASTE = RNG.normal(0, 0.1, (N, 3))  # what tells arms apart
+TRUTH = np.clip(0.5 + LEVEL + TASTE, 0.02, 0.98).astype(np.float32)
+QUALITY = (RNG.random(TRUTH.shape) < TRUTH).astype(np.float32)
+
+
+def test_the_method_that_tells_arms_apart_gets_the_weight() -> None:
+    hard = (0.5 + LEVEL + np.zeros_like(TASTE)).astype(np.float32)  # knows difficulty alone
+    tastes = (0.5 + TASTE).astype(np.float32)  # knows differences alone
+    stack = fit_stack({"hard": hard, "tastes": tastes}, QUALITY, StackConfig(mean_weight=0.0))
+    assert stack.weights[1] == pytest.approx(1.0, abs=0.15)
+    assert stack.weights[1] > 3 * stack.weights[0]
+
+
+def test_the_pull_to_the_mean_is_as_strong_as_asked() -> None:
+    parts = {"a": TRUTH, "b": np.full_like(TRUTH, 0.5)}
+    even = fit_stack(parts, QUALITY, StackConfig(mean_weight=1.0))
+    assert even.weights.tolist() == [0.5, 0.5]
+
+
+def test_contrasts_compare_observed_arms_alone() -> None:
+    values = np.array([[0.2, 0.4, 0.9]], dtype=np.float32)
+    seen = np.array([[True, True, False]])
+    assert contrast(values, seen)[0, :2] == pytest.approx([-0.1, 0.1])
+
+
+def test_one_outcome_a_prompt_leaves_nothing_to_contrast_and_still_fits() -> None:
+    logged = np.full_like(QUALITY, np.nan)
+    arm = RNG.integers(0, 3, N)
+    rows = np.arange(N)
+    logged[rows, arm] = QUALITY[rows, arm]
+    parts = {"good": TRUTH, "flat": np.full_like(TRUTH, 0.5)}
+    stack = fit_stack(parts, logged, StackConfig(mean_weight=0.0))
+    assert stack.weights[0] > 0.7
+    assert np.isfinite(stack.predict(parts)).all()
+
+
+def test_a_perfect_prediction_has_the_smaller_contrast_error() -> None:
+    assert contrast_error(TRUTH, QUALITY) < contrast_error(np.full_like(TRUTH, 0.5), QUALITY)
+
+
+def test_calibration_undoes_overconfidence() -> None:
+    logit = np.log(TRUTH / (1 - TRUTH))
+    loud = (1 / (1 + np.exp(-2.5 * logit))).astype(np.float32)
+    found = fit_calibration(loud, QUALITY, CalibrationConfig(prior_rows=0.0))
+    assert found.slope == pytest.approx(np.full(3, 0.4), abs=0.06)
+    assert ((found.apply(loud) - TRUTH) ** 2).mean() < 0.1 * ((loud - TRUTH) ** 2).mean()
+
+
+def test_calibration_changes_little_where_there_is_little_evidence() -> None:
+    loud = np.clip(TRUTH * 1.4, 0.02, 0.98)[:20]
+    found = fit_calibration(loud, QUALITY[:20], CalibrationConfig(prior_rows=100_000.0))
+    assert found.slope == pytest.approx(np.ones(3), abs=0.02)
+    assert found.shift == pytest.approx(np.zeros(3), abs=0.02)
+
+
+def test_calibration_keeps_the_order_of_predictions() -> None:
+    found = fit_calibration(TRUTH, QUALITY, CalibrationConfig())
+    order = np.argsort(TRUTH[:, 0])
+    assert (np.diff(found.apply(TRUTH)[order, 0]) >= 0).all()
+
+
+def test_an_arm_without_outcomes_stays_as_it_is() -> None:
+    holes = QUALITY.copy()
+    holes[:, 1] = np.nan
+    found = fit_calibration(TRUTH, holes, CalibrationConfig())
+    assert (found.slope[1], found.shift[1]) == (1.0, 0.0)
