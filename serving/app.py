@@ -41,7 +41,7 @@ PATHS = {
     "/readyz": ("GET", "HEAD"),
 }
 RETRY_SOON = ((b"retry-after", b"1"),)
-RELOAD_S = 5.0  # a bundle that cannot be loaded is tried again: it may be still on its way
+RELOAD_S = 3.0  # a bundle that cannot be loaded is tried again: it may be still on its way
 
 
 class App:

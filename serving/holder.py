@@ -16,6 +16,8 @@ from .cache import ScoreCache
 from .schemas import encode
 from .views import arms_view, frontier_view
 
+WARM_UP = "Which answer is worth its price?"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
@@ -46,6 +48,7 @@ class Holder:
             BundleError: it cannot be trusted; what answered before still does.
         """
         router = Router.load(path)
+        router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
         live = Live(
             router=router,
             cache=ScoreCache(self._cache_size),

@@ -1,8 +1,8 @@
 """Per-arm calibration: make 0.8 mean that four answers in five are acceptable.
 
 An explicit verb of its own, because it must see predictions that nothing was fitted on. Platt
-scaling in the logit (Platt 1999), pulled towards "no change" by pseudo-rows, since an arm's
-slope fitted on few rows is noise and noise between arms moves decisions.
+scaling in the logit (Platt 1999), each arm's pulled towards the one of all arms pooled, since
+an arm's slope fitted on few rows is noise, and noise between arms moves decisions.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router.types import Doubles, Floats
+from router.types import Doubles, Floats, Ints
 
 from .config import CalibrationConfig
 from .graph import Graph
 from .predictors.linear import sigmoid
+from .stack import contrast_error
 
+POOL_ROWS = 50.0  # pull of the pooled calibration towards changing nothing
 LOW, HIGH = 0.005, 0.995  # predictions beyond are clipped before the logit
 STEPS = 30
 
@@ -45,36 +47,56 @@ class Calibration:
         return graph.cast(graph.op("Sigmoid", [raw]), np.float32)
 
 
-def fit_calibration(predicted: Floats, quality: Floats, config: CalibrationConfig) -> Calibration:
-    """Fit slope and shift of each arm.
+def fit_calibration(
+    predicted: Floats, quality: Floats, config: CalibrationConfig, fold: Ints
+) -> Calibration:
+    """Fit slope and shift of each arm, as far from the pooled ones as the evidence carries.
+
+    How many rows an arm needs to leave the pool is chosen by cross-validation, on the error of
+    contrasts: calibration must not buy honest levels with worse decisions.
 
     Args:
         predicted: (n, a) predictions of models and stacks that saw none of these rows.
         quality: (n, a), NaN where missing.
-        config: method and strength of the pull.
+        config: method and candidates.
+        fold: (n,) folds of the cross-validation.
     """
     arms = predicted.shape[1]
-    slope, shift = np.ones(arms), np.zeros(arms)
     if config.method == "none":
-        return Calibration(slope=slope, shift=shift)
+        return Calibration(slope=np.ones(arms), shift=np.zeros(arms))
+    tried = {rows: _held_out(predicted, quality, rows, fold) for rows in config.prior_rows}
+    return _fit(predicted, quality, min(tried, key=lambda rows: (tried[rows], -rows)))
+
+
+def _held_out(predicted: Floats, quality: Floats, prior_rows: float, fold: Ints) -> float:
+    """Contrast error of held-out rows under calibrations that did not see them."""
+    out = np.empty_like(predicted)
+    for i in np.unique(fold):
+        held = fold == i
+        out[held] = _fit(predicted[~held], quality[~held], prior_rows).apply(predicted[held])
+    return contrast_error(out, quality)
+
+
+def _fit(predicted: Floats, quality: Floats, prior_rows: float) -> Calibration:
+    seen = ~np.isnan(quality)
     clipped = np.clip(predicted, LOW, HIGH).astype(np.float64)
-    for arm in range(arms):
-        rows = ~np.isnan(quality[:, arm])
+    pool = _platt(clipped[seen], quality[seen], np.array([1.0, 0.0]), POOL_ROWS)
+    found = np.tile(pool, (predicted.shape[1], 1))
+    for arm, rows in enumerate(seen.T):
         if rows.any():
-            found = _platt(clipped[rows, arm], quality[rows, arm], config.prior_rows)
-            slope[arm], shift[arm] = found
-    return Calibration(slope=slope, shift=shift)
+            found[arm] = _platt(clipped[rows, arm], quality[rows, arm], pool, prior_rows)
+    return Calibration(slope=found[:, 0], shift=found[:, 1])
 
 
-def _platt(predicted: Doubles, quality: Floats, prior_rows: float) -> tuple[float, float]:
-    """Newton steps of a two-parameter logistic regression with soft labels.
+def _platt(predicted: Doubles, quality: Floats, prior: Doubles, prior_rows: float) -> Doubles:
+    """Newton steps of a two-parameter logistic regression: (slope, shift).
 
-    The pull: every row also votes for its own prediction, with `prior_rows` votes in all.
+    The pull: every row also votes for what `prior` makes of it, with `prior_rows` votes in all.
     """
-    share = prior_rows / len(predicted)
-    label = (quality + share * predicted) / (1.0 + share)
     columns = np.stack([np.log(predicted / (1.0 - predicted)), np.ones_like(predicted)], axis=1)
-    found = np.array([1.0, 0.0])
+    share = prior_rows / len(predicted)
+    label = (quality + share * sigmoid(columns @ prior)) / (1.0 + share)
+    found = prior.copy()
     for _ in range(STEPS):
         now = sigmoid(columns @ found)
         curvature = (columns * (now * (1.0 - now))[:, None]).T @ columns + 1e-6 * np.eye(2)
@@ -82,4 +104,4 @@ def _platt(predicted: Doubles, quality: Floats, prior_rows: float) -> tuple[floa
         found = found - np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-10:
             break
-    return float(found[0]), float(found[1])
+    return np.asarray(found)

@@ -129,7 +129,7 @@ class CalibrationConfig:
     """Per-arm calibration on a fold that neither models nor stack saw."""
 
     method: str = "platt"  # "platt" or "none"
-    prior_rows: float = 50.0  # pull towards no change
+    prior_rows: tuple[float, ...] = (300.0, 3000.0, 30000.0)  # that pull an arm to the pool
 
     def __post_init__(self) -> None:
         if self.method not in {"platt", "none"}:

@@ -22,7 +22,7 @@ from .validation import frontier_quality
 if TYPE_CHECKING:
     from data.tables import Tables
 
-LEAST_GAIN = 2e-4  # AIQ; a wider tie band is cheaper to be wrong with, so smaller gains lose
+LEAST_GAIN = 1e-3  # AIQ that a wider tie band must bring; less is noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def decision_constants(
     bands = {width: near_tie_band(errors, everything, width) for width in config.decision.tie_bands}
     tried = {w: frontier_quality(quality, cost_usd, data, band) for w, band in bands.items()}
     best = max(tried.values())
-    width = max(w for w, value in tried.items() if value >= best - LEAST_GAIN)
+    width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
     _, distance = nearest(inputs.embedding, model.table.centroids)
     middle, far = np.percentile(distance, [50, 99])
     mean = arm_means(data.quality)

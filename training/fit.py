@@ -45,7 +45,7 @@ def combine(
     else:
         stack = only(single, fitted.predictions, data, config)
         raw = stack.predict(fitted.predictions)
-    calibration = fit_calibration(raw, data.quality, config.calibration)
+    calibration = fit_calibration(raw, data.quality, config.calibration, fitted.fold)
     return stack, calibration, calibration.apply(raw)
 
 

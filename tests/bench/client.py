@@ -58,8 +58,7 @@ class Connection(asyncio.Protocol):
         self.buffer, self.sent = bytearray(), 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport: asyncio.Transport = transport  # type: ignore[assignment]
         self.next()
 
     def next(self) -> None:

@@ -11,6 +11,7 @@ from training.stack import contrast, contrast_error, fit_stack
 
 RNG = np.random.default_rng(0)
 N = 4000
+FOLD = np.arange(N) % 5
 LEVEL = RNG.uniform(-0.2, 0.2, (N, 1))  # how hard the prompt is for everybody
 TASTE = RNG.normal(0, 0.1, (N, 3))  # what tells arms apart
 TRUTH = np.clip(0.5 + LEVEL + TASTE, 0.02, 0.98).astype(np.float32)
@@ -55,26 +56,42 @@ def test_a_perfect_prediction_has_the_smaller_contrast_error() -> None:
 def test_calibration_undoes_overconfidence() -> None:
     logit = np.log(TRUTH / (1 - TRUTH))
     loud = (1 / (1 + np.exp(-2.5 * logit))).astype(np.float32)
-    found = fit_calibration(loud, QUALITY, CalibrationConfig(prior_rows=0.0))
+    found = fit_calibration(loud, QUALITY, CalibrationConfig(), FOLD)
     assert found.slope == pytest.approx(np.full(3, 0.4), abs=0.06)
     assert ((found.apply(loud) - TRUTH) ** 2).mean() < 0.1 * ((loud - TRUTH) ** 2).mean()
 
 
-def test_calibration_changes_little_where_there_is_little_evidence() -> None:
-    loud = np.clip(TRUTH * 1.4, 0.02, 0.98)[:20]
-    found = fit_calibration(loud, QUALITY[:20], CalibrationConfig(prior_rows=100_000.0))
-    assert found.slope == pytest.approx(np.ones(3), abs=0.02)
-    assert found.shift == pytest.approx(np.zeros(3), abs=0.02)
+def test_an_arm_with_little_evidence_stays_with_the_pool() -> None:
+    logit = np.log(TRUTH / (1 - TRUTH))
+    loud = (1 / (1 + np.exp(-2.5 * logit))).astype(np.float32)
+    holes = QUALITY.copy()
+    holes[20:, 2] = np.nan
+    found = fit_calibration(loud, holes, CalibrationConfig(prior_rows=(1000.0,)), FOLD)
+    assert found.slope[2] == pytest.approx(found.slope[:2].mean(), abs=0.05)
+
+
+def test_an_arm_with_much_evidence_leaves_the_pool() -> None:
+    off = TRUTH.copy()
+    off[:, 0] = np.clip(off[:, 0] + 0.25, 0.02, 0.98)  # one arm is promised too much
+    found = fit_calibration(off, QUALITY, CalibrationConfig(), FOLD)
+    assert found.apply(off)[:, 0].mean() == pytest.approx(QUALITY[:, 0].mean(), abs=0.02)
+    assert found.apply(off)[:, 1].mean() == pytest.approx(QUALITY[:, 1].mean(), abs=0.02)
+
+
+def test_no_calibration_is_a_choice() -> None:
+    found = fit_calibration(TRUTH, QUALITY, CalibrationConfig(method="none"), FOLD)
+    assert found.apply(TRUTH) == pytest.approx(np.clip(TRUTH, 0.005, 0.995), abs=1e-6)
 
 
 def test_calibration_keeps_the_order_of_predictions() -> None:
-    found = fit_calibration(TRUTH, QUALITY, CalibrationConfig())
+    found = fit_calibration(TRUTH, QUALITY, CalibrationConfig(), FOLD)
     order = np.argsort(TRUTH[:, 0])
     assert (np.diff(found.apply(TRUTH)[order, 0]) >= 0).all()
 
 
-def test_an_arm_without_outcomes_stays_as_it_is() -> None:
+def test_an_arm_without_outcomes_is_calibrated_like_the_rest() -> None:
     holes = QUALITY.copy()
     holes[:, 1] = np.nan
-    found = fit_calibration(TRUTH, holes, CalibrationConfig())
-    assert (found.slope[1], found.shift[1]) == (1.0, 0.0)
+    found = fit_calibration(TRUTH, holes, CalibrationConfig(), FOLD)
+    assert np.isfinite(found.apply(TRUTH)).all()
+    assert found.slope[1] == pytest.approx(found.slope[[0, 2]].mean(), abs=0.1)
