@@ -21,6 +21,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 JSON = b"application/json"
+# A body is read on to this multiple of its limit and dropped: answering earlier would make the
+# server reset the connection, and the caller would never see why.
+DRAINED = 4
 
 
 class ClientGone(Exception):
@@ -63,7 +66,7 @@ async def read_body(
     """
     _check_type(headers)
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > DRAINED * limit):
         raise _too_large(limit)
     try:
         async with asyncio.timeout(timeout_s):
@@ -83,10 +86,13 @@ async def _collect(receive: Receive, limit: int) -> bytes:
             raise ClientGone
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
         more = message.get("more_body", False)
+        if size <= limit:
+            chunks.append(chunk)
+        elif size > DRAINED * limit:
+            raise _too_large(limit)
+    if size > limit:
+        raise _too_large(limit)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,10 @@ def ask(make_app: Callable[..., Driver]) -> Driver:
     return make_app()
 
 
+def lowered(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
 @dataclass
 class Service:
     """A running service, reached over HTTP."""
@@ -143,15 +148,15 @@ class Service:
         headers: Mapping[str, str] = JSON,
     ) -> Reply:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", data, dict(headers), method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-                return Reply(answer.status, dict(answer.headers.lower_items()), answer.read())
+                return Reply(answer.status, lowered(answer.headers), answer.read())
         except urllib.error.HTTPError as err:
             with err:
-                return Reply(err.code, dict(err.headers.items()), err.read())
+                return Reply(err.code, lowered(err.headers), err.read())
 
     def wait(self, status: int, seconds: float = 60.0, path: str = "/readyz") -> None:
         """Wait until `path` answers with `status`."""

@@ -226,6 +226,13 @@ def test_a_body_over_the_limit_is_refused_while_it_arrives(make_app: Callable[..
     assert ask(ASKED, chunks=7).status == 200
 
 
+def test_a_body_far_over_the_limit_is_not_even_read(make_app: Callable[..., Any]) -> None:
+    ask = make_app(max_body_bytes=100)
+    endless = b"x" * 10_000
+    assert ask(endless, chunks=2).json()["code"] == "body_too_large"
+    assert ask(b"", headers={"content-length": "401"}).status == 413
+
+
 def test_a_body_that_does_not_arrive_is_given_up(make_app: Callable[..., Any]) -> None:
     app = make_app(timeout_s=0.1).app
 

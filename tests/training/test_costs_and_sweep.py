@@ -83,7 +83,7 @@ def test_an_arm_without_token_counts_is_metered_in_dollars() -> None:
 def test_predicted_tokens_have_the_right_mean_and_follow_the_prompt() -> None:
     tokens = fit_tokens(inputs(), OUTPUT.astype(np.float32), LinearConfig()).predict(inputs())
     assert tokens.mean(axis=0) == pytest.approx(OUTPUT.mean(axis=0), rel=1e-3)
-    assert np.corrcoef(np.log(tokens[:, 0]), np.log(OUTPUT[:, 0]))[0, 1] > 0.9
+    assert np.corrcoef(np.log(tokens[:, 0]), np.log(OUTPUT[:, 0]))[0, 1] > 0.8
 
 
 def test_the_oracle_has_no_regret_and_the_worst_has_most() -> None:
