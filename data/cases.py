@@ -52,6 +52,21 @@ MEDICAL_ISSUES: tuple[tuple[str, float], ...] = (
     ("Which enzyme is most likely deficient?", 0.6),
     ("Which finding would you expect on biopsy?", 0.65),
 )
+BIOPSIES = (
+    "granulomas without necrosis", "crypt abscesses", "flattened villi", "needle-shaped crystals",
+    "fibrosis around the vessels", "giant cells", "fat droplets", "amyloid deposits", "no change",
+    "a dense infiltrate of lymphocytes",
+)  # fmt: skip
+ENZYMES = (
+    "glucose-6-phosphate dehydrogenase", "21-hydroxylase", "alpha-galactosidase A", "lactase",
+    "phenylalanine hydroxylase", "xanthine oxidase", "hexosaminidase A", "pyruvate kinase",
+    "ornithine transcarbamylase", "galactose-1-phosphate uridylyltransferase",
+)  # fmt: skip
+NEXT_STEPS = (
+    "computed tomography of the chest", "immediate surgery", "observation for a day",
+    "intravenous fluids", "a lumbar puncture", "measure the hormone levels", "oxygen",
+    "stop all drugs", "coronary angiography", "reassurance and discharge",
+)  # fmt: skip
 SIGNS = (
     "chest pain", "a dry cough", "blurred vision", "joint swelling", "a stiff neck", "night sweats",
     "shortness of breath", "numbness of the left hand", "a scaly rash", "flank pain",
@@ -65,6 +80,13 @@ DRUGS = (
     "metformin", "lisinopril", "warfarin", "prednisone", "allopurinol", "levothyroxine",
     "amiodarone", "methotrexate", "lithium", "salbutamol",
 )  # fmt: skip
+MEDICAL_OPTIONS: dict[str, tuple[str, ...]] = {
+    "What is the most likely diagnosis?": ILLNESSES,
+    "What is the best next step?": NEXT_STEPS,
+    "Which drug should be avoided?": DRUGS,
+    "Which enzyme is most likely deficient?": ENZYMES,
+    "Which finding would you expect on biopsy?": BIOPSIES,
+}
 ECGS = ("ST elevation in V1 to V4", "a prolonged QT interval", "no P waves", "peaked T waves")
 JOBS = ("teacher", "farmer", "pilot", "nurse", "student", "carpenter", "cook", "retired clerk")
 ADVICE: tuple[tuple[str, float], ...] = (

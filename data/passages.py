@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # sentences of a report; slots are filled by `tasks_language`
 REPORT = (
-    "{company} opened a new site in {city} in {month}, {n} months later than planned.",
+    "{company} opened a new site in {city} in {month}, {k} months later than planned.",
     "According to {name}, the delay was caused by a shortage of {goods}.",
     "The council of {city} approved the plan by {n} votes to {k}.",
     "Sales of the {product} rose by {p} % while returns fell slightly.",
@@ -41,7 +41,7 @@ STYLES: tuple[tuple[str, float], ...] = (
 )  # fmt: skip
 ENGLISH = (
     "Please send the {product} back to our office in {city} before the end of {month}.",
-    "The train to {city} leaves at {k} o'clock from platform {n}.",
+    "The train to {city} leaves at {k} o'clock from platform {k}.",
     "We regret that {n} {goods} arrived broken.",
     "It never rains but it pours, as {name} used to say in {city}.",
     "Had we known about the strike, we would not have ordered {n} {goods}.",
@@ -54,17 +54,17 @@ FOREIGN: tuple[tuple[str, tuple[str, ...], float], ...] = (
     (
         "German",
         (
-            "Bitte schicken Sie mir bis zum {k}. {month} ein Angebot über {n} Stück.",
+            "Bitte schicken Sie mir bis zum {k}. des Monats ein Angebot über {n} Stück.",
             "{name} hätte den Zug nach {city} nicht verpasst, wenn der Wecker geklingelt hätte.",
             "Die Lieferung von {company} ist leider unvollständig; es fehlen {n} Teile.",
-            "Wir wohnen seit {n} Jahren in {city} und kennen hier fast jeden.",
+            "Wir wohnen seit {k} Jahren in {city} und kennen hier fast jeden.",
         ),
         0.04,
     ),
     (
         "French",
         (
-            "{name} habite à {city} depuis {n} ans et ne veut plus déménager.",
+            "{name} habite à {city} depuis {k} ans et ne veut plus déménager.",
             "Veuillez trouver ci-joint la facture n° {n} de {company}.",
             "Il aurait fallu prévenir la mairie de {city} au moins {k} semaines à l'avance.",
             "On m'a dit que le magasin fermerait dans {k} jours.",
@@ -84,7 +84,7 @@ FOREIGN: tuple[tuple[str, tuple[str, ...], float], ...] = (
     (
         "Chinese",
         (
-            "{name}在{city}住了{n}年，现在想换一份工作。",
+            "{name}在{city}住了{k}年，现在想换一份工作。",
             "请在{k}天之内把这份合同寄回{company}。",
             "这家店的东西又便宜又好，我们买了{n}个。",
         ),
@@ -101,20 +101,26 @@ FOREIGN: tuple[tuple[str, tuple[str, ...], float], ...] = (
     (
         "Hindi",
         (
-            "{name} पिछले {n} साल से {city} में रहती है।",
+            "{name} पिछले {k} साल से {city} में रहती है।",
             "कृपया {k} दिन के भीतर {company} को जवाब दें।",
         ),
         0.24,
     ),
 )  # fmt: skip
 LOCAL_QUESTIONS: tuple[tuple[str, float], ...] = (
-    ("Wie mache ich aus {n} g Mehl und {k} Eiern einen Teig für {city}er Pfannkuchen?", 0.15),
-    ("Was sollte man bei einem Wochenende in {city} im {month} auf keinen Fall verpassen?", 0.15),
-    ("Welche Kündigungsfrist gilt nach {n} Jahren Mietdauer, und was darf der Vermieter?", 0.5),
-    ("¿Qué puedo cocinar con {goods} y {k} huevos en {n} minutos?", 0.12),
+    (
+        "Wie mache ich aus {n} g Mehl und {k} Eiern einen Teig für Pfannkuchen nach {name}s Art?",
+        0.15,
+    ),
+    ("Was sollte man bei einem Wochenende in {city} mit Kindern auf keinen Fall verpassen?", 0.15),
+    ("Welche Kündigungsfrist gilt nach {k} Jahren Mietdauer, und was darf der Vermieter?", 0.5),
+    ("¿Qué puedo cocinar con arroz y {k} huevos en {n} minutos?", 0.12),
     ("¿Cuántos días necesito para visitar {city} con {k} niños?", 0.15),
-    ("Comment rédiger une lettre de réclamation à {company} pour {n} {goods} ?", 0.25),
-    ("Quels sont les {k} meilleurs quartiers de {city} pour une famille avec {n} € par mois ?", 0.3),
+    ("Comment rédiger une lettre de réclamation à {company} pour {n} articles abîmés ?", 0.25),
+    (
+        "Quels sont les {k} meilleurs quartiers de {city} pour une famille avec {n} € par mois ?",
+        0.3,
+    ),
     ("我想在{city}待{k}天，预算{n}欧元，请帮我安排行程。", 0.3),
     ("{city}へ{k}日間旅行します。予算は{n}ユーロです。おすすめの予定を教えてください。", 0.32),
     ("Quanto costa vivere a {city} con {k} figli e uno stipendio di {n} euro?", 0.3),
@@ -127,7 +133,10 @@ TRIVIA: tuple[tuple[str, float], ...] = (
     ("Who was head of state of {country} in {year}?", 0.5),
     ("Which countries share a border with {country}, and how long is each border?", 0.45),
     ("What was the population of {country} in {year}, to the nearest million?", 0.4),
-    ("In which year did {country} first take part in the Olympic Games, and with how many athletes?", 0.6),
+    (
+        "In which year did {country} first enter the Olympic Games, and with how many athletes?",
+        0.6,
+    ),
     ("Which film from {country} won a festival prize in {year}?", 0.68),
     ("Name the {rank} highest mountain of {country} and who climbed it first.", 0.65),
     ("List {k} composers from {country} born before {year}.", 0.5),

@@ -5,6 +5,8 @@ Difficulty is what the text shows: its length, how rare the topic, how many dema
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from . import cases, passages
 from .dice import Dice, Draft, clip
 from .words import CITIES, COMPANIES, GOODS, MONTHS, NAMES, PRODUCTS
@@ -21,7 +23,7 @@ EXTRACTION_ASKS: tuple[tuple[str, float], ...] = (
     ("Give JSON with {keys}, and next to each value the exact quote that supports it.", 0.35),
 )
 LETTER = (
-    "On {month} {k} I ordered {n} {goods} and a {product} from {company}.",
+    "On {month} {k} I ordered {n} {goods} and one {product} from {company}.",
     "My order number is {code}.",
     "Please deliver to {city}, attention of {name}.",
     "The {product} arrived broken and I want my money back.",
@@ -54,9 +56,10 @@ NEEDLES: tuple[tuple[str, float], ...] = (
 
 def slots(dice: Dice) -> dict[str, object]:
     """Values for every slot that these templates use."""
+    name, other = dice.several(NAMES, 2)
     return {
-        "name": dice.pick(NAMES),
-        "other": dice.pick(NAMES),
+        "name": name,
+        "other": other,
         "goods": dice.pick(GOODS),
         "city": dice.pick(CITIES),
         "company": dice.pick(COMPANIES),
@@ -78,10 +81,17 @@ def order_slots(dice: Dice) -> dict[str, object]:
     return found
 
 
+def _sentences(dice: Dice, templates: Sequence[str], count: int) -> list[str]:
+    """`count` filled sentences; a template comes again only when all have been used."""
+    rounds = -(-count // len(templates))
+    order = [line for _ in range(rounds) for line in dice.several(templates, len(templates))]
+    return [line.format(**slots(dice)) for line in order[:count]]
+
+
 def summary(dice: Dice) -> Draft:
     """A report of three to twenty sentences to be shortened."""
     count = 3 + int(17 * dice.unit() ** 2)
-    body = " ".join(dice.pick(passages.REPORT).format(**slots(dice)) for _ in range(count))
+    body = " ".join(_sentences(dice, passages.REPORT, count))
     ask, effort = dice.pick(passages.SUMMARY_ASKS)
     text = f"{ask.format(n=dice.number(15, 60), k=dice.number(2, 6))}\n\n{body}"
     return Draft(text, "summary", "report", clip(0.1 + effort + 0.025 * count), 50 + 6 * count)
@@ -104,8 +114,9 @@ def extraction(dice: Dice) -> Draft:
 
 def translation(dice: Dice) -> Draft:
     """One to six sentences from English to another language, or the reverse."""
-    count = dice.number(1, 6)
+    count = 1 + int(5 * dice.unit() ** 1.5)
     style, effort = dice.pick(passages.STYLES)
+    lines: Sequence[str]
     if dice.chance(0.6):
         target, rare = dice.pick(passages.TARGETS)
         lines, family = passages.ENGLISH, "from_english"
@@ -113,7 +124,7 @@ def translation(dice: Dice) -> Draft:
         source, lines, rare = dice.pick(passages.FOREIGN)
         target, family = dice.pick(("English", "English", "Italian")), "to_english"
         rare += 0.08 * (target != "English") + 0.01 * len(source)
-    body = " ".join(dice.pick(lines).format(**slots(dice)) for _ in range(count))
+    body = " ".join(_sentences(dice, lines, count))
     opener = dice.pick(("Translate into {t}:", "Translate to {t}.", "How do you say this in {t}?"))
     text = f"{opener.format(t=target)}{style}\n{body}"
     hard = clip(0.1 + rare + effort + 0.03 * count)
@@ -132,9 +143,8 @@ def trivia(dice: Dice) -> Draft:
     country, rare = dice.pick(passages.COUNTRIES)
     rank = dice.number(2, 12)
     year = dice.number(1850, 2015)
-    text = template.format(
-        country=country, k=dice.number(2, 9), rank=f"{rank}{'rd' if rank == 3 else 'th'}", year=year
-    ).replace("2th", "2nd" if rank == 2 else "2th")
+    ordinal = f"{rank}{ {2: 'nd', 3: 'rd'}.get(rank, 'th') }"
+    text = template.format(country=country, k=dice.number(2, 9), rank=ordinal, year=year)
     far = 0.1 * ("{year}" in template) * (year < 1930) + 0.012 * rank * ("{rank}" in template)
     tail = dice.pick(("", "", "", " Answer in one word.", " Cite your source.", " Be brief."))
     return Draft(text + tail, "trivia", "fact", clip(effort + rare + far), 15 + 90 * effort)
@@ -145,13 +155,13 @@ def case(dice: Dice) -> Draft:
     legal = dice.chance(0.5)
     facts = cases.LEGAL_FACTS if legal else cases.MEDICAL_FACTS
     issue, effort = dice.pick(cases.LEGAL_ISSUES if legal else cases.MEDICAL_ISSUES)
+    pool = cases.LEGAL_OPTIONS if legal else cases.MEDICAL_OPTIONS[issue]
     shared = slots(dice) | {"who": dice.pick(cases.PEOPLE)}
     lines = [
         fact.format(**(shared | _clinic(dice)))
-        for fact in ([facts[0]] + dice.several(facts[1:], dice.number(1, 6)))
+        for fact in (facts[0], *dice.several(facts[1:], dice.number(1, 6)))
     ]
     count = dice.pick((0, 4, 4, 5, 10))
-    pool = cases.LEGAL_OPTIONS if legal else (*cases.ILLNESSES, *cases.DRUGS)
     options = "".join(
         f"\n{letter}. {option.format(**shared)}"
         for letter, option in zip("ABCDEFGHIJ", dice.several(pool, count), strict=False)

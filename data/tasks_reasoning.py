@@ -16,9 +16,18 @@ STEPS: tuple[tuple[str, float], ...] = (
     ("The next morning the number doubles.", 0.05),
     ("{p} % of the {goods} turn out to be damaged and are thrown away.", 0.13),
     ("{name} gives one in every {k} of the remaining {goods} to {other}.", 0.15),
-    ("{name} sells {n} of them at ${k} each and spends half of the money on {goods} at $2 each.", 0.2),
-    ("On each of the following {k} days {n} {goods} are added, except on the last, when none is.", 0.17),
-    ("{other}, who owns {k} times as many as {name} has at this moment, hands over a third of hers.", 0.2),
+    (
+        "{name} sells {n} of them at ${k} each and spends half of the money on {goods} at $2 each.",
+        0.2,
+    ),
+    (
+        "On each of the next {k} days {n} {goods} are added, except on the last, when none is.",
+        0.17,
+    ),
+    (
+        "{other}, who owns {k} times as many as {name} has now, hands over a third of them.",
+        0.2,
+    ),
 )
 ASIDES = (
     "The shop is {n} metres from the station.",
@@ -30,19 +39,58 @@ QUESTIONS = (
     "How many {goods} does {name} have in the end?",
     "How many {goods} are left?",
     "What is the final number of {goods}?",
-    "How many {goods} will each of {k} friends get if the rest is shared equally, and how many remain?",
+    "If {k} friends share the rest equally, how many {goods} does each get, and what remains?",
 )
 ASKS = ("", "", "", " Show your working.", " Give only the final number.", " Think step by step.")
-SUM_OPENERS = ("What is {e}?", "Compute {e}.", "{e} = ?", "Please calculate {e}", "Evaluate {e} exactly.")
+CONTESTS: tuple[tuple[str, float], ...] = (
+    ("How many integers from 1 to {n} are divisible by {a} but not by {b}?", 0.4),
+    ("How many integers from 1 to {n} are divisible by exactly two of {a}, {b} and {c}?", 0.6),
+    ("Find the remainder when ${a}^{{{n}}}$ is divided by {b}.", 0.55),
+    ("Solve $x^2 - {total}x + {product} = 0$ over the real numbers.", 0.2),
+    ("Solve for x: {a}x + {b} = {c}x - {d}.", 0.12),
+    (
+        "A fair die is rolled {a} times. What is the probability that the sum of the rolls is "
+        "divisible by {k} and that no two neighbouring rolls are equal?",
+        0.85,
+    ),
+    (
+        "Let $f(x) = x^3 - {a}x^2 + {b}x - {c}$ have roots $r, s, t$. Find "
+        "$\\frac{{1}}{{r+{d}}} + \\frac{{1}}{{s+{d}}} + \\frac{{1}}{{t+{d}}}$.",
+        0.75,
+    ),
+    (
+        "In triangle ABC, AB = {total}, BC = {a} + {c} and the angle at B is {k}0 degrees. "
+        "Find the length of the median from A.",
+        0.5,
+    ),
+    (
+        "In how many ways can {a} identical balls be put into {k} different boxes so that each "
+        "box holds at most {d} and at least one box stays empty?",
+        0.8,
+    ),
+    (
+        "Prove that there are infinitely many primes p such that p divides $m^2 + {a}m + {n}$ "
+        "for some integer m.",
+        0.95,
+    ),
+)
+SUM_OPENERS = (
+    "What is {e}?",
+    "Compute {e}.",
+    "{e} = ?",
+    "Please calculate {e}",
+    "Evaluate {e} exactly.",
+)
 
 
 def word_problem(dice: Dice) -> Draft:
     """A story of two to eight steps about counted goods."""
     count = 1 + int(7 * dice.unit() ** 1.4)
     size = dice.number(1, 4)
+    name, other = dice.several(NAMES, 2)
     slots = {
-        "name": dice.pick(NAMES),
-        "other": dice.pick(NAMES),
+        "name": name,
+        "other": other,
         "goods": dice.pick(GOODS),
         "place": dice.pick(PLACES),
     }
@@ -51,7 +99,9 @@ def word_problem(dice: Dice) -> Draft:
         figures = {"n": dice.digits(size), "k": dice.number(3, 9), "p": 5 * dice.number(1, 15)}
         return template.format(**slots, **figures)
 
-    parts = [fill(f"{{name}} works at {{place}} and starts with {dice.digits(size + 1)} {{goods}}.")]
+    parts = [
+        fill(f"{{name}} works at {{place}} and starts with {dice.digits(size + 1)} {{goods}}.")
+    ]
     effort = 0.02 * size
     for _ in range(count):
         step, cost = dice.pick(STEPS)
@@ -67,7 +117,7 @@ def word_problem(dice: Dice) -> Draft:
 def arithmetic(dice: Dice) -> Draft:
     """A bare sum of two to five terms."""
     terms = dice.number(2, 5) if dice.chance(0.6) else 2
-    size = dice.number(1, 6)
+    size = 1 + int(5 * dice.unit() ** 1.3)
     expression = str(dice.digits(size))
     effort = 0.05 * size
     for _ in range(terms - 1):
@@ -83,49 +133,20 @@ def arithmetic(dice: Dice) -> Draft:
 
 def competition(dice: Dice) -> Draft:
     """A contest question: counting, remainders, probability, equations."""
-    a, b, c, d = (dice.number(2, 30) for _ in range(4))
-    n = dice.number(40, 9_000)
-    text, effort = dice.pick(
-        (
-            (f"How many integers from 1 to {n} are divisible by {a} but not by {b}?", 0.4),
-            (
-                f"How many integers from 1 to {n} are divisible by exactly two of {a}, {b} and "
-                f"{c}?",
-                0.6,
-            ),
-            (f"Find the remainder when ${a}^{{{n}}}$ is divided by {b + 7}.", 0.55),
-            (f"Solve $x^2 - {a + b}x + {a * b} = 0$ over the real numbers.", 0.2),
-            (f"Solve for x: {a}x + {b} = {c}x - {d + 1}.", 0.12),
-            (
-                f"A fair die is rolled {a} times. What is the probability that the sum of the "
-                f"rolls is divisible by {dice.number(3, 7)} and that no two neighbouring rolls "
-                "are equal?",
-                0.85,
-            ),
-            (
-                f"Let $f(x) = x^3 - {a}x^2 + {b}x - {c}$ have roots $r, s, t$. Find "
-                f"$\\frac{{1}}{{r+{d}}} + \\frac{{1}}{{s+{d}}} + \\frac{{1}}{{t+{d}}}$.",
-                0.75,
-            ),
-            (
-                f"In triangle ABC, AB = {a + 20}, BC = {b + 20} and the angle at B is "
-                f"{10 * dice.number(3, 12)} degrees. Find the length of the median from A.",
-                0.5,
-            ),
-            (
-                f"In how many ways can {a} identical balls be put into {dice.number(3, 9)} "
-                f"different boxes so that each box holds at most {dice.number(2, 9)} and at least "
-                "one box stays empty?",
-                0.8,
-            ),
-            (
-                f"Prove that there are infinitely many primes p such that p divides "
-                f"$k^2 + {a}k + {n}$ for some integer k.",
-                0.95,
-            ),
-        )
+    a, b, c, d = dice.several(range(2, 31), 4)
+    template, effort = dice.pick(CONTESTS)
+    text = template.format(
+        a=a,
+        b=b,
+        c=c,
+        d=d,
+        n=dice.number(40, 9_000),
+        k=dice.number(3, 9),
+        total=a + b,
+        product=a * b,
     )
-    return Draft(text + dice.pick(ASKS), "maths", "competition", effort, 120 + 420 * effort)
+    tail = "" if text.startswith("Prove") else dice.pick(ASKS)
+    return Draft(text + tail, "maths", "competition", effort, 120 + 420 * effort)
 
 
 def puzzle(dice: Dice) -> Draft:
@@ -144,17 +165,14 @@ def puzzle(dice: Dice) -> Draft:
                 "If {a} sits at an end, so does {b}.",
             )
         )
-        clues.append(clue.format(a=a, b=b, k=dice.number(1, max(1, count - 3))))
+        clues.append(clue.format(a=a, b=b, k=dice.number(2, max(2, count - 2))))
     listed = "\n".join(f"{i}. {clue}" for i, clue in enumerate(clues, 1))
     row = dice.pick(("a bench", "a row of chairs", "one side of a long table", "the back row"))
-    text = (
-        f"{', '.join(people[:-1])} and {people[-1]} sit on {row}.\n{listed}\n"
-        + dice.pick(
-            (
-                f"Who sits in seat {dice.number(1, count)}?",
-                "Give one order that fits all clues, or say that there is none.",
-                "How many orders are possible?",
-            )
+    text = f"{', '.join(people[:-1])} and {people[-1]} sit on {row}.\n{listed}\n" + dice.pick(
+        (
+            f"Who sits in seat {dice.number(1, count)}?",
+            "Give one order that fits all clues, or say that there is none.",
+            "How many orders are possible?",
         )
     )
     return Draft(text, "logic", "seating", clip(0.1 * count + 0.02 * len(clues)), 90 + 50 * count)
@@ -174,7 +192,9 @@ def function(dice: Dice) -> Draft:
         )
     ).format(l=language, t=task)
     demands = " ".join(demand for demand, _ in limits)
-    sample = f" Call it `{dice.pick(NAMES).lower()}_{dice.number(1, 999)}`." if dice.chance(0.4) else ""
+    sample = (
+        f" Call it `{dice.pick(NAMES).lower()}_{dice.number(1, 999)}`." if dice.chance(0.4) else ""
+    )
     hard = clip(effort + rare + sum(cost for _, cost in limits))
     text = f"{opener}. {demands}{sample}".strip()
     return Draft(text, "code", "function", hard, 130 + 380 * hard)

@@ -77,7 +77,7 @@ class ClusterConfig:
 class KnnConfig:
     """Nearest neighbours in the leading principal components of the embedding."""
 
-    k: tuple[int, ...] = (100, 200)
+    k: tuple[int, ...] = (100, 200, 400)
     components: int = 64  # bounds the time of a search; 384 read the memory six times as long
     sharpness: float = 3.0
     prior_rows: float = 2.0
@@ -90,7 +90,7 @@ class KernelConfig:
 
     landmarks: int = 512
     width: tuple[float, ...] = (1.0, 2.0)  # γ in exp(-γ·squared distance)
-    alpha: tuple[float, ...] = (3.0, 10.0)
+    alpha: tuple[float, ...] = (3.0, 10.0, 30.0)
     feature_scale: float = 0.15
 
 
@@ -98,8 +98,8 @@ class KernelConfig:
 class LinearConfig:
     """Multi-output ridge and logistic heads on [embedding, text features]."""
 
-    ridge: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
-    logistic: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
+    ridge: tuple[float, ...] = (10.0, 30.0, 100.0, 300.0)
+    logistic: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
     feature_scale: float = 0.05  # of a standardised text feature beside unit embeddings
     iterations: int = 80
 

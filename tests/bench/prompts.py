@@ -5,18 +5,96 @@ from __future__ import annotations
 import random
 
 OPENINGS = (
-    "Explain how", "Write a short note on why", "Summarise in two sentences how", "Compare the ways in which",
-    "Prove or refute that", "List three reasons why", "Draft an email that says", "Estimate how often",
-    "Find the mistake in the claim that", "Describe to a new colleague how", "Translate into plain words that",
-)  # fmt: skip
-WORDS = (
-    "river harvest ledger orbit cable module bridge tariff patient engine vector garden signal invoice "
-    "treaty protein window budget matrix compiler lantern glacier voltage contract melody sampling kernel "
-    "customer deadline radiator integral archive pension corridor molecule parser festival turbine "
-    "moves improves delays replaces predicts measures limits repairs supports changes explains reduces "
-    "slow early large hidden regular costly fragile central seasonal modern linear unusual exact "
-    "the a its every without under between after because although when whether while despite and or of to in"
-).split()
+    "Explain how",
+    "Write a short note on why",
+    "Summarise in two sentences how",
+    "Compare the ways in which",
+    "Prove or refute that",
+    "List three reasons why",
+    "Draft an email that says",
+    "Estimate how often",
+    "Find the mistake in the claim that",
+    "Describe to a new colleague how",
+)
+WORDS = tuple(
+    [
+        "river",
+        "harvest",
+        "ledger",
+        "orbit",
+        "cable",
+        "module",
+        "bridge",
+        "tariff",
+        "patient",
+        "engine",
+        "vector",
+        "garden",
+        "signal",
+        "treaty",
+        "protein",
+        "window",
+        "budget",
+        "matrix",
+        "compiler",
+        "lantern",
+        "glacier",
+        "voltage",
+        "contract",
+        "melody",
+        "sampling",
+        "customer",
+        "deadline",
+        "radiator",
+        "integral",
+        "archive",
+        "pension",
+        "corridor",
+        "molecule",
+        "parser",
+        "festival",
+        "turbine",
+        "moves",
+        "improves",
+        "delays",
+        "replaces",
+        "predicts",
+        "measures",
+        "limits",
+        "repairs",
+        "supports",
+        "changes",
+        "explains",
+        "slow",
+        "early",
+        "large",
+        "hidden",
+        "regular",
+        "costly",
+        "fragile",
+        "central",
+        "seasonal",
+        "modern",
+        "linear",
+        "unusual",
+        "exact",
+        "the",
+        "a",
+        "its",
+        "every",
+        "without",
+        "under",
+        "between",
+        "after",
+        "because",
+        "although",
+        "when",
+        "whether",
+        "while",
+        "despite",
+        "and",
+    ]
+)
 
 
 def make_prompts(count: int, *, seed: int, words: tuple[int, int] = (12, 120)) -> list[str]:
