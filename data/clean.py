@@ -37,7 +37,9 @@ class CleanReport:
 
     kept: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, dict[str, int]] = field(default_factory=dict)
-    moved_to_test: int = 0  # prompts whose twin was in the test split
+    moved_to_test: int = 0  # prompts that were in train, but themselves or a twin in test as well
+    # models without a price -> the nearest names that have one
+    unpriced: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, table: str, cleaned: Cleaned) -> None:
         """Count one cleaned table; later rejects of the same table add up."""
@@ -88,8 +90,11 @@ def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataF
     table = table.with_columns(**added)
     for column, definition in schema.columns().items():
         kind = definition.dtype
+        # a whole number that a float column lacks is missing; a quality of NaN is a broken one
+        lacking = kind.is_integer() and table.schema[column].is_float()
+        found = pl.col(column).fill_nan(None) if lacking else pl.col(column)
         try:
-            table = table.with_columns(pl.col(column).cast(kind))
+            table = table.with_columns(found.cast(kind))
         except pl.exceptions.PolarsError as err:
             raise ColumnError(
                 f"{name}.{column} holds {table.schema[column]} and cannot be read as {kind}: {err}"

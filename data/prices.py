@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from math import inf
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,12 @@ import polars as pl
 from .errors import ColumnError, DataError, FormatError
 
 NEEDED = ("model", "usd_per_1m_input", "usd_per_1m_output")
+KINDS = {
+    "model": pl.String,
+    "usd_per_1m_input": pl.Float64,
+    "usd_per_1m_output": pl.Float64,
+    "valid_from": pl.Date,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +51,7 @@ class PriceTable:
             DataError: the file cannot be read, a column is missing, or a price is no price.
         """
         try:
-            table = pl.read_csv(path, try_parse_dates=True)
+            table = pl.read_csv(path, schema_overrides=KINDS)
         except (OSError, pl.exceptions.PolarsError) as err:
             raise FormatError(f"{path} cannot be read as CSV: {err}") from err
         missing = [name for name in NEEDED if name not in table.columns]
@@ -51,11 +59,7 @@ class PriceTable:
             raise ColumnError(f"{path} lacks {', '.join(missing)}; it has {table.columns}")
         kept = [name for name in (*NEEDED, "valid_from") if name in table.columns]
         rows = tuple(Price(**row) for row in table.select(kept).iter_rows(named=True))
-        for row in rows:
-            low = min(row.usd_per_1m_input or 0.0, row.usd_per_1m_output or 0.0)
-            known = row.usd_per_1m_input is not None and row.usd_per_1m_output is not None
-            if not known or low < 0:
-                raise DataError(f"{path}: {row.model} needs two prices >= 0, got {row}")
+        _check(rows, path)
         return cls(rows)
 
     def find(self, model: str, on: date | None = None) -> Price | None:
@@ -73,10 +77,18 @@ class PriceTable:
         """
         found = self.find(model, on)
         if found is None:
-            near = get_close_matches(model, {row.model for row in self.rows}, n=3, cutoff=0.4)
+            near = self.missing([model]).get(model, ())
             hint = f"; the nearest priced names are {', '.join(near)}" if near else ""
             raise DataError(f"no price for {model!r}{f' on {on}' if on else ''}{hint}")
         return found
+
+    def missing(self, models: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Those of the models that have no price -> the nearest names that have one."""
+        priced = {row.model for row in self.rows}
+        return {
+            model: tuple(get_close_matches(model, sorted(priced), n=3, cutoff=0.4))
+            for model in sorted(set(models) - priced)
+        }
 
     def frame(self) -> pl.DataFrame:
         """The latest price of every model, for joins."""
@@ -90,3 +102,18 @@ class PriceTable:
             },
             schema={name: pl.String if name == "model" else pl.Float64 for name in NEEDED},
         )
+
+
+def _check(rows: tuple[Price, ...], path: Path) -> None:
+    """Refuse what prices nothing: no name, no finite price, or two prices for one day."""
+    seen: set[tuple[str, date | None]] = set()
+    for row in rows:
+        both = (row.usd_per_1m_input, row.usd_per_1m_output)
+        if not row.model or not all(usd is not None and 0 <= usd < inf for usd in both):
+            raise DataError(
+                f"{path}: {row.model or 'a nameless row'} needs two prices >= 0, got {row}"
+            )
+        if (row.model, row.valid_from) in seen:
+            day = f" from {row.valid_from} on" if row.valid_from else ""
+            raise DataError(f"{path}: {row.model} has two prices{day}; keep one")
+        seen.add((row.model, row.valid_from))

@@ -14,7 +14,7 @@ class Outcomes(dy.Schema):
     """How well one arm answered one prompt."""
 
     prompt_id = dy.String(nullable=False, min_length=1)
-    model = dy.String(nullable=False, min_length=1)
+    model = dy.String(nullable=False, min_length=1, regex=r"^[^|]*$")  # arms are `model|tier`
     tier = dy.String(nullable=False, min_length=1)
     quality = dy.Float32(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
     input_tokens = dy.Int32(nullable=True, min=0)
@@ -25,8 +25,14 @@ class Outcomes(dy.Schema):
     @dy.rule()
     def one_row_per_cell(cls) -> pl.Expr:  # noqa: N805
         """An arm answers a prompt once; of several usable rows the first counts."""
-        usable = pl.col("quality").is_not_null() & pl.col("cost_usd").is_not_null()
-        return usable.cast(pl.Int32).cum_sum().over("prompt_id", "model", "tier") <= 1
+        usable = (
+            pl.col("quality").is_between(0.0, 1.0).fill_null(value=False)
+            & (pl.col("cost_usd").is_finite() & (pl.col("cost_usd") >= 0)).fill_null(value=False)
+            & (pl.col("input_tokens").fill_null(0) >= 0)
+            & (pl.col("output_tokens").fill_null(0) >= 0)
+            & pl.col("split").fill_null("train").is_in(["train", "test"])
+        )
+        return _first(usable, "prompt_id", "model", "tier")
 
 
 class Prompts(dy.Schema):
@@ -39,8 +45,11 @@ class Prompts(dy.Schema):
 
     @dy.rule()
     def one_row_per_prompt(cls) -> pl.Expr:  # noqa: N805
-        """An id names one prompt; of several rows the first counts."""
-        return pl.int_range(pl.len()).over("prompt_id") == 0
+        """An id names one prompt; of several usable rows the first counts."""
+        usable = pl.col("prompt").str.contains(r"\S").fill_null(value=False) & pl.col(
+            "split"
+        ).fill_null("train").is_in(["train", "test"])
+        return _first(usable, "prompt_id")
 
 
 class Pairs(dy.Schema):
@@ -51,6 +60,16 @@ class Pairs(dy.Schema):
     arm_b = dy.String(nullable=False, min_length=1)
     preference = dy.Float64(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
+
+    @dy.rule()
+    def two_arms(cls) -> pl.Expr:  # noqa: N805
+        """An arm has nothing to win against itself."""
+        return pl.col("arm_a") != pl.col("arm_b")
+
+
+def _first(usable: pl.Expr, *keys: str) -> pl.Expr:
+    """False from the second usable row of a key on: an unusable row costs no other its place."""
+    return usable.cast(pl.Int32).cum_sum().over(*keys) <= 1
 
 
 # what a column holds where a table leaves it out; every other column is needed
@@ -82,6 +101,7 @@ REASONS = {
     "split|check": "unknown_split",
     "one_row_per_cell": "duplicate_cell",
     "one_row_per_prompt": "duplicate_prompt_id",
+    "two_arms": "same_arm",
     "prompt|regex": "empty_prompt",
     "prompt|nullability": "empty_prompt",
     "preference|min": "preference_out_of_range",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+
+from router.types import Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,9 @@ def hash_share(key: str, seed: int) -> float:
 def with_split(prompts: pl.DataFrame, config: SplitConfig) -> tuple[pl.DataFrame, int]:
     """Give every prompt a split, and every group of equal prompts a single one.
 
-    A split that the table brings is kept. Where it puts equal prompts on both sides, the group
-    goes to test as a whole: what was to be held out must not be learned from.
+    A split that the table brings is kept, and equal prompts without one join it. Where it puts
+    equal prompts on both sides, the group goes to test as a whole: what was to be held out must
+    not be learned from.
 
     Args:
         prompts: prompt, split (null where unknown).
@@ -50,10 +55,27 @@ def with_split(prompts: pl.DataFrame, config: SplitConfig) -> tuple[pl.DataFrame
     Returns:
         The prompts with a complete `split`, and how many were moved from train to test.
     """
-    group = pl.Series("group", [normalise(text) for text in prompts["prompt"]])
-    drawn = ["test" if hash_share(g, config.seed) < config.test_share else "train" for g in group]
-    table = prompts.with_columns(group, split=pl.col("split").fill_null(pl.Series(drawn)))
-    both = (pl.col("split") == "test").any().over("group")
-    moved = table.filter(both & (pl.col("split") == "train")).height
-    held = pl.when(both).then(pl.lit("test")).otherwise(pl.col("split"))
-    return table.with_columns(split=held).drop("group"), moved
+    groups = [normalise(text) for text in prompts["prompt"]]
+    drawn = [
+        "test" if hash_share(group, config.seed) < config.test_share else "train"
+        for group in groups
+    ]
+    table = prompts.with_columns(
+        pl.Series("group", groups, pl.String), pl.Series("drawn", drawn, pl.String)
+    )
+    # "test" sorts before "train"
+    side = pl.coalesce(pl.col("split").min().over("group"), "drawn")
+    moved = table.filter((pl.col("split") == "train") & (side == "test")).height
+    return table.with_columns(split=side).drop("group", "drawn"), moved
+
+
+def folds(prompts: Sequence[str], k: int, seed: int = 0) -> Ints:
+    """Fold ids 0 to k - 1, (n,); equal prompts share a fold, and a new prompt moves no other.
+
+    Raises:
+        ValueError: k is less than 2.
+    """
+    if k < 2:
+        raise ValueError(f"k must be >= 2, got {k}")
+    shares = [hash_share(f"fold:{normalise(prompt)}", seed) for prompt in prompts]
+    return np.array([int(share * k) for share in shares], dtype=np.int64)

@@ -45,10 +45,10 @@ class SimulationConfig:
             raise ValueError(f"arms must lie in [2, {MAX_ARMS}], got {self.arms}")
         if self.pairs < 0:
             raise ValueError(f"pairs must be >= 0, got {self.pairs}")
-        for name in ("missing_share", "duplicates_share"):
-            share = getattr(self, name)
-            if not 0.0 <= share < 1.0:
-                raise ValueError(f"{name} must lie in [0, 1), got {share}")
+        if not 0.0 <= self.missing_share < 1.0:
+            raise ValueError(f"missing_share must lie in [0, 1), got {self.missing_share}")
+        if not 0.0 <= self.duplicates_share <= 0.5:
+            raise ValueError(f"duplicates_share must lie in [0, 0.5], got {self.duplicates_share}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,7 @@ def _prompts(
     found = list(islice(drafts(Dice(rng)), config.n_prompts - copies))
     ids, written = [key for key, _ in found], [draft for _, draft in found]
     texts = [draft.text for draft in written]
-    # without replacement while that is possible: a second rewording would equal the first
-    copies = min(copies, len(texts))
+    # without replacement: a second rewording would equal the first
     for i in rng.permutation(len(texts))[:copies].tolist():
         texts.append(reworded(texts[i]))
         ids.append(prompt_id(texts[-1]))

@@ -13,6 +13,11 @@ from .prices import PriceTable
 from .split import SplitConfig, with_split
 
 KINDS = (".parquet", ".csv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".ndjson.gz")
+# read as text in CSV, whatever they look like: an id of 007 is not 7
+TEXTS = (
+    "prompt_id", "sample_id", "question_id", "query_id", "example_id", "id", "prompt", "query",
+    "question", "domain", "model", "tier", "split", "arm_a", "arm_b",
+)  # fmt: skip
 SPLIT = pl.col("split")
 
 
@@ -45,9 +50,11 @@ def read_table(path: Path) -> pl.DataFrame:
         if name.endswith(".parquet"):
             return pl.read_parquet(path)
         if name.endswith((".csv", ".csv.gz")):
-            return pl.read_csv(path, infer_schema_length=10_000)
+            # all rows tell the type: scores of 0 and 1 may be followed by one of 0.5
+            overrides = dict.fromkeys(TEXTS, pl.String)
+            return pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
         if name.endswith((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")):
-            return pl.scan_ndjson(path, infer_schema_length=10_000).collect()
+            return pl.scan_ndjson(path, infer_schema_length=None).collect()
     except (OSError, pl.exceptions.PolarsError) as err:
         raise FormatError(f"{path} cannot be read: {err}") from err
     raise FormatError(f"{path} is of an unknown kind; what is read: {', '.join(KINDS)}")
@@ -91,10 +98,14 @@ def load_tables(
     texts = _counted(report, "prompts", load_prompts(prompts))
     outcomes = _known(load_outcomes(data, prices), texts)
     kept = _counted(report, "outcomes", outcomes)
+    if prices is not None:
+        unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
+        report.unpriced = prices.missing(unpriced["model"].drop_nulls())
     if kept.is_empty():
         raise DataError(f"{data} has no usable row; rejected: {report.rejected_by_reason()}")
-    texts = _split_of(texts, kept)
-    texts, report.moved_to_test = with_split(texts, split or SplitConfig())
+    texts, torn = _split_of(texts, kept)
+    texts, moved = with_split(texts, split or SplitConfig())
+    report.moved_to_test = torn + moved
     sides = texts.select("prompt_id", "split")
     battles = None
     if pairs is not None:
@@ -115,16 +126,18 @@ def _known(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
     return Cleaned(cleaned.kept.filter(known), pl.concat([cleaned.rejected, lost]))
 
 
-def _split_of(prompts: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
-    """Fill a prompt's missing split from its outcomes; any test row puts it in test."""
-    sides = outcomes.group_by("prompt_id").agg(
-        side=pl.when((SPLIT == "test").any())
-        .then(pl.lit("test"))
-        .when((SPLIT == "train").any())
-        .then(pl.lit("train"))
-    )
+def _split_of(prompts: pl.DataFrame, outcomes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """A prompt's split by its own row and its outcomes; any of test puts it there.
+
+    Returns:
+        The prompts, and how many of them were said to be in train as well as in test.
+    """
+    # "test" sorts before "train"
+    sides = outcomes.group_by("prompt_id").agg(low=SPLIT.min(), high=SPLIT.max())
     joined = prompts.join(sides, on="prompt_id", how="left", maintain_order="left")
-    return joined.with_columns(split=pl.coalesce("split", "side")).drop("side")
+    low, high = pl.min_horizontal("split", "low"), pl.max_horizontal("split", "high")
+    torn = joined.filter(low != high).height
+    return joined.with_columns(split=low).drop("low", "high"), torn
 
 
 def _with_side(table: pl.DataFrame, sides: pl.DataFrame) -> pl.DataFrame:

@@ -52,8 +52,8 @@ DOMAINS = (
 )  # fmt: skip
 FAMILIES = (
     "word_problem", "arithmetic", "competition", "seating", "function", "debugging", "sql",
-    "report", "letter", "from_english", "to_english", "local_question", "fact", "options", "open", "advice",
-    "minutes",
+    "report", "letter", "from_english", "to_english", "local_question", "fact", "options", "open",
+    "advice", "minutes",
 )  # fmt: skip
 # domains in which more thinking before the answer pays
 REASONING = frozenset({"maths", "logic", "code", "law", "medicine"})

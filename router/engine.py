@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from .scoring import finite
 from .types import Arm, Bools, Decision, Ints, Predicted, Reason, Scores
 
 FALLBACKS = 3  # further arms named, in order
+NOTHING = Requires()
 INTERVAL_Z = 1.645  # standard errors of a two-sided 90 % interval
 
 
@@ -42,6 +44,10 @@ class Router:
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
         self._edges = np.array(self.manifest.decision.difficulty_edges)
+        # callers use few thresholds, and reading the map anew costs more than choosing does
+        table = self.manifest.threshold_map
+        self._price_at = lru_cache(maxsize=256)(partial(money_price_at, table))
+        self._expected_at = lru_cache(maxsize=256)(partial(expected_at, table))
 
     @classmethod
     def load(cls, path: str | Path) -> Router:
@@ -168,7 +174,7 @@ class Router:
             return choose_floor(quality, cost, eligible=eligible, floor=floor)
         price = 0.0
         if policy.max_cost_usd is None:
-            price = money_price_at(self.manifest.threshold_map, self.threshold(policy))
+            price = self._price_at(self.threshold(policy))
         band = near_tie_band(scores.quality_se, eligible, decision.tie_band)
         return choose(quality, cost, eligible=eligible, money_price=price, band=band)
 
@@ -296,6 +302,8 @@ def _wanted(requires: Requires, *, vision: bool) -> list[str]:
 
 def _capable(infos: Sequence[ArmInfo], requires: Requires, *, vision: bool) -> Bools:
     """Unknown is not capable: a wrong guess would be a failed request in production."""
+    if requires == NOTHING and not vision:
+        return np.ones(len(infos), dtype=np.bool_)
     wanted = [n for n in _wanted(requires, vision=vision) if not n.startswith("context")]
     capable = [all(getattr(info, name) is True for name in wanted) for info in infos]
     if requires.context is not None:

@@ -19,9 +19,12 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "true"  # before BentoML looks: only this s
 import bentoml
 
 from serving.app import App
-from serving.settings import Settings
+from serving.settings import Settings, SettingsError
 
-SETTINGS = Settings.from_env()
+try:
+    SETTINGS = Settings.from_env()
+except SettingsError as err:  # one line, not a traceback through the loader
+    raise SystemExit(f"tierwise: {err}") from None
 APP = App(SETTINGS)
 BACKSTOP_S = 0.5  # our own answer to a slow request comes first
 GC_THRESHOLDS = (50_000, 50, 1_000)

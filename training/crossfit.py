@@ -25,7 +25,9 @@ from .predictors.linear import fit_logistic, fit_ridge
 from .predictors.trees import TreeHeads
 from .progress import Stage
 from .regret import decision_regret
+from .stack import contrast_error
 
+SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
 Settings = Mapping[str, float | int]
 Fit = Callable[[Inputs, Floats, Settings, Mapping[str, Floats]], Predictor]
 
@@ -62,7 +64,8 @@ def crossfit(
     """Cross-fit every configured method and choose its variant.
 
     The variant with the least decision regret is taken: what users meet. Squared errors, even of
-    contrasts, ask for weaker penalties than the best of many noisy predictions can bear.
+    contrasts, ask for weaker penalties than the best of many noisy predictions can bear. Sparse
+    tables, in which most choices have no outcome, cannot tell regret and use contrasts.
 
     Args:
         inputs: the training prompts.
@@ -76,7 +79,7 @@ def crossfit(
         tried: dict[str, tuple[float, Settings, Floats]] = {}
         for settings in variants(name, config, len(data)):
             predicted = _out_of_fold(name, settings, inputs, data.quality, config, out)
-            score = decision_regret(predicted, cost_usd, data)
+            score = judge(predicted, cost_usd, data)
             tried[_label(settings)] = (score, settings, predicted)
         best = min(tried, key=lambda label: tried[label][0])
         out.scores[name] = {label: float(f"{entry[0]:.6g}") for label, entry in tried.items()}
@@ -84,6 +87,13 @@ def crossfit(
         stage.advance()
         stage.note(f"{name} {best}".strip())
     return out
+
+
+def judge(predicted: Floats, cost_usd: Doubles, data: Dataset) -> float:
+    """What variants are chosen by, smaller is better: regret, or contrast error if sparse."""
+    if np.isnan(data.quality).mean() > SPARSE:
+        return contrast_error(predicted, data.quality)
+    return decision_regret(predicted, cost_usd, data)
 
 
 def _label(settings: Settings) -> str:

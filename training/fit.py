@@ -61,7 +61,9 @@ def better_single(
     for name, predicted in predictions.items():
         gap = row_regret(predicted, cost_usd, data) - ours
         gap = gap[~np.isnan(gap)]
-        upper = float(gap.mean() + BETTER * gap.std() / np.sqrt(max(len(gap), 1)))
+        if len(gap) == 0:  # a sparse table knows no prompt's regret
+            continue
+        upper = float(gap.mean() + BETTER * gap.std() / np.sqrt(len(gap)))
         if upper < least:
             best, least = name, upper
     return best

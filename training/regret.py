@@ -56,7 +56,8 @@ def row_regret(predicted: Floats, cost_usd: Doubles, data: Dataset) -> Doubles:
         utility = np.where(seen, data.quality - price * data.cost_usd, np.nan)
         index = choices(predicted, cost_usd, price)
         got = np.take_along_axis(utility, index[:, None], axis=1)[:, 0]
-        total += (np.nanmax(utility, axis=1) - got) / (1.0 + price * dearest)
+        best = np.where(seen, utility, -np.inf).max(axis=1)
+        total += (best - got) / (1.0 + price * dearest)
     return np.asarray(total / len(prices))
 
 

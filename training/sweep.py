@@ -36,7 +36,10 @@ def threshold_map(quality: Floats, cost_usd: Doubles, data: Dataset, band: Doubl
     for price in prices:
         arm = choices(quality, cost_usd, float(price), band)
         spend.append(float(cost_usd[index, arm].mean()))
-        reached.append(float(np.nanmean(realised[index, arm])))
+        got = realised[index, arm]
+        # sparse tables may know no outcome of these choices; then only the prediction is left
+        got = got if not np.isnan(got).all() else quality[index, arm]
+        reached.append(float(np.nanmean(got)))
     low, high = spend[0], spend[-1]
     share = (np.array(spend) - low) / (high - low) if high > low else np.linspace(0, 1, len(spend))
     kept = _knots(share)

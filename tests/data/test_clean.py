@@ -32,6 +32,7 @@ def outcomes(*rows: dict[str, object]) -> pl.DataFrame:
         ({"output_tokens": -1}, "negative_tokens"),
         ({"model": None}, "missing_model"),
         ({"prompt_id": ""}, "missing_prompt_id"),
+        ({"model": "m|high"}, "invalid_model"),
         ({"split": "valid"}, "unknown_split"),
         ({"quality": None, "cost_usd": None}, "missing_quality"),
     ],
@@ -62,6 +63,30 @@ def test_the_first_usable_row_of_a_cell_counts() -> None:
     assert cleaned.counts() == {"duplicate_cell": 1, "missing_quality": 1}
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"quality": 1.2},
+        {"quality": float("nan")},
+        {"cost_usd": None},
+        {"cost_usd": -1.0},
+        {"cost_usd": float("inf")},
+        {"output_tokens": -1},
+        {"split": "valid"},
+    ],
+)
+def test_a_row_that_is_rejected_costs_no_other_its_place(bad: dict[str, object]) -> None:
+    same = {"prompt_id": "x", "quality": 0.5}
+    cleaned = clean_outcomes(outcomes(same | bad, same))
+    assert cleaned.kept["quality"].to_list() == [0.5]
+    assert "duplicate_cell" not in cleaned.counts()
+
+
+def test_token_counts_of_nan_are_missing() -> None:
+    kept = clean_outcomes(outcomes({"input_tokens": float("nan")}, {"input_tokens": 7.0})).kept
+    assert kept["input_tokens"].to_list() == [None, 7]
+
+
 def test_a_missing_cost_is_computed_from_tokens_and_price() -> None:
     row = {"cost_usd": None, "input_tokens": 1000, "output_tokens": 500}
     kept = clean_outcomes(outcomes(row), PRICES).kept
@@ -90,6 +115,19 @@ def test_prompts_need_text_and_an_id_of_their_own() -> None:
         {"prompt_id": ["a", "a", "b", "c"], "prompt": ["x", "y", " \n", None]},
     )
     assert clean_prompts(table).counts() == {"duplicate_prompt_id": 1, "empty_prompt": 2}
+
+
+def test_a_blank_prompt_costs_no_other_its_id() -> None:
+    cleaned = clean_prompts(pl.DataFrame({"prompt_id": ["a", "a"], "prompt": [" ", "text"]}))
+    assert cleaned.kept["prompt"].to_list() == ["text"]
+    assert cleaned.counts() == {"empty_prompt": 1}
+
+
+def test_an_arm_does_not_battle_itself() -> None:
+    table = pl.DataFrame(
+        {"prompt_id": ["a"], "arm_a": ["m|d"], "arm_b": ["m|d"], "preference": [0.5]}
+    )
+    assert clean_pairs(table).counts() == {"same_arm": 1}
 
 
 def test_a_preference_is_a_probability() -> None:

@@ -6,6 +6,7 @@ import gzip
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from data.errors import ColumnError, DataError, FormatError
 from data.prices import PriceTable
-from data.split import SplitConfig, normalise, prompt_id, with_split
+from data.split import SplitConfig, folds, normalise, prompt_id, with_split
 from data.tables import load_tables, read_table
 
 PROMPTS = pl.DataFrame({"prompt_id": ["a", "b"], "prompt": ["one", "two"], "domain": ["x", None]})
@@ -64,6 +65,32 @@ def test_an_unreadable_file_says_why(tmp_path: Path, name: str, words: str) -> N
         read_table(tmp_path / name)
 
 
+def test_csv_ids_are_text_and_late_fractions_are_read(tmp_path: Path) -> None:
+    rows = [f"{i:04},m,1,0.1" for i in range(12_000)]
+    path = tmp_path / "outcomes.csv"
+    path.write_text("\n".join(["prompt_id,model,quality,cost_usd", *rows, "0007,n,0.5,0.1\n"]))
+    table = read_table(path)
+    assert table["prompt_id"].to_list()[7::11_993] == ["0007", "0007"]
+    assert table["quality"][-1] == 0.5
+
+
+def test_jsonl_may_begin_with_whole_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text('{"quality": 1}\n' * 12_000 + '{"quality": 0.5, "split": "test"}\n')
+    assert read_table(path).row(-1) == (0.5, "test")
+
+
+def test_unpriced_models_are_named_with_the_nearest_priced_ones(tmp_path: Path) -> None:
+    data, texts = write(tmp_path)
+    OUTCOMES.with_columns(
+        pl.Series("model", ["m", "gpt-4", "gpt-4"]), cost_usd=pl.Series([0.1, None, None])
+    ).write_parquet(data)
+    known = prices(tmp_path, f"{HEAD}\ngpt-4o,1,2\n")
+    report = load_tables(data, texts, prices=known).report
+    assert report.rejected["outcomes"] == {"unpriced": 2}
+    assert report.unpriced == {"gpt-4": ("gpt-4o",)}
+
+
 def test_a_table_with_no_usable_row_says_what_was_wrong(tmp_path: Path) -> None:
     data, prompts = write(tmp_path)
     OUTCOMES.with_columns(quality=pl.lit(None, pl.Float64)).write_parquet(data)
@@ -93,6 +120,18 @@ def test_a_split_of_the_outcomes_table_is_kept(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("own", "of_outcomes"), [("train", "test"), ("test", "train")])
+def test_a_prompt_said_to_be_on_both_sides_is_held_out(
+    tmp_path: Path, own: str, of_outcomes: str
+) -> None:
+    data, texts = write(tmp_path)
+    PROMPTS.with_columns(split=pl.lit(own)).write_parquet(texts)
+    OUTCOMES.with_columns(split=pl.lit(of_outcomes)).write_parquet(data)
+    tables = load_tables(data, texts)
+    assert tables.outcomes["split"].to_list() == ["test", "test"]
+    assert tables.report.moved_to_test == 2
+
+
 def split(texts: list[str], sides: list[str | None] | None = None) -> tuple[list[str], int]:
     table = pl.DataFrame(
         {"prompt": texts, "split": sides or [None] * len(texts)},
@@ -116,6 +155,32 @@ def test_equal_prompts_never_straddle(texts: list[str], random) -> None:  # type
 def test_a_twin_of_a_test_prompt_leaves_the_training_rows() -> None:
     sides, moved = split(["Hello  World", "hello world", "else"], ["train", "test", "train"])
     assert (sides, moved) == (["test", "test", "train"], 1)
+
+
+def test_a_prompt_without_a_split_joins_its_twin() -> None:
+    texts = [f"prompt {i // 2}" for i in range(100)]
+    sides: list[str | None] = [None if i % 2 else "train" for i in range(100)]
+    assert split(texts, sides) == (["train"] * 100, 0)
+
+
+@given(st.lists(st.text(max_size=8), max_size=20), st.integers(2, 9), st.integers(0, 9))
+def test_equal_prompts_share_a_fold(texts: list[str], k: int, seed: int) -> None:
+    found = folds(texts, k, seed)
+    assert np.array_equal(found, folds([f" {text.lower()} " for text in texts], k, seed))
+    assert np.isin(found, np.arange(k)).all()
+
+
+def test_folds_are_of_similar_size_and_cut_across_the_split() -> None:
+    texts = [f"prompt {i}" for i in range(2000)]
+    sizes = np.bincount(folds(texts, 5), minlength=5)
+    assert sizes.min() > 330
+    held = np.array(split(texts)[0]) == "test"
+    assert np.bincount(folds(texts, 5)[held]).min() > 120  # of about 800 / 5
+
+
+def test_one_fold_is_none() -> None:
+    with pytest.raises(ValueError, match="k must be >= 2, got 1"):
+        folds(["a"], 1)
 
 
 def test_a_new_prompt_moves_no_other() -> None:
@@ -160,6 +225,11 @@ def test_an_unpriced_model_is_an_error_with_the_nearest_names(tmp_path: Path) ->
         ("model,usd_per_1m_input\nm,1\n", ColumnError, "lacks usd_per_1m_output"),
         (f"{HEAD}\nm,-1,2\n", DataError, "needs two prices >= 0"),
         (f"{HEAD}\nm,,2\n", DataError, "needs two prices >= 0"),
+        (f"{HEAD}\nm,nan,2\n", DataError, "needs two prices >= 0"),
+        (f"{HEAD}\n,1,2\n", DataError, "a nameless row needs two prices"),
+        (f"{HEAD}\nm,cheap,2\n", FormatError, "could not parse `cheap`"),
+        (f"{HEAD},valid_from\nm,1,2,today\n", FormatError, "could not parse `today`"),
+        (f"{HEAD}\nm,1,2\nm,3,4\n", DataError, "m has two prices; keep one"),
     ],
 )
 def test_a_price_table_that_prices_nothing_is_refused(

@@ -71,7 +71,13 @@ def test_a_foreign_protocol_is_refused_and_named(copy: Path, protocol: object) -
     [
         (lambda raw: raw.pop("arms"), "manifest.json is damaged"),
         (lambda raw: raw["arms"].append(raw["arms"][0]), "names an arm twice"),
-        (lambda raw: raw["arms"].pop(), "router.onnx scores"),
+        (
+            lambda raw: raw.update(
+                arms=raw["arms"][:-1],
+                decision=raw["decision"] | {"best_single": 0, "default_arm": 0},
+            ),
+            "router.onnx scores 6 arms, manifest.json names 5",
+        ),
         (lambda raw: raw["decision"].update(best_single=99), "best_single is 99"),
         (lambda raw: raw["threshold_map"]["threshold"].reverse(), "must rise in threshold"),
         (lambda raw: raw["files"].pop("router.onnx"), "does not list router.onnx"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -77,3 +81,17 @@ def test_serve_refuses_in_one_line_before_anything_starts(
     assert result.exit_code == 1
     assert message in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_bentoml_without_our_command_refuses_a_bad_variable_in_one_line_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bentoml", "serve", "serving.service:Tierwise"],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "PORT": "http"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == ("tierwise: PORT must be a whole number 1 to 65535, got 'http'")

@@ -1,0 +1,170 @@
+"""`tierwise data`: bring outcome tables in, check them, simulate them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+
+from .errors import DataError
+from .ingest import ingest as ingest_files
+from .layouts import LAYOUTS
+from .prices import PriceTable
+from .synthetic import SimulationConfig
+from .synthetic import simulate as simulate_world
+from .tables import Tables, load_tables
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def data() -> None:
+    """Bring outcome tables in, check them, simulate them."""
+
+
+@data.command()
+@click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=FILE)
+@click.option("--out", type=FILE, required=True, help="Folder for the tables and the report.")
+@click.option("--prices", type=FILE, help="CSV of prices, for outcomes without a cost.")
+@click.option("--layout", type=click.Choice(LAYOUTS), default="auto", show_default=True)
+@click.option(
+    "--column",
+    "renamed",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="A column of another name, such as quality=exact_match; may be repeated.",
+)
+def ingest(
+    sources: tuple[Path, ...], out: Path, prices: Path | None, layout: str, renamed: tuple[str, ...]
+) -> None:
+    """Turn result files into outcomes and prompts; rows that cannot be used are listed apart."""
+    columns = dict(_renaming(text) for text in renamed)
+    try:
+        table = PriceTable.load(prices) if prices is not None else None
+        found = ingest_files(sources, prices=table, layout=layout, columns=columns)
+    except DataError as err:
+        raise click.ClickException(str(err)) from err
+    tables = {"outcomes": found.outcomes, "prompts": found.prompts, "rejected": found.rejected}
+    _write(out, tables)
+    text = json.dumps(found.report, indent=2, ensure_ascii=False)
+    (out / "report.json").write_text(text + "\n", "utf-8")
+    kept = found.report["kept"]
+    click.echo(f"read {found.report['rows_read']} rows, kept {kept['outcomes']} in {out}")
+    _echo_rejects(
+        {f"{t}.{r}": n for t, by in found.report["rejected"].items() for r, n in by.items()}
+    )
+    if found.outcomes.is_empty():
+        raise click.ClickException(f"no usable row; see {out / 'rejected.parquet'}")
+
+
+@data.command()
+@click.option("--data", "data_path", type=FILE, required=True, help="Outcomes.")
+@click.option("--prompts", type=FILE, required=True, help="Prompts of the same ids.")
+@click.option("--pairs", type=FILE, help="Preferences between two arms.")
+@click.option("--prices", type=FILE, help="CSV of prices, for outcomes without a cost.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def check(
+    data_path: Path, prompts: Path, pairs: Path | None, prices: Path | None, as_json: bool
+) -> None:
+    """Say what training would see: rows, arms, coverage, and what would be left out."""
+    try:
+        table = PriceTable.load(prices) if prices is not None else None
+        tables = load_tables(data_path, prompts, pairs, prices=table)
+    except DataError as err:
+        raise click.ClickException(str(err)) from err
+    found = summary(tables)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _echo_summary(found)
+
+
+@data.command()
+@click.option("--out", type=FILE, required=True, help="Folder for the tables.")
+@click.option("--n-prompts", type=click.IntRange(min=1), default=2000, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--arms", type=click.IntRange(2, 60), default=8, show_default=True)
+@click.option("--missing-share", type=click.FloatRange(0, 1, max_open=True), default=0.0)
+def simulate(out: Path, n_prompts: int, seed: int, arms: int, missing_share: float) -> None:
+    """Write a made-up world whose true qualities and costs are known."""
+    config = SimulationConfig(
+        n_prompts=n_prompts, seed=seed, arms=arms, missing_share=missing_share
+    )
+    world = simulate_world(config)
+    tables = {
+        "outcomes": world.outcomes,
+        "prompts": world.prompts,
+        "pairs": world.pairs,
+        "truth": world.truth,
+    }
+    _write(out, tables)
+    world.prices.write_csv(out / "prices.csv")
+    click.echo(f"{n_prompts} prompts, {arms} arms, {world.outcomes.height} outcomes in {out}")
+
+
+def summary(tables: Tables) -> dict[str, Any]:
+    """Counts, splits, arms and rejects of loaded tables.
+
+    Returns:
+        JSON-able: outcomes, prompts, pairs (null where there are none), splits (prompts by
+        split), moved_to_test, rejected (by `table.reason`), and arms with rows, coverage (share
+        of the prompts), quality and cost_usd (means over the arm's own rows).
+    """
+    answered = tables.outcomes["prompt_id"].n_unique()
+    arms = (
+        tables.outcomes.group_by("model", "tier")
+        .agg(
+            rows=pl.len(),
+            coverage=pl.len() / answered,
+            quality=pl.col("quality").cast(pl.Float64).mean(),
+            cost_usd=pl.col("cost_usd").mean(),
+        )
+        .sort("quality", "model", "tier", descending=[True, False, False])
+    )
+    splits = tables.prompts.group_by("split").len().sort("split")
+    return {
+        "outcomes": tables.outcomes.height,
+        "prompts": tables.prompts.height,
+        "pairs": tables.pairs.height if tables.pairs is not None else None,
+        "splits": dict(splits.iter_rows()),
+        "moved_to_test": tables.report.moved_to_test,
+        "rejected": tables.report.rejected_by_reason(),
+        "arms": arms.to_dicts(),
+    }
+
+
+def _echo_summary(found: dict[str, Any]) -> None:
+    pairs = f", {found['pairs']} pairs" if found["pairs"] is not None else ""
+    splits = ", ".join(f"{count} {name}" for name, count in found["splits"].items())
+    click.echo(f"{found['outcomes']} outcomes of {found['prompts']} prompts ({splits}){pairs}")
+    arms = found["arms"]
+    width = max(len(f"{arm['model']} · {arm['tier']}") for arm in arms)
+    click.echo(f"{'arm':<{width}}  {'rows':>8}  coverage  quality  $ per 1k prompts")
+    for arm in arms:
+        name = f"{arm['model']} · {arm['tier']}"
+        click.echo(
+            f"{name:<{width}}  {arm['rows']:>8}  {arm['coverage']:>8.1%}  {arm['quality']:>7.3f}"
+            f"  {1000 * arm['cost_usd']:>16.4f}"
+        )
+    _echo_rejects(found["rejected"])
+
+
+def _echo_rejects(rejected: dict[str, int]) -> None:
+    for reason, count in sorted(rejected.items()):
+        click.echo(f"left out {count} rows: {reason}")
+
+
+def _renaming(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not equals or not theirs:
+        raise click.BadParameter(f"--column takes OURS=THEIRS, got {text!r}")
+    return ours.strip(), theirs.strip()
+
+
+def _write(folder: Path, tables: dict[str, pl.DataFrame]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.write_parquet(folder / f"{name}.parquet")

@@ -1,0 +1,236 @@
+"""Bring long and wide tables of any common naming into one shape: a row per prompt and arm.
+
+Long: a row per prompt and model. Wide: a row per prompt and a column per model, either of scores
+(RouterBench: `MODEL`, `MODEL|total_cost`, `MODEL|model_response`) or of structs (SPROUT: `score`,
+`num_input_tokens`, ...). A value that cannot be read is null, and the row's `fault` says so.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import polars as pl
+
+from .errors import ColumnError
+
+# our name -> the names by which it goes elsewhere, the likeliest first
+ALIASES: dict[str, tuple[str, ...]] = {
+    "prompt_id": ("prompt_id", "sample_id", "question_id", "query_id", "example_id", "id"),
+    "prompt": ("prompt", "query", "question", "instruction", "input", "text"),
+    "model": ("model", "model_name", "model_id", "llm"),
+    "tier": ("tier", "reasoning_effort", "effort"),
+    "quality": ("quality", "score", "performance", "correct", "is_correct", "label"),
+    "input_tokens": ("input_tokens", "prompt_tokens", "num_input_tokens", "tokens_in"),
+    "output_tokens": ("output_tokens", "completion_tokens", "num_output_tokens", "tokens_out"),
+    "cost_usd": ("cost_usd", "cost", "total_cost", "price_usd"),
+    "domain": ("domain", "eval_name", "task", "category", "subject", "dataset"),
+    "split": ("split",),
+}
+NUMBERS: dict[str, type[pl.DataType]] = {
+    "quality": pl.Float64,
+    "input_tokens": pl.Int32,
+    "output_tokens": pl.Int32,
+    "cost_usd": pl.Float64,
+}
+TEXTS = ("prompt", "prompt_id", "model", "tier", "domain", "split")
+ABOUT_PROMPT = ("prompt", "prompt_id", "domain", "split")
+RESPONSES = ("model_response", "response")
+CHARS_PER_TOKEN = 4
+NEVER_MODELS = ("index", "idx", "level_0", "__index_level_0__", "n_chars", "unnamed: 0", "")
+LAYOUTS = ("auto", "wide", "long", "prompts")
+
+
+def find_columns(table: pl.DataFrame, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our name -> the table's, for those that it has; names given by the user come first.
+
+    Raises:
+        ColumnError: a given name is none of ours, or the table has no such column.
+    """
+    plain = {name.lower(): name for name in reversed(table.columns)}
+    found = {}
+    for ours, aliases in ALIASES.items():
+        near = next((plain[alias] for alias in aliases if alias in plain), None)
+        if near is not None:
+            found[ours] = near
+    for ours, theirs in (given or {}).items():
+        if ours not in ALIASES:
+            raise ColumnError(f"{ours!r} is no column of ours; those are {', '.join(ALIASES)}")
+        if theirs not in table.columns:
+            near_names = get_close_matches(theirs, table.columns, n=3, cutoff=0.4)
+            raise ColumnError(f"no column {theirs!r} for {ours}; the nearest are {near_names}")
+        found[ours] = theirs
+    return found
+
+
+def wide_models(table: pl.DataFrame, found: Mapping[str, str]) -> list[str]:
+    """The columns that stand for models: numbers, structs with a score, or with `NAME|...`."""
+    known = set(found.values())
+    suffixed = {name.rpartition("|")[0] for name in table.columns if "|" in name}
+    models = []
+    for name, kind in table.schema.items():
+        if "|" in name or name in known or name.lower() in NEVER_MODELS:
+            continue
+        if isinstance(kind, pl.Struct):
+            fields = {field.name for field in kind.fields}
+            is_model = any(alias in fields for alias in ALIASES["quality"])
+        else:
+            is_model = kind.is_numeric() or kind == pl.Boolean or name in suffixed
+        if is_model:
+            models.append(name)
+    return models
+
+
+def detect(table: pl.DataFrame, found: Mapping[str, str]) -> str:
+    """`long`, `wide` or `prompts`, by the columns.
+
+    Raises:
+        ColumnError: the table is none of them; says what each would need.
+    """
+    if "model" in found and "quality" in found:
+        return "long"
+    models = wide_models(table, found)
+    if "prompt" in found and "model" not in found:
+        if models and "quality" not in found:
+            return "wide"
+        if not models and "prompt_id" in found:
+            return "prompts"
+    raise ColumnError(
+        "neither long (a model and a score column) nor wide (a prompt column and one score column "
+        f"per model); the columns are {table.columns}, of which were recognised {dict(found)}"
+    )
+
+
+def from_long(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
+    """A row per row of the table.
+
+    Raises:
+        ColumnError: no model, no score, or nothing that tells prompts apart.
+    """
+    for ours in ("model", "quality"):
+        if ours not in found:
+            raise ColumnError(
+                f"a long table needs a column of {ours}, by one of the names "
+                f"{', '.join(ALIASES[ours])}; it has {table.columns}"
+            )
+    if "prompt" not in found and "prompt_id" not in found:
+        raise ColumnError(f"a long table needs prompts or their ids; it has {table.columns}")
+    own = {ours: pl.col(theirs) for ours, theirs in found.items()}
+    return _standard(_with_text(table, found, lists=False), own, found)
+
+
+def from_wide(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
+    """A row per row of the table and model.
+
+    Raises:
+        ColumnError: no prompts, or no column that could stand for a model.
+    """
+    models = wide_models(table, found)
+    if "prompt" not in found or not models:
+        raise ColumnError(
+            "a wide table needs a prompt column and at least one column of scores; "
+            f"it has {table.columns}"
+        )
+    table = _with_text(table, found, lists=True)
+    shared = {name: pl.col(found[name]) for name in ABOUT_PROMPT if name in found}
+    parts = []
+    for model in models:
+        own = shared | {"model": pl.lit(model)} | _answer(table, model)
+        parts.append(_standard(table, own, found))
+    return pl.concat(parts)
+
+
+def from_prompts(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
+    """A row per prompt: prompt, prompt_id, domain, split."""
+    own = {name: pl.col(found[name]) for name in ABOUT_PROMPT if name in found}
+    table = _with_text(table, found, lists=False)
+    return table.select(own.get(n, pl.lit(None)).cast(pl.String).alias(n) for n in ABOUT_PROMPT)
+
+
+def _answer(table: pl.DataFrame, model: str) -> dict[str, pl.Expr]:
+    """Where a wide table keeps what it knows about one model's answers."""
+    kind = table.schema[model]
+    if isinstance(kind, pl.Struct):
+        names = {field.name: pl.col(model).struct.field(field.name) for field in kind.fields}
+    else:
+        prefix = f"{model}|"
+        cut = len(prefix)
+        names = {name[cut:]: pl.col(name) for name in table.columns if name.startswith(prefix)}
+        names["quality"] = pl.col(model)
+    found = {
+        ours: names[alias]
+        for ours in NUMBERS
+        for alias in reversed(ALIASES[ours])
+        if alias in names
+    }
+    response = next((names[name] for name in RESPONSES if name in names), None)
+    if response is not None and "output_tokens" not in found:
+        letters = response.cast(pl.String).str.len_chars()
+        found["output_tokens"] = (letters / CHARS_PER_TOKEN).round().clip(1)
+    return found
+
+
+def _standard(
+    table: pl.DataFrame, own: Mapping[str, pl.Expr], found: Mapping[str, str]
+) -> pl.DataFrame:
+    """Our columns in our types, and `fault`: the first value that could not be read."""
+    texts = [own.get(n, pl.lit(None)).cast(pl.String).alias(n) for n in TEXTS]
+    raw = {name: own[name] for name in NUMBERS if name in own}
+    # a table read without types may hold numbers as text, and pandas writes missing as NaN
+    numbers = {
+        name: _number(raw[name], kind) if name in raw else pl.lit(None, kind())
+        for name, kind in NUMBERS.items()
+    }
+    lost = [
+        pl.when(_present(raw[name]) & numbers[name].is_null()).then(pl.lit(f"unreadable_{name}"))
+        for name in raw
+    ]
+    fault = pl.coalesce([*lost, pl.lit(None, pl.String)])
+    # ids of other names than ours are only good within their file: the text decides
+    kept_id = pl.lit(found.get("prompt_id") == "prompt_id" or "prompt" not in found)
+    return table.select(
+        *texts, *(expr.alias(name) for name, expr in numbers.items()), fault.alias("fault")
+    ).with_columns(
+        prompt_id=pl.when(kept_id).then("prompt_id"), tier=pl.col("tier").fill_null("default")
+    )
+
+
+def _number(value: pl.Expr, kind: type[pl.DataType]) -> pl.Expr:
+    return value.cast(pl.Float64, strict=False).fill_nan(None).cast(kind, strict=False)
+
+
+def _present(value: pl.Expr) -> pl.Expr:
+    """Whether the table says anything: not null, not blank, not the word for a missing number."""
+    said = value.cast(pl.String).str.strip_chars().str.to_lowercase()
+    return value.is_not_null() & ~said.is_in(["", "nan", "null", "none"])
+
+
+def _with_text(table: pl.DataFrame, found: Mapping[str, str], *, lists: bool) -> pl.DataFrame:
+    """The prompt column as plain text; chats become their messages' texts, one after another."""
+    if "prompt" not in found:
+        return table
+    column = table[found["prompt"]]
+    if column.dtype == pl.String and not lists:
+        return table
+    texts = [prompt_text(value, lists=lists) for value in column.to_list()]
+    return table.with_columns(pl.Series(column.name, texts, pl.String))
+
+
+def prompt_text(value: object, *, lists: bool) -> str | None:
+    """A prompt's text from a text, a list of texts, chat messages, or (`lists`) such in quotes."""
+    if isinstance(value, str):
+        shown = value.strip()
+        if lists and shown.startswith(("['", '["', "[{")) and shown.endswith("]"):
+            try:
+                parsed = ast.literal_eval(shown)
+            except (ValueError, SyntaxError):  # a prompt that merely looks like a list
+                return value
+            return prompt_text(parsed, lists=False)
+        return value
+    if isinstance(value, dict):
+        return prompt_text(value.get("content"), lists=False)
+    if isinstance(value, list):
+        parts = [prompt_text(part, lists=False) for part in value]
+        return "\n".join(part for part in parts if part)
+    return None if value is None else str(value)
