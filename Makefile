@@ -41,7 +41,7 @@ format: $(VENV)/.installed  ## apply lint fixes and formatting
 	@$(BIN)/ruff format .
 
 bench: setup  ## measure the hot path and training, as ratios in one run
-	@$(BIN)/python -m tests.bench.hot_path
+	-@$(BIN)/python -m tests.bench.hot_path
 	@$(BIN)/python -m tests.bench.training
 
 demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a minute

@@ -69,7 +69,10 @@ def ingest(
 def check(
     data_path: Path, prompts: Path, pairs: Path | None, prices: Path | None, as_json: bool
 ) -> None:
-    """Say what training would see: rows, arms, coverage, and what would be left out."""
+    """Say what training would see: rows, arms, coverage, and what would be left out.
+
+    Exits with 1 where no router can be trained on it, and says why.
+    """
     try:
         table = PriceTable.load(prices) if prices is not None else None
         tables = load_tables(data_path, prompts, pairs, prices=table)
@@ -80,6 +83,8 @@ def check(
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         _echo_summary(found)
+    if found["problems"]:
+        raise SystemExit(1)
 
 
 @data.command()
@@ -110,8 +115,9 @@ def summary(tables: Tables) -> dict[str, Any]:
 
     Returns:
         JSON-able: outcomes, prompts, pairs (null where there are none), splits (prompts by
-        split), moved_to_test, rejected (by `table.reason`), and arms with rows, coverage (share
-        of the prompts), quality and cost_usd (means over the arm's own rows).
+        split), moved_to_test, rejected (by `table.reason`), unpriced (models, with the nearest
+        priced names), problems (what keeps a router from being trained), and arms with rows,
+        coverage (share of the prompts), quality and cost_usd (means over the arm's own rows).
     """
     answered = tables.outcomes["prompt_id"].n_unique()
     arms = (
@@ -132,8 +138,23 @@ def summary(tables: Tables) -> dict[str, Any]:
         "splits": dict(splits.iter_rows()),
         "moved_to_test": tables.report.moved_to_test,
         "rejected": tables.report.rejected_by_reason(),
+        "unpriced": {model: list(near) for model, near in tables.report.unpriced.items()},
+        "problems": _problems(tables),
         "arms": arms.to_dicts(),
     }
+
+
+def _problems(tables: Tables) -> list[str]:
+    """What keeps a router from being trained and evaluated on these tables."""
+    found = []
+    arms = tables.outcomes.select("model", "tier").n_unique()
+    if arms < 2:
+        found.append("there is only one arm; routing needs two")
+    sides = set(tables.outcomes["split"])
+    found += [
+        f"no outcome is in the {side} split" for side in ("train", "test") if side not in sides
+    ]
+    return found
 
 
 def _echo_summary(found: dict[str, Any]) -> None:
@@ -150,6 +171,12 @@ def _echo_summary(found: dict[str, Any]) -> None:
             f"  {1000 * arm['cost_usd']:>16.4f}"
         )
     _echo_rejects(found["rejected"])
+    for model, near in found["unpriced"].items():
+        click.echo(f"no price for {model}" + (f"; near: {', '.join(near)}" if near else ""))
+    if found["moved_to_test"]:
+        click.echo(f"moved {found['moved_to_test']} prompts from train to test: a twin is there")
+    for problem in found["problems"]:
+        click.echo(f"problem: {problem}")
 
 
 def _echo_rejects(rejected: dict[str, int]) -> None:

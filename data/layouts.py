@@ -18,7 +18,7 @@ from .errors import ColumnError
 # our name -> the names by which it goes elsewhere, the likeliest first
 ALIASES: dict[str, tuple[str, ...]] = {
     "prompt_id": ("prompt_id", "sample_id", "question_id", "query_id", "example_id", "id"),
-    "prompt": ("prompt", "query", "question", "instruction", "input", "text"),
+    "prompt": ("prompt", "query", "question", "instruction", "input", "text", "messages"),
     "model": ("model", "model_name", "model_id", "llm"),
     "tier": ("tier", "reasoning_effort", "effort"),
     "quality": ("quality", "score", "performance", "correct", "is_correct", "label"),
@@ -65,21 +65,25 @@ def find_columns(table: pl.DataFrame, given: Mapping[str, str] | None = None) ->
 
 
 def wide_models(table: pl.DataFrame, found: Mapping[str, str]) -> list[str]:
-    """The columns that stand for models: numbers, structs with a score, or with `NAME|...`."""
-    known = set(found.values())
+    """The columns that stand for models.
+
+    Structs with a score where there are any; else columns `NAME` beside `NAME|...`; else numbers.
+    So a year or a level beside telling columns is not taken for a model.
+    """
+    known = {name for name in table.columns if "|" in name or name.lower() in NEVER_MODELS}
+    free = {n: kind for n, kind in table.schema.items() if n not in known | set(found.values())}
     suffixed = {name.rpartition("|")[0] for name in table.columns if "|" in name}
-    models = []
-    for name, kind in table.schema.items():
-        if "|" in name or name in known or name.lower() in NEVER_MODELS:
-            continue
-        if isinstance(kind, pl.Struct):
-            fields = {field.name for field in kind.fields}
-            is_model = any(alias in fields for alias in ALIASES["quality"])
-        else:
-            is_model = kind.is_numeric() or kind == pl.Boolean or name in suffixed
-        if is_model:
-            models.append(name)
-    return models
+    return (
+        [name for name, kind in free.items() if _holds_score(kind)]
+        or [name for name in free if name in suffixed]
+        or [name for name, kind in free.items() if kind.is_numeric() or kind == pl.Boolean]
+    )
+
+
+def _holds_score(kind: pl.DataType) -> bool:
+    if not isinstance(kind, pl.Struct):
+        return False
+    return any(field.name in ALIASES["quality"] for field in kind.fields)
 
 
 def detect(table: pl.DataFrame, found: Mapping[str, str]) -> str:

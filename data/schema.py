@@ -69,7 +69,7 @@ class Pairs(dy.Schema):
 
 def _first(usable: pl.Expr, *keys: str) -> pl.Expr:
     """False from the second usable row of a key on: an unusable row costs no other its place."""
-    return usable.cast(pl.Int32).cum_sum().over(*keys) <= 1
+    return ~usable | pl.struct(*keys, usable.alias("usable")).is_first_distinct()
 
 
 # what a column holds where a table leaves it out; every other column is needed

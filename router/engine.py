@@ -18,7 +18,6 @@ from .bundle import Bundle
 from .errors import NoArmAllowed
 from .manifest import ArmInfo, Manifest
 from .policy import (
-    NO_ARM,
     Policy,
     Requires,
     choose,
@@ -29,7 +28,7 @@ from .policy import (
 )
 from .prompt import Prompt, PromptView, read_prompt
 from .scoring import finite
-from .types import Arm, Bools, Decision, Ints, Predicted, Reason, Scores
+from .types import Arm, Bools, Decision, Doubles, Ints, Predicted, Reason, Scores
 
 FALLBACKS = 3  # further arms named, in order
 NOTHING = Requires()
@@ -152,31 +151,40 @@ class Router:
         return left
 
     def _ranking(self, scores: Scores, eligible: Bools, policy: Policy) -> list[int]:
-        """The chosen arm, then what would be chosen if those before it were unavailable."""
-        left, order = eligible.copy(), list[int]()
-        while len(order) <= FALLBACKS:
-            index = int(self.choose(scores, left, policy)[0])
-            if index == NO_ARM:
-                break
-            order.append(index)
-            left[0, index] = False
-        return order
+        """The chosen arm, then the next best ones by the same knob."""
+        chosen = int(self.choose(scores, eligible, policy)[0])
+        quality, cost = scores.quality[0], scores.cost_usd[0]
+        floor = self._floor(scores, policy)
+        if floor is None:
+            order = np.argsort(self._price(policy) * cost - quality, kind="stable")
+        else:  # those that reach the floor, by cost, before the others, by quality
+            good = quality >= floor[0]
+            order = np.lexsort((np.where(good, cost, -quality), ~good))
+        others = [i for i in order.tolist() if eligible[0, i] and i != chosen]
+        return [chosen, *others[:FALLBACKS]]
 
     def choose(self, scores: Scores, eligible: Bools, policy: Policy) -> Ints:
         """Apply a policy's knob to n prompts: (n,) arm indices, -1 where none is eligible."""
-        decision = self.manifest.decision
         quality, cost = scores.quality, scores.cost_usd
-        if policy.min_quality is not None:
-            floor = np.full(len(quality), policy.min_quality)
+        floor = self._floor(scores, policy)
+        if floor is not None:
             return choose_floor(quality, cost, eligible=eligible, floor=floor)
-        if policy.max_quality_drop is not None:
-            floor = quality[:, decision.best_single] - policy.max_quality_drop
-            return choose_floor(quality, cost, eligible=eligible, floor=floor)
-        price = 0.0
-        if policy.max_cost_usd is None:
-            price = self._price_at(self.threshold(policy))
-        band = near_tie_band(scores.quality_se, eligible, decision.tie_band)
+        band = near_tie_band(scores.quality_se, eligible, self.manifest.decision.tie_band)
+        price = self._price(policy)
         return choose(quality, cost, eligible=eligible, money_price=price, band=band)
+
+    def _floor(self, scores: Scores, policy: Policy) -> Doubles | None:
+        """The quality that an arm must reach on each prompt (n,), where a knob asks for one."""
+        if policy.min_quality is not None:
+            return np.full(len(scores.quality), policy.min_quality)
+        if policy.max_quality_drop is not None:
+            best: Doubles = scores.quality[:, self.manifest.decision.best_single]
+            return best - policy.max_quality_drop
+        return None
+
+    def _price(self, policy: Policy) -> float:
+        """λ of the policy; a cost cap alone asks for the best there is."""
+        return 0.0 if policy.max_cost_usd is not None else self._price_at(self.threshold(policy))
 
     def threshold(self, policy: Policy) -> float:
         """The policy's threshold, or the bundle's default."""

@@ -15,6 +15,8 @@ from .errors import PolicyError
 
 CONTEXT_CHARS = 1500  # characters of earlier turns that may follow the last one
 
+INSTRUCTIONS = frozenset({"system", "developer"})  # the app's words, the same for every prompt
+
 Prompt = str | Sequence[Mapping[str, Any]]
 
 
@@ -53,7 +55,7 @@ def read_prompt(prompt: Prompt) -> PromptView:
             f"messages need one user turn with text; found {found}", code="invalid_prompt"
         )
     last = users[-1]
-    earlier = "\n".join(text for role, text, _ in turns[:last] if role != "system")
+    earlier = "\n".join(text for role, text, _ in turns[:last] if role not in INSTRUCTIONS)
     text = turns[last][1]
     if earlier:
         text = f"{text}\n\n{earlier[-CONTEXT_CHARS:]}"

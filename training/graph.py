@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
+        self._shared: dict[Hashable, str] = {}
 
     def input(self, name: str, width: int) -> str:
         """Declare a float32 input of shape (n, width)."""
@@ -71,6 +72,12 @@ class Graph:
         node = helper.make_node(kind, list(inputs), names, name=stem, domain=domain, **attributes)
         self._nodes.append(node)
         return names
+
+    def once(self, key: Hashable, build: Callable[[], str]) -> str:
+        """The tensor that `build` adds, added only the first time for a key."""
+        if key not in self._shared:
+            self._shared[key] = build()
+        return self._shared[key]
 
     def cast(self, tensor: str, kind: type[np.generic]) -> str:
         """Convert a tensor to another dtype."""

@@ -3,7 +3,7 @@
     python -m training.results --datasets ../shared/datasets
 
 A dataset is NAME.parquet with NAME.prompts.parquet beside it. Everything lands under --out: the
-bundles, the figures as JSON, a report with the frontier for each, and results.md.
+bundles, the figures as JSON, report and picture of the frontier, and results.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def run(name: str, datasets: Path, out: Path) -> dict[str, Any]:
     report = out / name / "report.html"
     tierwise = [sys.executable, "-m", "router"]
     subprocess.run([*tierwise, "train", *tables, "--out", str(bundle)], check=True)
-    asked = ["--baselines", "--json", str(figures), "--html", str(report)]
+    picture = out / name / "frontier.png"
+    asked = ["--baselines", "--json", f"{figures}", "--html", f"{report}", "--png", f"{picture}"]
     subprocess.run([*tierwise, "evaluate", str(bundle), *tables, *asked], check=True)
     found: dict[str, Any] = json.loads(figures.read_text("utf-8"))
     return found

@@ -85,6 +85,36 @@ def test_check_counts_rejects_and_coverage_as_json(world: Path, tmp_path: Path) 
     assert sum(found["splits"].values()) == found["prompts"]
 
 
+def test_check_fails_where_no_router_can_be_trained(world: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.parquet"
+    outcomes = pl.read_parquet(world / "outcomes.parquet").with_columns(split=pl.lit("test"))
+    outcomes.filter(pl.col("model") == outcomes["model"][0]).write_parquet(path)
+    done = run("check", "--data", path, "--prompts", world / "prompts.parquet")
+    assert done.exit_code == 1
+    assert "problem: there is only one arm; routing needs two\n" in done.output
+    assert "problem: no outcome is in the train split\n" in done.output
+
+
+def test_check_names_unpriced_models_and_moved_prompts(world: Path, tmp_path: Path) -> None:
+    outcomes = pl.read_parquet(world / "outcomes.parquet")
+    model = outcomes["model"][0]
+    cost = pl.when(pl.col("model") == model).then(None).otherwise("cost_usd")
+    outcomes.with_columns(cost_usd=cost).write_parquet(tmp_path / "o.parquet")
+    texts = pl.read_parquet(world / "prompts.parquet")
+    twin = texts.head(1).with_columns(pl.lit("twin").alias("prompt_id"), split=pl.lit("test"))
+    texts = pl.concat([texts.with_columns(split=pl.lit("train")), twin])
+    texts.write_parquet(tmp_path / "p.parquet")
+    prices = tmp_path / "prices.csv"
+    prices.write_text(f"model,usd_per_1m_input,usd_per_1m_output\n{model}-2,1,2\n")
+    done = run(
+        "check", "--data", tmp_path / "o.parquet", "--prompts", tmp_path / "p.parquet",
+        "--prices", prices,
+    )  # fmt: skip
+    assert done.exit_code == 0
+    assert f"no price for {model}; near: {model}-2\n" in done.output
+    assert "moved 1 prompts from train to test: a twin is there\n" in done.output
+
+
 def test_check_fails_where_nothing_is_usable(world: Path, tmp_path: Path) -> None:
     path = tmp_path / "empty.parquet"
     outcomes = pl.read_parquet(world / "outcomes.parquet")

@@ -141,6 +141,21 @@ def test_a_wide_csv_of_bare_scores_needs_no_suffixed_columns(tmp_path: Path) -> 
     assert reasons(found) == {"unpriced": 4}  # neither costs nor tokens: unknown, not free
 
 
+@pytest.mark.parametrize("table", [ROUTERBENCH, SPROUT])
+def test_a_number_beside_telling_columns_is_no_model(tmp_path: Path, table: pl.DataFrame) -> None:
+    path = saved(table.with_columns(level=pl.lit(3)), tmp_path / "t.parquet")
+    models = ingest([path], prices=PRICES).report["files"][0]["models"]
+    assert "level" not in models
+    assert len(models) == 2
+
+
+def test_chats_of_messages_become_prompts(tmp_path: Path) -> None:
+    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps({"messages": chat, "model": "aster", "score": 1, "cost": 0.1}))
+    assert ingest([path]).prompts["prompt"].to_list() == ["Be brief.\nHi"]
+
+
 def test_every_bad_row_is_kept_apart_with_one_reason(tmp_path: Path) -> None:
     rows = [
         {"prompt": "fine", "model": "aster", "score": "0.5", "cost": 0.1},

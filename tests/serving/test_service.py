@@ -242,3 +242,13 @@ def test_nothing_is_left_behind_when_it_stops(
     assert running.process.wait(20) in (0, -15)
     with pytest.raises(ProcessLookupError):
         os.killpg(running.process.pid, 0)
+
+
+def test_the_curl_of_the_readme_gets_a_decision(service: Service) -> None:
+    line = re.search(
+        r"^curl .*?-d '(.*?)'$", (Path(__file__).parents[2] / "README.md").read_text(), re.M | re.S
+    )
+    assert line is not None
+    reply = service(line.group(1).encode())
+    assert reply.status == 200
+    assert reply.json()["threshold"] == 0.3

@@ -32,7 +32,7 @@ def world(n: int, seed: int = 0) -> tuple[Inputs, Floats, Floats]:
 
 
 def fit(name: str, inputs: Inputs, quality: Floats, others: dict[str, Floats] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    settings = variants(name, CONFIG, len(inputs))[-1]
+    settings = variants(name, CONFIG, len(inputs))[0]
     return fit_predictor(name, settings, inputs, quality, CONFIG, others or {})
 
 

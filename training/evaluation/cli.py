@@ -20,6 +20,7 @@ from ..config import TrainConfig, build
 from ..errors import TrainingError
 from ..progress import ConsoleReporter
 from .evaluate import SPLITS, Scored, evaluate_bundle
+from .frontier_chart import frontier_png
 from .report import write_report
 from .result import Evaluation
 from .summary import summarise
@@ -48,6 +49,7 @@ def _inputs(command: F) -> F:
 @click.option("--baselines", is_flag=True, help="Fit and measure the published methods too.")
 @click.option("--json", "json_path", type=PATH, help="Write every figure here.")
 @click.option("--html", "html_path", type=PATH, help="Write the report here.")
+@click.option("--png", "png_path", type=PATH, help="Write a picture of the frontier here.")
 def evaluate(
     bundle: Path,
     data_path: Path,
@@ -57,6 +59,7 @@ def evaluate(
     baselines: bool,
     json_path: Path | None,
     html_path: Path | None,
+    png_path: Path | None,
 ) -> None:
     """Measure BUNDLE on a split of outcomes, with intervals."""
     found, scored = _run(bundle, data_path, prompts, split, cache, baselines=baselines)
@@ -67,6 +70,8 @@ def evaluate(
         )
     if html_path is not None:
         _report(html_path, found, scored, data_path, split)
+    if png_path is not None:
+        frontier_png(_parent(png_path), found)
     for line in _lines(summary):
         click.echo(line)
 
@@ -136,7 +141,8 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     rows = [("router", router), ("zero_router", summary["zero_router"])]
     rows += [(n, b) for n, b in summary.get("baselines", {}).items() if n != "zero_router"]
     head = f"{summary['n_prompts']} prompts, {len(summary['arms'])} arms; best single arm "
-    lines = [f"{head}{best['arm']}: quality {best['quality']:.4f} at {money(best['cost'])}"]
+    lines = [f"{head}{best['arm']}: quality {best['quality']:.4f} at {money(best['cost'])} "]
+    lines[0] += "per 1,000 requests"
     for name, row in rows:
         saving = percent(row["saving_at_best_single"])
         interval = interval_text(row.get("ci95", {}).get("aiq"))

@@ -86,7 +86,11 @@ class Design:
         return np.concatenate([inputs.embedding.astype(np.float64), clipped], axis=1)
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """The (n, d + f) double tensor."""
+        """The (n, d + f) double tensor, shared by all heads of one design."""
+        key = (self.mean.tobytes(), self.scale.tobytes(), self.limit)
+        return graph.once(key, lambda: self._added(graph, inputs))
+
+    def _added(self, graph: Graph, inputs: GraphInputs) -> str:
         features = graph.cast(inputs.features, np.float64)
         centred = graph.op("Sub", [features, graph.const(self.mean, np.float64)])
         scaled = graph.op("Mul", [centred, graph.const(self.scale, np.float64)])
