@@ -1,17 +1,16 @@
 """Cross-fitting: predictions of every row by models that never saw it, and choices made on them.
 
-Folds go by a hash of the prompt's id, so that equal prompts share a fold and an added row moves
-no other.
+Equal prompts share a fold, and an added row moves no other.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from data.split import folds
 from router.types import Bools, Doubles, Floats, Ints
 
 from .config import TrainConfig
@@ -30,12 +29,6 @@ from .stack import contrast_error
 SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
 Settings = Mapping[str, float | int]
 Fit = Callable[[Inputs, Floats, Settings, Mapping[str, Floats]], Predictor]
-
-
-def fold_ids(prompt_ids: Sequence[str], folds: int, seed: int) -> Ints:
-    """The fold of each prompt (n,), 0 to folds - 1."""
-    digests = (hashlib.sha256(f"{seed}:{key}".encode()).digest() for key in prompt_ids)
-    return np.array([int.from_bytes(d[:8], "big") % folds for d in digests], dtype=np.int64)
 
 
 @dataclass
@@ -74,7 +67,7 @@ def crossfit(
         config: methods and their candidates.
         stage: advances once per method and fold.
     """
-    out = Crossfit(fold=fold_ids(data.prompt_ids, config.folds.folds, config.folds.seed))
+    out = Crossfit(fold=folds(data.texts, config.folds.folds, config.folds.seed))
     for name in config.predictors:
         tried: dict[str, tuple[float, Settings, Floats]] = {}
         for settings in variants(name, config, len(data)):
@@ -174,7 +167,7 @@ def crossfit_costs(
 ) -> Doubles:
     """Out-of-fold predicted cost in US dollars (n, a)."""
     out = np.full(tokens.shape, np.nan)
-    fold = fold_ids(data.prompt_ids, config.folds.folds, config.folds.seed)
+    fold = folds(data.texts, config.folds.folds, config.folds.seed)
     for train, held in fold_masks(fold):
         model: TokenModel = fit_tokens(inputs.rows(train), tokens[train], config.linear)
         predicted = model.predict(inputs.rows(held))

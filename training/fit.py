@@ -9,7 +9,7 @@ import numpy as np
 from router.types import Doubles, Floats
 
 from .calibrate import Calibration, fit_calibration
-from .config import TrainConfig
+from .config import StackConfig, TrainConfig
 from .costs import Meter, fit_tokens
 from .crossfit import Crossfit, fit_predictor, fold_masks
 from .dataset import Dataset
@@ -20,7 +20,8 @@ from .progress import Stage
 from .regret import row_regret
 from .stack import Stack, fit_stack
 
-BETTER = 2.4  # standard errors; 5 % in all for the best of six
+SIMPLER = 2.0  # standard errors by which fitted weights must beat the plain mean
+BETTER = 3.0  # and one method the stack: it is the best of several, each the best of its variants
 DEFAULT_K = 32  # clusters that name regions when the cluster table is no configured method
 
 
@@ -35,18 +36,48 @@ def combine(
     Returns:
         The final stack, its calibration, and (n, a) calibrated out-of-fold predictions.
     """
-    raw = np.full(data.quality.shape, np.nan, dtype=np.float32)
-    for train, held in fold_masks(fitted.fold):
-        part = fit_stack(_rows(fitted.predictions, train), data.quality[train], config.stack)
-        raw[held] = part.predict(_rows(fitted.predictions, held))
+    stack, raw = choose_stack(fitted, data, cost_usd, config)
     single = better_single(fitted.predictions, raw, cost_usd, data)
-    if single is None:
-        stack = fit_stack(fitted.predictions, data.quality, config.stack)
-    else:
+    if single is not None:
         stack = only(single, fitted.predictions, data, config)
         raw = stack.predict(fitted.predictions)
     calibration = fit_calibration(raw, data.quality, config.calibration, fitted.fold)
     return stack, calibration, calibration.apply(raw)
+
+
+def choose_stack(
+    fitted: Crossfit, data: Dataset, cost_usd: Doubles, config: TrainConfig
+) -> tuple[Stack, Floats]:
+    """The plain mean of the methods, unless fitted weights have significantly less regret.
+
+    Returns:
+        The stack, and its (n, a) predictions by weights that did not see the row.
+    """
+    plain = StackConfig(mean_weight=1.0)
+    even, weighted = (_held_out(fitted, data, c) for c in (plain, config.stack))
+    gap = row_regret(even, cost_usd, data) - row_regret(weighted, cost_usd, data)
+    better = significantly_positive(gap, SIMPLER)
+    chosen, raw = (config.stack, weighted) if better else (plain, even)
+    return fit_stack(fitted.predictions, data.quality, chosen), raw
+
+
+def _held_out(fitted: Crossfit, data: Dataset, config: StackConfig) -> Floats:
+    raw = np.full(data.quality.shape, np.nan, dtype=np.float32)
+    for train, held in fold_masks(fitted.fold):
+        part = fit_stack(_rows(fitted.predictions, train), data.quality[train], config)
+        raw[held] = part.predict(_rows(fitted.predictions, held))
+    return raw
+
+
+def significantly_positive(gap: Doubles, errors: float) -> bool:
+    """Whether the mean of paired differences is so many standard errors above 0.
+
+    NaN differences are unknown and left out; where all are, nothing is significant.
+    """
+    known = gap[~np.isnan(gap)]
+    if len(known) < 2:
+        return False
+    return bool(known.mean() > errors * known.std(ddof=1) / np.sqrt(len(known)))
 
 
 def better_single(
@@ -57,16 +88,9 @@ def better_single(
     Paired over prompts, and at the level that the luckiest of several methods must clear.
     """
     ours = row_regret(stacked, cost_usd, data)
-    best, least = None, 0.0
-    for name, predicted in predictions.items():
-        gap = row_regret(predicted, cost_usd, data) - ours
-        gap = gap[~np.isnan(gap)]
-        if len(gap) == 0:  # a sparse table knows no prompt's regret
-            continue
-        upper = float(gap.mean() + BETTER * gap.std() / np.sqrt(len(gap)))
-        if upper < least:
-            best, least = name, upper
-    return best
+    gaps = {name: ours - row_regret(p, cost_usd, data) for name, p in predictions.items()}
+    good = [name for name, gap in gaps.items() if significantly_positive(gap, BETTER)]
+    return max(good, key=lambda name: float(np.nanmean(gaps[name])), default=None)
 
 
 def only(name: str, predictions: Mapping[str, Floats], data: Dataset, config: TrainConfig) -> Stack:

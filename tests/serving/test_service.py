@@ -244,7 +244,7 @@ def test_nothing_is_left_behind_when_it_stops(
         os.killpg(running.process.pid, 0)
 
 
-def test_the_curl_of_the_readme_gets_a_decision(service: Service) -> None:
+def test_the_curl_of_the_readme_gets_a_decision(service: Any) -> None:  # noqa: ANN401
     line = re.search(
         r"^curl .*?-d '(.*?)'$", (Path(__file__).parents[2] / "README.md").read_text(), re.M | re.S
     )
