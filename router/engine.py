@@ -194,7 +194,7 @@ class Router:
 
     def expected(self, threshold: float) -> tuple[float, float]:
         """(mean quality, mean US dollars per request) that a threshold promises."""
-        return expected_at(self.manifest.threshold_map, threshold)
+        return self._expected_at(threshold)
 
     def _reasons(self, scores: Scores, index: int, policy: Policy) -> list[Reason]:
         quality = float(scores.quality[0, index])

@@ -32,19 +32,18 @@ class Calibration:
 
     def apply(self, quality: Floats) -> Floats:
         """Calibrate (n, a) predictions."""
-        clipped = np.clip(quality, np.float32(LOW), np.float32(HIGH)).astype(np.float64)
-        raw = np.log(clipped / (1.0 - clipped)) * self.slope + self.shift
+        clipped = np.clip(quality, np.float32(LOW), np.float32(HIGH))
+        raw = np.log(clipped / (1 - clipped)) * self.slope + self.shift
         return sigmoid(raw).astype(np.float32)
 
     def add_to(self, graph: Graph, quality: str) -> str:
-        """Write the calibration into a graph, in double precision like `apply`."""
+        """Write the calibration into a graph."""
         bounds = [graph.const(bound, np.float32) for bound in (LOW, HIGH)]
-        clipped = graph.cast(graph.op("Clip", [quality, *bounds]), np.float64)
-        rest = graph.op("Sub", [graph.const(1.0, np.float64), clipped])
+        clipped = graph.op("Clip", [quality, *bounds])
+        rest = graph.op("Sub", [graph.const(1.0, np.float32), clipped])
         logit = graph.op("Log", [graph.op("Div", [clipped, rest])])
-        scaled = graph.op("Mul", [logit, graph.const(self.slope, np.float64)])
-        raw = graph.op("Add", [scaled, graph.const(self.shift, np.float64)])
-        return graph.cast(graph.op("Sigmoid", [raw]), np.float32)
+        scaled = graph.op("Mul", [logit, graph.const(self.slope, np.float32)])
+        return graph.op("Sigmoid", [graph.op("Add", [scaled, graph.const(self.shift, np.float32)])])
 
 
 def fit_calibration(

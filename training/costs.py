@@ -109,12 +109,11 @@ class TokenModel:
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the model into a graph."""
         logs = graph.cast(self.head.add_to(graph, inputs, {}), np.float64)
-        raised = graph.op("Max", [logs, graph.const(self.low, np.float64)])
-        bounded = graph.op("Min", [raised, graph.const(self.high, np.float64)])
-        tokens = graph.op("Exp", [bounded])
-        return graph.cast(
-            graph.op("Mul", [tokens, graph.const(self.smear, np.float64)]), np.float32
-        )
+        shift = np.log(self.smear)  # a factor after the exponential is a shift before it
+        moved = graph.op("Add", [logs, graph.const(shift, np.float64)])
+        raised = graph.op("Max", [moved, graph.const(self.low + shift, np.float64)])
+        bounded = graph.op("Min", [raised, graph.const(self.high + shift, np.float64)])
+        return graph.cast(graph.op("Exp", [bounded]), np.float32)
 
 
 def fit_tokens(inputs: Inputs, tokens: Floats, config: LinearConfig) -> TokenModel:
@@ -132,7 +131,7 @@ def fit_tokens(inputs: Inputs, tokens: Floats, config: LinearConfig) -> TokenMod
     seen = ~np.isnan(tokens)
     mean = np.where(seen, predicted, 0.0).sum(axis=0, dtype=np.float64)
     smear = np.where(seen, tokens, 0.0).sum(axis=0, dtype=np.float64) / np.maximum(mean, 1e-9)
-    return TokenModel(head=head, low=low, high=high, smear=smear)
+    return TokenModel(head=head, low=low, high=high, smear=np.maximum(smear, 1e-9))
 
 
 def _percentile(logs: Floats, p: float) -> Doubles:

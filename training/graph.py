@@ -27,7 +27,7 @@ class Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
-        self._shared: dict[Hashable, str] = {}
+        self._shared: dict[Hashable, tuple[str, ...]] = {}
 
     def input(self, name: str, width: int) -> str:
         """Declare a float32 input of shape (n, width)."""
@@ -75,6 +75,10 @@ class Graph:
 
     def once(self, key: Hashable, build: Callable[[], str]) -> str:
         """The tensor that `build` adds, added only the first time for a key."""
+        return self.once_many(key, lambda: (build(),))[0]
+
+    def once_many(self, key: Hashable, build: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """The same for several tensors."""
         if key not in self._shared:
             self._shared[key] = build()
         return self._shared[key]
@@ -83,9 +87,18 @@ class Graph:
         """Convert a tensor to another dtype."""
         return self.op("Cast", [tensor], to=ONNX_TYPES[np.dtype(kind)])
 
-    def row_mean(self, tensor: str) -> str:
-        """(n, a) -> (n, 1)."""
-        return self.op("ReduceMean", [tensor], axes=[1], keepdims=1)
+    def gemm(
+        self,
+        tensor: str,
+        matrix: ArrayLike | str,
+        shift: ArrayLike,
+        kind: type[np.generic],
+        *,
+        alpha: float = 1.0,
+    ) -> str:
+        """alpha·tensor @ matrix + shift in one node; few nodes are quick nodes at batch one."""
+        factor = matrix if isinstance(matrix, str) else self.const(matrix, kind)
+        return self.op("Gemm", [tensor, factor, self.const(shift, kind)], alpha=alpha)
 
     def model(self) -> onnx.ModelProto:
         """The finished, checked model."""

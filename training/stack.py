@@ -31,26 +31,27 @@ class Stack:
 
     def predict(self, predictions: Mapping[str, Floats]) -> Floats:
         """Combine (n, a) predictions by name."""
-        parts = [predictions[name].astype(np.float32) for name in self.names]
-        levels = [part.mean(axis=1, keepdims=True) for part in parts]
-        out = sum(levels) / np.float32(len(parts)) + self._rest()
-        for weight, part, level in zip(self.weights, parts, levels, strict=True):
-            out = out + np.float32(weight) * (part - level)
-        return np.asarray(out, dtype=np.float32)
+        parts = np.concatenate([predictions[name] for name in self.names], axis=1)
+        mixing, shift = self._affine()
+        return np.asarray(parts.astype(np.float32) @ mixing + shift, dtype=np.float32)
 
-    def _rest(self) -> Floats:
-        return np.asarray((1.0 - self.weights.sum()) * self.base, dtype=np.float32)
+    def _affine(self) -> tuple[Floats, Floats]:
+        """Level and weighted contrasts as one matrix (m·a, a) and a shift (a,).
+
+        Method i adds weight·(prediction - its level) + level / m, and its level is a mean over
+        arms: both are linear in its a predictions.
+        """
+        arms, methods = len(self.base), len(self.names)
+        level = np.full((arms, arms), 1.0 / arms)
+        blocks = [w * np.eye(arms) + (1.0 / methods - w) * level for w in self.weights]
+        shift = (1.0 - self.weights.sum()) * self.base
+        return np.concatenate(blocks).astype(np.float32), shift.astype(np.float32)
 
     def add_to(self, graph: Graph, predictions: Mapping[str, str]) -> str:
         """Write the combination into a graph."""
-        levels = {name: graph.row_mean(predictions[name]) for name in self.names}
-        total = graph.op("Sum", list(levels.values()))
-        level = graph.op("Mul", [total, graph.const(1.0 / len(levels), np.float32)])
-        terms = [graph.op("Add", [level, graph.const(self._rest(), np.float32)])]
-        for name, weight in zip(self.names, self.weights, strict=True):
-            contrast = graph.op("Sub", [predictions[name], levels[name]])
-            terms.append(graph.op("Mul", [contrast, graph.const(weight, np.float32)]))
-        return graph.op("Sum", terms)
+        parts = graph.op("Concat", [predictions[name] for name in self.names], axis=1)
+        mixing, shift = self._affine()
+        return graph.gemm(parts, mixing, shift, np.float32)
 
 
 def fit_stack(predictions: Mapping[str, Floats], quality: Floats, config: StackConfig) -> Stack:

@@ -92,8 +92,7 @@ class Design:
 
     def _added(self, graph: Graph, inputs: GraphInputs) -> str:
         features = graph.cast(inputs.features, np.float64)
-        centred = graph.op("Sub", [features, graph.const(self.mean, np.float64)])
-        scaled = graph.op("Mul", [centred, graph.const(self.scale, np.float64)])
+        scaled = graph.gemm(features, np.diag(self.scale), -self.mean * self.scale, np.float64)
         bounds = [graph.const(bound, np.float64) for bound in (-self.limit, self.limit)]
         clipped = graph.op("Clip", [scaled, *bounds])
         return graph.op("Concat", [inputs.embedding64, clipped], axis=1)

@@ -116,6 +116,10 @@ class ClusterTable:
 
     def add_weights(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str, str]:
         """(indices (n, p), weights (n, p) double, best similarity (n, 1) double)."""
+        names = graph.once_many(id(self), lambda: self._added(graph, inputs))
+        return names[0], names[1], names[2]
+
+    def _added(self, graph: Graph, inputs: GraphInputs) -> tuple[str, ...]:
         centroids = graph.const(self.centroids.T, np.float64)
         similarity = graph.op("MatMul", [inputs.embedding64, centroids])
         count = graph.const([self._top], np.int64)

@@ -101,12 +101,10 @@ class KernelHead:
         """Write the head into a graph, in single precision: nothing in it jumps."""
         matrix = graph.cast(self.design.add_to(graph, inputs), np.float32)
         norms = (self.landmarks.astype(np.float64) ** 2).sum(axis=1)
+        # -γ·squared distance = 2γ·x·l - γ·|l|² - γ·|x|²
+        landmarks, double = graph.half(self.landmarks.T), 2.0 * self.width
+        near = graph.gemm(matrix, landmarks, -self.width * norms, np.float32, alpha=double)
         own = graph.op("ReduceSumSquare", [matrix], axes=[1], keepdims=1)
-        cross = graph.op("MatMul", [matrix, graph.half(self.landmarks.T)])
-        doubled = graph.op("Mul", [cross, graph.const(2.0, np.float32)])
-        sums = graph.op("Add", [own, graph.const(norms, np.float32)])
-        squared = graph.op("Relu", [graph.op("Sub", [sums, doubled])])
-        scaled = graph.op("Mul", [squared, graph.const(-self.width, np.float32)])
-        kernel = graph.op("Exp", [scaled])
-        product = graph.op("MatMul", [kernel, graph.const(self.weights, np.float32)])
-        return graph.op("Add", [product, graph.const(self.intercept, np.float32)])
+        scaled = graph.op("Mul", [own, graph.const(self.width, np.float32)])
+        kernel = graph.op("Exp", [graph.op("Sub", [near, scaled])])
+        return graph.gemm(kernel, self.weights, self.intercept, np.float32)

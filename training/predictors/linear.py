@@ -42,8 +42,7 @@ class LinearHead:
     def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
         """Write the head into a graph."""
         design = self.design.add_to(graph, inputs)
-        product = graph.op("MatMul", [design, graph.const(self.weights, np.float64)])
-        raw = graph.op("Add", [product, graph.const(self.intercept, np.float64)])
+        raw = graph.gemm(design, self.weights, self.intercept, np.float64)
         return graph.cast(graph.op("Sigmoid", [raw]) if self.logistic else raw, np.float32)
 
 
