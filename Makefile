@@ -1,10 +1,15 @@
 # Every target sets up what it needs; the second time is quick.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STARTER := artifacts/starter
 DATASETS ?= ../shared/datasets
 export BENTOML_DO_NOT_TRACK := true
+
+# pip in one moving line; whatever is not routine is shown whole
+SHOW := awk '/^(Collecting|Requirement|  Using|Using|  Downloading|Downloading|  Preparing|  Getting|  Installing|  Checking|  Building|Building|Created|Looking|Obtaining|Successfully built|Successfully uninstalled|Attempting|  Stored|  Created|Processing|WARNING: Location)/ {n++; printf "\r\033[K      %d  %.60s", n, $$0; fflush(); next} /^Installing collected/ {printf "\r\033[K      unpacking packages"; fflush(); next} /^Successfully installed/ {printf "\r\033[K      %d packages\n", NF - 2; next} {print "\n" $$0}'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test check format bench demo starter results clean
@@ -18,7 +23,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}; set PYTHON=...")'
 	@echo "[1/2] installing into $(VENV) (about a minute or two the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -q -c constraints.txt -e '.[train,serve,dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[train,serve,dev]' 2>&1 | $(SHOW)
 	@touch $@
 
 $(STARTER)/manifest.json: $(VENV)/.installed serving/starter/manifest.json
