@@ -76,7 +76,7 @@ def _cell(figures: dict[str, Any] | None, *, interval: bool = False) -> str:
     if interval:
         low, high = figures["ci95"]["aiq"]
         text = f"**{text}** [{low:.3f}, {high:.3f}]"
-    return text if saving is None else f"{text} ({100 * saving:.0f} %)"
+    return text if saving is None else f"{text} ({round(100 * saving)} %)"
 
 
 def _gap(found: dict[str, Any]) -> str:
