@@ -42,6 +42,7 @@ class EncoderInfo:
     max_tokens: int
     max_chars: int
     cosine_to_fp32: float | None  # mean over real prompts; null for fp32 itself
+    depth: float = 1.0  # share of the model's layers that is run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

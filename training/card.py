@@ -17,7 +17,8 @@ def render_card(manifest: Manifest) -> str:
         "",
         f"- Trained on {training.get('prompts', '?')} prompts and {training.get('cells', '?')} "
         f"outcomes; {len(manifest.arms)} arms.",
-        f"- Encoder: {manifest.encoder.name}, {manifest.encoder.precision}, at most "
+        f"- Encoder: {manifest.encoder.name}, {manifest.encoder.depth:.0%} of its layers, "
+        f"{manifest.encoder.precision}, at most "
         f"{manifest.encoder.max_tokens} tokens; weights {manifest.encoder.weights_sha256[:12]}…",
         f"- Methods in the stack: {', '.join(_weights(training.get('stack', {})))}",
         f"- Calibration: {manifest.config.get('calibration', {}).get('method', '?')} per arm, on "

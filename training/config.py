@@ -28,6 +28,7 @@ class EncoderConfig:
     """The sentence encoder; everything downstream learns from its exported file."""
 
     model: str = DEFAULT_ENCODER  # a sentence-transformers name or folder
+    depths: tuple[float, ...] = (1.0, 0.67)  # shares of its layers to try; see training.depth
     precision: str = "int8"  # "int8" or "fp32"
     max_tokens: int = 256  # time is linear in tokens
     max_chars: int = 4000
@@ -36,6 +37,11 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if self.precision not in {"int8", "fp32"}:
             raise ConfigError(f"encoder.precision must be int8 or fp32, got {self.precision!r}")
+        if not self.depths or not all(0.0 < depth <= 1.0 for depth in self.depths):
+            raise ConfigError(
+                f"encoder.depths must be shares of the layers above 0 and up to 1, "
+                f"got {list(self.depths)}"
+            )
         _at_least("encoder.max_tokens", self.max_tokens, 8)
         _at_least("encoder.max_chars", self.max_chars, 32)
 

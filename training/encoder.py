@@ -54,28 +54,32 @@ class ExportedEncoder:
         )
 
 
-def export_encoder(config: EncoderConfig, cache: Path, sample: Sequence[str]) -> ExportedEncoder:
+def export_encoder(
+    config: EncoderConfig, cache: Path, sample: Sequence[str], *, depth: float = 1.0
+) -> ExportedEncoder:
     """Export the configured encoder, or take it from the cache.
 
     Args:
         config: which model, at which precision.
         cache: folder of earlier exports.
         sample: real prompts on which int8 must agree with fp32.
+        depth: share of the model's layers to keep, from the first one on, in (0, 1].
     Raises:
         TrainingError: the model cannot be found or its weights are not the expected ones.
     """
     source = _source(config.model)
     weights = _weights_sha256(source)
-    folder = cache / _key(config, weights)
+    folder = cache / _key(config, weights, depth)
     if not (folder / "encoder.json").is_file():
         with _publish(folder) as building:
-            _build(config, source, weights, building, sample)
+            _build(config, source, weights, depth, building, sample)
     raw = json.loads((folder / "encoder.json").read_text("utf-8"))
     return ExportedEncoder(folder, EncoderInfo(**raw), file_sha256(folder / "model.onnx"))
 
 
-def _key(config: EncoderConfig, weights: str) -> str:
-    text = json.dumps([EXPORT_VERSION, weights, asdict(config)], sort_keys=True)
+def _key(config: EncoderConfig, weights: str, depth: float) -> str:
+    asked = asdict(config) | {"depths": depth}  # the other depths make other files
+    text = json.dumps([EXPORT_VERSION, weights, asked], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -130,10 +134,15 @@ def _weights_sha256(source: Path) -> str:
 
 
 def _build(
-    config: EncoderConfig, source: Path, weights: str, folder: Path, sample: Sequence[str]
+    config: EncoderConfig,
+    source: Path,
+    weights: str,
+    depth: float,
+    folder: Path,
+    sample: Sequence[str],
 ) -> None:
     full = folder / "fp32.onnx"
-    dimension = _export_fp32(source, full)
+    dimension = _export_fp32(source, depth, full)
     tokenizer = source / "tokenizer.json"
     if not tokenizer.is_file():
         raise TrainingError(f"{source} has no tokenizer.json; a fast tokenizer is needed")
@@ -155,12 +164,13 @@ def _build(
         max_tokens=config.max_tokens,
         max_chars=config.max_chars,
         cosine_to_fp32=None if cosine is None else round(cosine, 4),
+        depth=depth,
     )
     text = json.dumps(asdict(info), indent=1, sort_keys=True)
     (folder / "encoder.json").write_text(text + "\n", "utf-8")
 
 
-def _export_fp32(source: Path, path: Path) -> int:
+def _export_fp32(source: Path, depth: float, path: Path) -> int:
     """Trace tokens -> pooled, normalised embedding; returns d."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -169,6 +179,7 @@ def _export_fp32(source: Path, path: Path) -> int:
     transformers_logging.disable_progress_bar()
     with _quiet():
         model = SentenceTransformer(str(source), device="cpu", local_files_only=True).eval()
+        _keep_first_layers(model, depth)
         ids = torch.tensor([[101, 2054, 2003, 2023, 102], [101, 2054, 102, 0, 0]])
         mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
         axes = {0: "n", 1: "tokens"}
@@ -187,6 +198,25 @@ def _export_fp32(source: Path, path: Path) -> int:
     if dimension is None:
         raise TrainingError(f"{source} does not say how long its embeddings are")
     return int(dimension)
+
+
+def _keep_first_layers(model: SentenceTransformer, depth: float) -> None:
+    """Cut a transformer after a share of its layers; pooling then reads the layer left last.
+
+    Raises:
+        TrainingError: the model keeps its layers where we do not know to look.
+    """
+    import torch
+
+    if depth == 1.0:
+        return
+    stacks = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) > 1]
+    if len(stacks) != 1:
+        raise TrainingError(
+            f"found {len(stacks)} stacks of layers in the encoder, expected 1; "
+            "set encoder.depths = [1.0]"
+        )
+    del stacks[0][max(round(depth * len(stacks[0])), 1) :]
 
 
 def _pooled(model: SentenceTransformer):  # type: ignore[no-untyped-def]  # noqa: ANN202

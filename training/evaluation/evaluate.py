@@ -11,8 +11,11 @@ from data.tables import Tables
 from router import Policy, Router, features
 from router.types import Bools, Scores
 
+from ..config import EncoderConfig, build
 from ..dataset import Dataset, dataset_of
+from ..depth import SAMPLE, embed_inputs
 from ..embed import embed
+from ..encoder import export_encoder, sample_evenly
 from ..errors import TrainingError
 from ..predictors.base import Inputs
 from ..progress import Reporter
@@ -119,6 +122,26 @@ def bundle_inputs(
     return Inputs(vectors, features.extract(texts))
 
 
+def published_inputs(
+    router: Router, texts: tuple[str, ...], scored: Scored, cache: Path, reporter: Reporter
+) -> tuple[Inputs, Inputs]:
+    """Inputs of the training and of the scored prompts as published methods have them.
+
+    They use a sentence encoder whole. A bundle may have found that fewer layers route better;
+    that is a part of its method, so the others get the encoder at its full depth.
+    """
+    manifest = router.manifest
+    if manifest.encoder.depth == 1.0:
+        return bundle_inputs(router, texts, cache, reporter), scored.inputs
+    config = build(EncoderConfig, manifest.config["encoder"], "encoder.")
+    sample = sample_evenly(texts, SAMPLE)
+    whole = export_encoder(config, cache / "encoders", sample)
+    return (
+        embed_inputs(texts, whole, cache, reporter),
+        embed_inputs(scored.data.texts, whole, cache, reporter),
+    )
+
+
 def _joined(parts: list[Scores]) -> Scores:
     names = Scores.__dataclass_fields__
     return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
@@ -153,8 +176,8 @@ def _baselines(
         raise TrainingError(
             "--baselines fits the other methods on the train split, and this table has none"
         )
-    inputs = bundle_inputs(router, train.texts, cache, reporter)
-    evidence = Evidence(train, inputs, scored.data, scored.inputs, scored.scores.cost_usd, 0)
+    seen, asked = published_inputs(router, train.texts, scored, cache, reporter)
+    evidence = Evidence(train, seen, scored.data, asked, scored.scores.cost_usd, 0)
     with reporter.stage("fit baselines", len(METHODS)) as stage:
 
         def progress(name: str) -> None:
