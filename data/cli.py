@@ -10,9 +10,11 @@ import click
 import polars as pl
 
 from .errors import DataError
+from .ingest import Ingested
 from .ingest import ingest as ingest_files
-from .layouts import LAYOUTS
 from .prices import PriceTable
+from .records.base import Options
+from .records.registry import SOURCES
 from .synthetic import SimulationConfig
 from .synthetic import simulate as simulate_world
 from .tables import Tables, load_tables
@@ -29,34 +31,66 @@ def data() -> None:
 @click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=FILE)
 @click.option("--out", type=FILE, required=True, help="Folder for the tables and the report.")
 @click.option("--prices", type=FILE, help="CSV of prices, for outcomes without a cost.")
-@click.option("--layout", type=click.Choice(LAYOUTS), default="auto", show_default=True)
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(SOURCES),
+    default="auto",
+    show_default=True,
+    help="What the files are; auto looks at their columns or keys.",
+)
 @click.option(
     "--column",
     "renamed",
     multiple=True,
     metavar="OURS=THEIRS",
-    help="A column of another name, such as quality=exact_match; may be repeated.",
+    help="A table's column of another name, such as quality=exact_match; may be repeated.",
 )
+@click.option("--metric", help="Which of several scores of a record is the quality.")
+@click.option("--model", help="The model of records that name none.")
+@click.option("--labels", type=FILE, help="Table of record ids and scores, for traffic logs.")
 def ingest(
-    sources: tuple[Path, ...], out: Path, prices: Path | None, layout: str, renamed: tuple[str, ...]
+    sources: tuple[Path, ...],
+    out: Path,
+    prices: Path | None,
+    source: str,
+    renamed: tuple[str, ...],
+    metric: str | None,
+    model: str | None,
+    labels: Path | None,
 ) -> None:
-    """Turn result files into outcomes and prompts; rows that cannot be used are listed apart."""
+    """Turn result files and logs into outcomes, pairs and prompts; what cannot be used is listed.
+
+    SRC are files, or folders of which every file of a known format is read.
+    """
     columns = dict(_renaming(text) for text in renamed)
     try:
         table = PriceTable.load(prices) if prices is not None else None
-        found = ingest_files(sources, prices=table, layout=layout, columns=columns)
+        found = ingest_files(
+            sources,
+            prices=table,
+            source=source,
+            columns=columns,
+            options=Options(metric=metric, model=model),
+            labels=labels,
+        )
     except DataError as err:
         raise click.ClickException(str(err)) from err
-    tables = {"outcomes": found.outcomes, "prompts": found.prompts, "rejected": found.rejected}
-    _write(out, tables)
-    text = json.dumps(found.report, indent=2, ensure_ascii=False)
-    (out / "report.json").write_text(text + "\n", "utf-8")
+    _write_ingested(out, found)
     kept = found.report["kept"]
-    click.echo(f"read {found.report['rows_read']} rows, kept {kept['outcomes']} in {out}")
+    battles = f" and {kept['pairs']} pairs" if kept["pairs"] else ""
+    click.echo(f"read {found.report['rows_read']} rows, kept {kept['outcomes']}{battles} in {out}")
     _echo_rejects(
         {f"{t}.{r}": n for t, by in found.report["rejected"].items() for r, n in by.items()}
     )
-    if found.outcomes.is_empty():
+    if found.report["tokens_estimated"]:
+        click.echo(f"{found.report['tokens_estimated']} rows with tokens estimated from text")
+    if not found.unlabelled.is_empty():
+        click.echo(
+            f"{found.unlabelled.height} prompts wait for a score in {out / 'unlabelled.parquet'}; "
+            "bring scores with --labels"
+        )
+    elif found.outcomes.is_empty() and found.pairs.is_empty():
         raise click.ClickException(f"no usable row; see {out / 'rejected.parquet'}")
 
 
@@ -189,6 +223,19 @@ def _renaming(text: str) -> tuple[str, str]:
     if not equals or not theirs:
         raise click.BadParameter(f"--column takes OURS=THEIRS, got {text!r}")
     return ours.strip(), theirs.strip()
+
+
+def _write_ingested(out: Path, found: Ingested) -> None:
+    """Always outcomes, prompts and rejected; pairs and unlabelled prompts where there are any."""
+    some = {
+        "pairs": found.pairs,
+        "rejected_pairs": found.rejected_pairs,
+        "unlabelled": found.unlabelled,
+    }
+    tables = {"outcomes": found.outcomes, "prompts": found.prompts, "rejected": found.rejected}
+    _write(out, tables | {name: table for name, table in some.items() if not table.is_empty()})
+    text = json.dumps(found.report, indent=2, ensure_ascii=False)
+    (out / "report.json").write_text(text + "\n", "utf-8")
 
 
 def _write(folder: Path, tables: dict[str, pl.DataFrame]) -> None:

@@ -1,6 +1,8 @@
 """Raw result files in, canonical tables out; every row is kept or rejected with one reason.
 
-Equal prompts get equal ids, whichever file they come from.
+Tables are read as a whole, records of other tools (`data.records`) one after another; both come
+out in the shape of `layouts` and are cleaned alike. Equal prompts get equal ids, whichever file
+they come from, unless a format's own ids tell prompts apart.
 """
 
 from __future__ import annotations
@@ -10,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dataframely as dy
 import polars as pl
 
-from .clean import REASON, Cleaned, CleanReport, clean_outcomes, clean_prompts, conform
+from .clean import REASON, Cleaned, CleanReport, clean_outcomes, clean_pairs, clean_prompts, conform
 from .errors import ColumnError, DataError
 from .layouts import (
     ABOUT_PROMPT,
-    LAYOUTS,
     detect,
     find_columns,
     from_long,
@@ -25,7 +27,10 @@ from .layouts import (
     wide_models,
 )
 from .prices import PriceTable
-from .schema import Outcomes
+from .records.base import Options
+from .records.reading import Read, load_labels, no_battles, no_outcomes, read_records
+from .records.registry import SOURCES, TABLES, explain, sort_files
+from .schema import Outcomes, Pairs
 from .split import prompt_id
 from .tables import read_table
 
@@ -38,11 +43,14 @@ READERS: dict[str, Callable[[pl.DataFrame, Mapping[str, str]], pl.DataFrame]] = 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Canonical outcomes and prompts, the outcome rows left out, and the counts of all."""
+    """Canonical tables, the rows left out of them, and the counts of all."""
 
     outcomes: pl.DataFrame
-    prompts: pl.DataFrame
+    prompts: pl.DataFrame  # of the outcomes and pairs
+    pairs: pl.DataFrame
     rejected: pl.DataFrame  # outcome columns and reject_reason
+    rejected_pairs: pl.DataFrame  # pair columns and reject_reason
+    unlabelled: pl.DataFrame  # prompts of requests that lack nothing but a score
     report: dict[str, Any]  # files, rows_read, kept, rejected
 
 
@@ -57,36 +65,84 @@ def ingest(
     paths: Sequence[Path],
     *,
     prices: PriceTable | None = None,
-    layout: str = "auto",
+    source: str = "auto",
     columns: Mapping[str, str] | None = None,
+    options: Options | None = None,
+    labels: Path | None = None,
 ) -> Ingested:
-    """Read result files of any mixture of kinds and layouts.
+    """Read result files of any mixture of kinds, layouts and formats.
 
     Args:
-        paths: Parquet, CSV or JSONL; a table of ids and texts alone gives the prompts of others.
+        paths: files, or folders of which all files of a known format are read; a table of ids and
+            texts alone gives the prompts of others.
         prices: fills costs that the files leave out, where tokens are known.
-        layout: `auto`, or the one that all files have.
-        columns: our column name -> the files' name, where the usual names do not fit.
+        source: `auto`, or the layout or format that all files have.
+        columns: our column name -> the files' name, where a table's names do not fit.
+        options: what records leave open.
+        labels: a table of record ids and scores, for records that lack them.
     Raises:
         DataError: a file cannot be read or understood, or holds nothing that can be used.
     """
-    if layout not in LAYOUTS:
-        raise DataError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    sources = [_read(path, layout, columns) for path in paths]
-    answers = [source.rows for source in sources if source.layout != "prompts"]
-    if not answers:
-        raise DataError("no outcomes in " + ", ".join(str(path) for path in paths))
-    rows = _with_ids(pl.concat(answers))
-    listed = [source.rows for source in sources if source.layout == "prompts"]
-    texts = clean_prompts(_texts(rows, listed))
+    if source not in SOURCES:
+        raise DataError(f"source must be one of {', '.join(SOURCES)}, got {source!r}")
+    sorted_files = sort_files(paths, source)
+    layout = TABLES.get(source, source)
+    tables = [_read(path, layout, columns) for path in sorted_files.tables]
+    scores = load_labels(labels) if labels is not None else None
+    read = [
+        read_records(name, files, options or Options(), scores)
+        for name, files in sorted_files.records.items()
+    ]
+    notes = [table.note for table in tables] + [
+        _note(entry, sorted_files.records[entry.name]) for entry in read
+    ]
+    return _joined(tables, read, prices, {"files": notes, "skipped": sorted_files.skipped})
+
+
+def _joined(
+    tables: Sequence[_Source],
+    read: Sequence[Read],
+    prices: PriceTable | None,
+    notes: dict[str, Any],
+) -> Ingested:
+    """Clean what was read, and keep the prompts that outcomes and pairs need."""
+    answers = [t.rows for t in tables if t.layout != "prompts"] + [
+        f for r in read for f in r.outcomes
+    ]
+    battles = [frame for entry in read for frame in entry.battles]
+    if not answers and not battles:
+        raise DataError("no outcomes in " + ", ".join(str(note["path"]) for note in notes["files"]))
+    rows = _with_ids(pl.concat([no_outcomes(), *answers]))
+    fights = _with_ids(pl.concat([no_battles(), *battles]))
+    listed = [table.rows for table in tables if table.layout == "prompts"]
+    inline = pl.concat([rows.select(ABOUT_PROMPT), fights.select(ABOUT_PROMPT)])
+    texts = clean_prompts(_texts(inline, listed))
     if texts.kept.is_empty():
         raise DataError(
             "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
         )
-    cleaned = _clean(rows, texts.kept, prices)
-    prompts = texts.kept.join(cleaned.kept, on="prompt_id", how="semi", maintain_order="left")
-    report = _report(sources, rows.height, cleaned, texts, prompts)
-    return Ingested(cleaned.kept, prompts, cleaned.rejected, report)
+    outcomes = _clean(rows, texts.kept, prices)
+    pairs = _clean_pairs(fights, texts.kept)
+    used = pl.concat([outcomes.kept.select("prompt_id"), pairs.kept.select("prompt_id")])
+    waiting = outcomes.rejected.filter(pl.col(REASON) == "missing_quality")
+    prompts = texts.kept.join(used, on="prompt_id", how="semi", maintain_order="left")
+    unlabelled = texts.kept.join(waiting, on="prompt_id", how="semi", maintain_order="left").join(
+        used, on="prompt_id", how="anti", maintain_order="left"
+    )
+    counted = _report(notes, rows, outcomes, pairs, texts, prompts)
+    return Ingested(
+        outcomes.kept, prompts, pairs.kept, outcomes.rejected, pairs.rejected, unlabelled, counted
+    )
+
+
+def _note(read: Read, paths: Sequence[Path]) -> dict[str, Any]:
+    shown = {"repeats_merged": read.repeats_merged, "labelled": read.labelled}
+    return {
+        "path": ", ".join(path.name for path in paths),
+        "layout": read.name,
+        "rows": read.records,
+        **{name: count for name, count in shown.items() if count},
+    }
 
 
 def _read(path: Path, layout: str, columns: Mapping[str, str] | None) -> _Source:
@@ -96,7 +152,7 @@ def _read(path: Path, layout: str, columns: Mapping[str, str] | None) -> _Source
         kind = detect(table, found) if layout == "auto" else layout
         rows = READERS[kind](table, found)
     except ColumnError as err:
-        raise ColumnError(f"{path}: {err}") from err
+        raise ColumnError(f"{path}: {explain(err) if layout == 'auto' else err}") from err
     note = {"path": path.name, "layout": kind, "rows": table.height, "columns": found}
     if kind == "wide":
         note["models"] = wide_models(table, found)
@@ -138,6 +194,25 @@ def _texts(rows: pl.DataFrame, listed: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _clean(rows: pl.DataFrame, prompts: pl.DataFrame, prices: PriceTable | None) -> Cleaned:
     """Reject what has no prompt or an unreadable value, then what the schema refuses."""
+    judged = _judged(rows, prompts)
+    return _with_faulty(
+        clean_outcomes(judged.filter(pl.col(REASON).is_null()), prices),
+        judged,
+        Outcomes,
+        "outcomes",
+    )
+
+
+def _clean_pairs(rows: pl.DataFrame, prompts: pl.DataFrame) -> Cleaned:
+    """As `_clean`, for battles."""
+    judged = _judged(rows, prompts)
+    return _with_faulty(
+        clean_pairs(judged.filter(pl.col(REASON).is_null())), judged, Pairs, "pairs"
+    )
+
+
+def _judged(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
+    """Say of every row whether it is faulty or lacks its prompt."""
     texts = prompts.select("prompt_id", known=pl.col("prompt"))
     rows = rows.join(texts, on="prompt_id", how="left", maintain_order="left")
     given, known = pl.col("prompt"), pl.col("known")
@@ -149,10 +224,14 @@ def _clean(rows: pl.DataFrame, prompts: pl.DataFrame, prices: PriceTable | None)
             pl.lit("conflicting_prompt")
         ),
     )
-    judged = rows.with_columns(why.alias(REASON))
-    cleaned = clean_outcomes(judged.filter(pl.col(REASON).is_null()), prices)
+    return rows.with_columns(why.alias(REASON))
+
+
+def _with_faulty(
+    cleaned: Cleaned, judged: pl.DataFrame, schema: type[dy.Schema], name: str
+) -> Cleaned:
     faulty = judged.filter(pl.col(REASON).is_not_null())
-    shown = conform(faulty, Outcomes, "outcomes").select(*Outcomes.column_names(), REASON)
+    shown = conform(faulty, schema, name).select(*schema.column_names(), REASON)
     return Cleaned(cleaned.kept, pl.concat([cleaned.rejected, shown]))
 
 
@@ -161,19 +240,25 @@ def _plain(text: pl.Expr) -> pl.Expr:
 
 
 def _report(
-    sources: Sequence[_Source],
-    rows_read: int,
-    cleaned: Cleaned,
+    notes: dict[str, Any],
+    rows: pl.DataFrame,
+    outcomes: Cleaned,
+    pairs: Cleaned,
     texts: Cleaned,
     prompts: pl.DataFrame,
 ) -> dict[str, Any]:
     counted = CleanReport()
-    counted.add("outcomes", cleaned)
+    counted.add("outcomes", outcomes)
     counted.add("prompts", texts)
-    return {
-        "files": [source.note for source in sources],
-        "rows_read": rows_read,
-        "kept": {"outcomes": cleaned.kept.height, "prompts": prompts.height},
+    counted.add("pairs", pairs)
+    return notes | {
+        "rows_read": rows.height + pairs.kept.height + pairs.rejected.height,
+        "kept": {
+            "outcomes": outcomes.kept.height,
+            "prompts": prompts.height,
+            "pairs": pairs.kept.height,
+        },
         "rejected": counted.rejected,
-        "arms": cleaned.kept.select("model", "tier").n_unique(),
+        "tokens_estimated": int(rows["estimated"].sum()),  # characters / 4, where not counted
+        "arms": outcomes.kept.select("model", "tier").n_unique(),
     }

@@ -8,7 +8,9 @@ Long: a row per prompt and model. Wide: a row per prompt and a column per model,
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 
 import polars as pl
@@ -39,7 +41,8 @@ ABOUT_PROMPT = ("prompt", "prompt_id", "domain", "split")
 RESPONSES = ("model_response", "response")
 CHARS_PER_TOKEN = 4
 NEVER_MODELS = ("index", "idx", "level_0", "__index_level_0__", "n_chars", "unnamed: 0", "")
-LAYOUTS = ("auto", "wide", "long", "prompts")
+TEXT_PARTS = ("text", "input_text", "output_text", "message")  # of chat messages' parts
+LAYOUTS = ("wide", "long", "prompts")
 
 
 def find_columns(table: pl.DataFrame, given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -121,7 +124,7 @@ def from_long(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
     if "prompt" not in found and "prompt_id" not in found:
         raise ColumnError(f"a long table needs prompts or their ids; it has {table.columns}")
     own = {ours: pl.col(theirs) for ours, theirs in found.items()}
-    return _standard(_with_text(table, found, lists=False), own, found)
+    return _standard(_with_text(table, found, lists=False), own, keep_id=_own_ids(found))
 
 
 def from_wide(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
@@ -141,8 +144,28 @@ def from_wide(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
     parts = []
     for model in models:
         own = shared | {"model": pl.lit(model)} | _answer(table, model)
-        parts.append(_standard(table, own, found))
+        parts.append(_standard(table, own, keep_id=_own_ids(found)))
     return pl.concat(parts)
+
+
+def from_records(records: Mapping[str, list[str | None]]) -> pl.DataFrame:
+    """A row per record, whose values are all texts and whose ids are good in any file.
+
+    Args:
+        records: our columns, `answer` (output tokens are estimated from it where they are null)
+            and `fault` (why a record cannot be used, where its format knows).
+    """
+    table = pl.DataFrame(records, schema=dict.fromkeys(records, pl.String))
+    own = {name: pl.col(name) for name in (*TEXTS, *NUMBERS)}
+    for tokens, counted in (("input_tokens", "prompt"), ("output_tokens", "answer")):
+        own[tokens] = pl.coalesce(tokens, _tokens(pl.col(counted)).cast(pl.String))
+    guessed = pl.any_horizontal(
+        pl.col(tokens).is_null() & pl.col(counted).is_not_null()
+        for tokens, counted in (("input_tokens", "prompt"), ("output_tokens", "answer"))
+    )
+    own["estimated"] = guessed
+    rows = _standard(table, own, keep_id=True)
+    return rows.with_columns(fault=pl.coalesce(table["fault"], pl.col("fault")))
 
 
 def from_prompts(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
@@ -170,15 +193,26 @@ def _answer(table: pl.DataFrame, model: str) -> dict[str, pl.Expr]:
     }
     response = next((names[name] for name in RESPONSES if name in names), None)
     if response is not None and "output_tokens" not in found:
-        letters = response.cast(pl.String).str.len_chars()
-        found["output_tokens"] = (letters / CHARS_PER_TOKEN).round().clip(1)
+        found["output_tokens"] = _tokens(response.cast(pl.String))
+        found["estimated"] = response.is_not_null()
     return found
 
 
-def _standard(
-    table: pl.DataFrame, own: Mapping[str, pl.Expr], found: Mapping[str, str]
-) -> pl.DataFrame:
-    """Our columns in our types, and `fault`: the first value that could not be read."""
+def _tokens(written: pl.Expr) -> pl.Expr:
+    """About how many tokens a text has, at least 1."""
+    return (written.str.len_chars() / CHARS_PER_TOKEN).round().clip(1)
+
+
+def _own_ids(found: Mapping[str, str]) -> bool:
+    """Whether ids are kept: those of other names are only good in their file, the text decides."""
+    return found.get("prompt_id") == "prompt_id" or "prompt" not in found
+
+
+def _standard(table: pl.DataFrame, own: Mapping[str, pl.Expr], *, keep_id: bool) -> pl.DataFrame:
+    """Our columns in our types, and `fault` and `estimated`.
+
+    These are the first value that could not be read, and whether a text was counted for tokens.
+    """
     texts = [own.get(n, pl.lit(None)).cast(pl.String).alias(n) for n in TEXTS]
     raw = {name: own[name] for name in NUMBERS if name in own}
     # a table read without types may hold numbers as text, and pandas writes missing as NaN
@@ -191,12 +225,15 @@ def _standard(
         for name in raw
     ]
     fault = pl.coalesce([*lost, pl.lit(None, pl.String)])
-    # ids of other names than ours are only good within their file: the text decides
-    kept_id = pl.lit(found.get("prompt_id") == "prompt_id" or "prompt" not in found)
+    guessed = own.get("estimated", pl.lit(value=False))
     return table.select(
-        *texts, *(expr.alias(name) for name, expr in numbers.items()), fault.alias("fault")
+        *texts,
+        *(expr.alias(name) for name, expr in numbers.items()),
+        fault.alias("fault"),
+        guessed.alias("estimated"),
     ).with_columns(
-        prompt_id=pl.when(kept_id).then("prompt_id"), tier=pl.col("tier").fill_null("default")
+        prompt_id=pl.when(pl.lit(keep_id)).then("prompt_id"),
+        tier=pl.col("tier").fill_null("default"),
     )
 
 
@@ -226,14 +263,15 @@ def prompt_text(value: object, *, lists: bool) -> str | None:
     if isinstance(value, str):
         shown = value.strip()
         if lists and shown.startswith(("['", '["', "[{")) and shown.endswith("]"):
-            try:
-                parsed = ast.literal_eval(shown)
-            except (ValueError, SyntaxError):  # a prompt that merely looks like a list
-                return value
-            return prompt_text(parsed, lists=False)
+            for read in (json.loads, ast.literal_eval):
+                with suppress(ValueError, SyntaxError):  # it merely looks like a list
+                    return prompt_text(read(shown), lists=False)
         return value
     if isinstance(value, dict):
-        return prompt_text(value.get("content"), lists=False)
+        if value.get("type", "text") not in TEXT_PARTS:
+            return None  # an image, a tool call or a thought is no text of the prompt
+        inner = (value[key] for key in ("content", "parts", "text") if key in value)
+        return prompt_text(next(inner, None), lists=False)
     if isinstance(value, list):
         parts = [prompt_text(part, lists=False) for part in value]
         return "\n".join(part for part in parts if part)

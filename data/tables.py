@@ -12,6 +12,7 @@ from .errors import DataError, FormatError
 from .prices import PriceTable
 from .split import SplitConfig, with_split
 
+PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 KINDS = (".parquet", ".csv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".ndjson.gz")
 # read as text in CSV, whatever they look like: an id of 007 is not 7
 TEXTS = (
@@ -40,11 +41,7 @@ def read_table(path: Path) -> pl.DataFrame:
     """
     if not path.is_file():
         raise FormatError(f"{path} is not a file")
-    if path.suffix in {".pkl", ".pickle"}:
-        raise FormatError(
-            f"{path} is a pickle, which can run code when it is read; save it as Parquet "
-            "(DataFrame.to_parquet) where you trust it, and give that file"
-        )
+    refuse_pickle(path)
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
@@ -58,6 +55,19 @@ def read_table(path: Path) -> pl.DataFrame:
     except (OSError, pl.exceptions.PolarsError) as err:
         raise FormatError(f"{path} cannot be read: {err}") from err
     raise FormatError(f"{path} is of an unknown kind; what is read: {', '.join(KINDS)}")
+
+
+def refuse_pickle(path: Path) -> None:
+    """Refuse pickles, by name.
+
+    Raises:
+        FormatError: it is one; says what to give instead.
+    """
+    if path.suffix.lower() in PICKLES:
+        raise FormatError(
+            f"{path} is a pickle, which can run code when it is read; save it as Parquet "
+            "(DataFrame.to_parquet) where you trust it, and give that file"
+        )
 
 
 def load_outcomes(path: Path, prices: PriceTable | None = None) -> Cleaned:

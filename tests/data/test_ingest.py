@@ -301,7 +301,7 @@ def test_a_table_of_no_known_shape_says_what_it_lacks(
 ) -> None:
     path = saved(pl.DataFrame(table), tmp_path / "t.parquet")
     with pytest.raises(ColumnError, match=f"t.parquet: .*{message}"):
-        ingest([path], layout=layout)
+        ingest([path], source=layout)
 
 
 def test_outcomes_without_any_text_ask_for_the_prompts(tmp_path: Path) -> None:
@@ -316,9 +316,11 @@ def test_prompts_alone_are_no_outcomes(tmp_path: Path) -> None:
         ingest([saved(table, tmp_path / "t.parquet")])
 
 
-def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="layout must be one of auto, wide, long, prompts, got 'w'"):
-        ingest([saved(LONG, tmp_path / "t.csv")], layout="w")
+def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match="source must be one of auto, wide, long, prompts, routerbench, .*, got 'w'"
+    ):
+        ingest([saved(LONG, tmp_path / "t.csv")], source="w")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,209 @@
+"""What a format yields, what it may be told, and the small steps that several formats share.
+
+Numbers stay as they were found: `layouts` reads them, and says which it could not read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import DataError
+from ..layouts import prompt_text
+from .files import Head, Json
+
+FAILED = "failed_request"  # no answer came: nothing is known of the answer's quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One answer of one arm; whatever the record does not say is null."""
+
+    prompt: str | None = None
+    prompt_id: str | None = None  # only where the id, not the text, tells prompts apart
+    model: str | None = None
+    tier: str | None = None
+    quality: object = None  # 0 to 1
+    input_tokens: object = None
+    output_tokens: object = None
+    cost_usd: object = None  # as billed
+    answer: str | None = None  # its length stands in for a token count that is not there
+    domain: str | None = None
+    split: str | None = None
+    record_id: str | None = None  # by which `--labels` finds it
+    fault: str | None = None  # why it cannot be used, where the format knows
+    repeats: int = 1  # answers of which this is the mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battle:
+    """A preference between two arms' answers to one prompt."""
+
+    prompt: str | None = None
+    arm_a: str | None = None  # `model|tier`
+    arm_b: str | None = None
+    preference: object = None  # 0 to 1: that a is better
+    domain: str | None = None
+    fault: str | None = None
+
+
+Record = Outcome | Battle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What files may leave open."""
+
+    metric: str | None = None  # which of several scores is the quality
+    model: str | None = None  # of files that name none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One kind of record.
+
+    `read` is given all files of the kind at once: what is told in one may be needed in another.
+    """
+
+    name: str
+    about: str  # one line, for lists of what is known
+    recognises: Callable[[Head], bool]
+    read: Callable[[Sequence[Path], Options], Iterator[Record]]
+
+
+def parsed(value: object) -> Json:
+    """The value, from JSON where it is a text of such; blanks are null."""
+    if not isinstance(value, str):
+        return value
+    shown = value.strip()
+    if shown[:1] in {"{", "["}:
+        try:
+            return json.loads(shown)
+        except ValueError:
+            return value
+    return value if shown else None
+
+
+def at(value: object, *path: str) -> Json:
+    """What lies at a path of keys, also inside JSON texts; null where a key is missing."""
+    found: Json = value
+    for key in path:
+        inner = parsed(found)
+        found = inner.get(key) if isinstance(inner, Mapping) else None
+    return found
+
+
+def first(*values: object) -> Json:
+    """The first value that says anything."""
+    return next((value for value in values if value not in (None, "", {}, [])), None)
+
+
+def text(value: object) -> str | None:
+    """A prompt's or answer's plain text, from text, messages, or messages written as JSON.
+
+    A text that is JSON of another kind is a text: people ask about lists of numbers.
+    """
+    found = parsed(value)
+    if isinstance(value, str) and not _is_messages(found):
+        found = value
+    return prompt_text(found, lists=False) or None
+
+
+def _is_messages(value: object) -> bool:
+    listed = value if isinstance(value, list) else [value]
+    return bool(listed) and all(
+        isinstance(item, Mapping) and bool({"content", "parts", "text"} & item.keys())
+        for item in listed
+    )
+
+
+def label(value: object) -> str | None:
+    """A name as text; blanks are null."""
+    shown = "" if value is None else str(value).strip()
+    return shown or None
+
+
+def billed(cost: object, output_tokens: object) -> object:
+    """The cost, or null where 0 dollars stand beside an answer: unknown, not free.
+
+    For the formats whose writers put 0 where they had no price.
+    """
+    free = str(cost) in {"0", "0.0"}
+    return None if free and first(output_tokens) not in (None, 0, "0", 0.0) else cost
+
+
+def choose_metric(
+    found: Collection[str], wanted: str | None, usual: Sequence[str], where: str
+) -> str | None:
+    """Which of several scores is the quality: the one asked for, the only one, or a usual one.
+
+    Returns:
+        Null where there are no scores at all.
+    Raises:
+        DataError: the one asked for is not there, or there are several and none is usual.
+    """
+    names = sorted(found)
+    if wanted is not None:
+        if names and wanted not in found:
+            raise DataError(f"{where} has no score {wanted!r}; it has {', '.join(names)}")
+        return wanted
+    if len(names) <= 1:
+        return names[0] if names else None
+    chosen = next((name for name in usual if name in found), None)
+    if chosen is None:
+        raise DataError(
+            f"{where} has several scores: {', '.join(names)}; choose one with --metric NAME"
+        )
+    return chosen
+
+
+def one_text(records: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Give all records of a prompt id the first text of it.
+
+    For formats whose ids tell prompts apart while texts vary by model, as chat templates do.
+    """
+    texts: dict[str, str] = {}
+    for record in records:
+        if record.prompt_id is None or record.prompt is None:
+            yield record
+        else:
+            known = texts.setdefault(record.prompt_id, record.prompt)
+            yield replace(record, prompt=known)
+
+
+def mean_of(repeats: Sequence[Outcome]) -> Outcome:
+    """One outcome of several answers of an arm to a prompt: means of what all of them tell.
+
+    Answers that are faulty or have no score are left out while there are others.
+    """
+    usable = [r for r in repeats if r.fault is None and _float(r.quality) is not None] or [
+        repeats[0]
+    ]
+    if len(usable) == 1:
+        return replace(usable[0], repeats=len(repeats))
+    return replace(
+        usable[0],
+        quality=_mean([r.quality for r in usable]),
+        input_tokens=_mean([r.input_tokens for r in usable], whole=True),
+        output_tokens=_mean([r.output_tokens for r in usable], whole=True),
+        cost_usd=_mean([r.cost_usd for r in usable]),
+        repeats=len(repeats),
+    )
+
+
+def _mean(values: Sequence[object], *, whole: bool = False) -> float | None:
+    numbers = [number for value in values if (number := _float(value)) is not None]
+    if len(numbers) < len(values):
+        return None
+    mean = sum(numbers) / len(numbers)
+    return round(mean) if whole else mean
+
+
+def _float(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return None if number != number else number  # noqa: PLR0124  # NaN is no number

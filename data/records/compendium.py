@@ -1,0 +1,48 @@
+"""RoutingCompendium: RouterBench, SPROUT, EmbedLLM, R2-Bench and FusionBench in one layout.
+
+A row per prompt with two lists, `models_name` and `models_performance`. There are neither tokens
+nor answers, so costs need tokens from elsewhere: rows are unpriced unless the table is joined by
+hand. Layout: as read by public users of the Hub's Wikit/RoutingCompendium-perf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .base import Format, Options, Outcome, label, text
+from .files import UNREADABLE, Head, Row, rows
+
+
+def recognises(head: Head) -> bool:
+    """Whether the columns are the compendium's."""
+    return head.keys >= {"prompt", "models_name", "models_performance"}
+
+
+def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:  # noqa: ARG001
+    """One outcome per prompt and model."""
+    for path in paths:
+        for row in rows(path):
+            yield from [Outcome(fault="unreadable_row")] if row is UNREADABLE else _outcomes(row)
+
+
+def _outcomes(row: Row) -> Iterator[Outcome]:
+    models, scores = row.get("models_name") or [], row.get("models_performance") or []
+    if len(models) != len(scores):
+        yield Outcome(prompt=text(row.get("prompt")), fault="unreadable_row")
+        return
+    for model, score in zip(models, scores, strict=True):
+        yield Outcome(
+            prompt=text(row.get("prompt")),
+            model=label(model),
+            quality=score,
+            domain=label(row.get("dataset")),
+        )
+
+
+FORMAT = Format(
+    name="compendium",
+    about="RoutingCompendium-perf tables (Parquet)",
+    recognises=recognises,
+    read=read,
+)

@@ -1,0 +1,124 @@
+"""Inspect's evaluation logs: `.eval` archives, or the same log as `.json`.
+
+Epochs are repeats of a sample and count as their mean. C, I, P and N are Inspect's own grades:
+correct, incorrect, half, and no answer, which Inspect counts as 0; NaN is a withheld score.
+Layout: log/_log.py and scorer/_metric.py of UKGovernmentBEIS/inspect_ai.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import FormatError
+from .base import FAILED, Format, Options, Outcome, at, choose_metric, first, label, mean_of, text
+from .files import Head, Row, document, zip_documents
+from .values import GRADES
+
+LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
+INPUTS = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
+
+
+def recognises(head: Head) -> bool:
+    """Whether the file is an archive, or a JSON log with samples."""
+    return head.kind == "zip" or head.keys >= {"version", "eval", "samples"}
+
+
+def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
+    """One outcome per sample, the mean of its epochs.
+
+    Raises:
+        DataError: a log has several scorers and none was chosen.
+    """
+    for path in paths:
+        header, samples = _log(path)
+        names = {name for sample in samples for name in _scores(sample)}
+        chosen = choose_metric(names, options.metric, (), str(path))
+        epochs: dict[str, list[Outcome]] = {}
+        for sample in samples:
+            found = _outcome(sample, header, chosen)
+            epochs.setdefault(str(sample.get("id")), []).append(found)
+        yield from (mean_of(repeats) for repeats in epochs.values())
+
+
+def _log(path: Path) -> tuple[Row, list[Row]]:
+    if path.suffix != ".eval":
+        log = document(path)
+        return log, _thin(log.get("samples") or ())
+    headers = dict(zip_documents(path, "header.json")) or dict(
+        zip_documents(path, "_journal/start")
+    )
+    if not headers:
+        raise FormatError(f"{path} has no header: the evaluation did not get so far")
+    samples = _thin(sample for _, sample in zip_documents(path, "samples/"))
+    return next(iter(headers.values())), samples
+
+
+def _thin(samples: Iterable[Row]) -> list[Row]:
+    """Samples without their events and messages, which are most of a log."""
+    kept = (
+        "id", "epoch", "input", "choices", "scores", "score", "model_usage", "error",
+        "invalidation", "attachments",
+    )  # fmt: skip
+    return [{key: sample[key] for key in kept if key in sample} for sample in samples]
+
+
+def _scores(sample: Row) -> dict[str, Any]:
+    """Score values by scorer; those of a scorer that gives several are `scorer.name`."""
+    listed = sample.get("scores") or {}
+    if not listed and sample.get("score"):  # logs of before 2024-05 have a single one
+        listed = {"score": sample["score"]}
+    found: dict[str, Any] = {}
+    for name, score in listed.items():
+        value = score.get("value")
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+def _quality(value: object) -> object:
+    if isinstance(value, str):
+        return LETTERS.get(value, GRADES.get(value.lower(), value))
+    return value
+
+
+def _outcome(sample: Row, header: Row, chosen: str | None) -> Outcome:
+    model = label(at(header, "eval", "model"))
+    usage = at(sample, "model_usage") or {}
+    used = usage.get(model) or (next(iter(usage.values())) if len(usage) == 1 else {})
+    inputs = [used[name] for name in INPUTS if used.get(name) is not None]
+    fault = FAILED if sample.get("error") else None
+    return Outcome(
+        prompt=_prompt(sample),
+        model=model,
+        tier=label(at(header, "eval", "model_generate_config", "reasoning_effort")),
+        quality=_quality(_scores(sample).get(chosen or "")),
+        input_tokens=sum(inputs) if inputs else None,
+        output_tokens=used.get("output_tokens"),
+        cost_usd=used.get("total_cost"),
+        domain=label(at(header, "eval", "task")),
+        record_id=str(sample.get("id")),
+        fault="invalidated" if sample.get("invalidation") else fault,
+    )
+
+
+def _prompt(sample: Row) -> str | None:
+    given = text(sample.get("input"))
+    if given is not None and given.startswith("attachment://"):  # long texts are kept apart
+        given = text(at(sample, "attachments").get(given.removeprefix("attachment://")))
+    options = first(sample.get("choices"))
+    if given is None or not isinstance(options, list):
+        return given
+    lettered = (f"{chr(ord('A') + i)}) {choice}" for i, choice in enumerate(options))
+    return "\n".join([given, *lettered])
+
+
+FORMAT = Format(
+    name="inspect",
+    about="Inspect evaluation logs (.eval, or .json)",
+    recognises=recognises,
+    read=read,
+)

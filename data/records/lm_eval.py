@@ -1,0 +1,120 @@
+"""EleutherAI's lm-evaluation-harness: `samples_TASK_DATE.jsonl`, written with --log_samples.
+
+The model's name stands in `results_DATE.json` beside it, else in the folder's name. A prompt is
+told by task and document: its text may differ by model where a chat template is applied, and the
+first one counts. There are no token counts. Layout: evaluation_tracker.py and evaluator.py there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..split import prompt_id
+from .base import Format, Options, Outcome, at, choose_metric, first, label, one_text, text
+from .files import UNREADABLE, Head, Row, document, rows
+
+NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")
+KNOWN = {
+    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
+    "doc_hash", "prompt_hash", "target_hash",
+}  # fmt: skip
+USUAL = ("exact_match", "acc", "pass@1", "pass_at_1", "prompt_level_strict_acc")
+
+
+def recognises(head: Head) -> bool:
+    """Whether the first row is a logged sample."""
+    return head.keys >= {"doc_id", "arguments", "resps"}
+
+
+def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
+    """One outcome per sample and chosen metric.
+
+    Raises:
+        DataError: a file has several metrics and none was chosen, or nothing names its model.
+    """
+    return one_text(outcome for path in paths for outcome in _file(path, options))
+
+
+def _file(path: Path, options: Options) -> Iterator[Outcome]:
+    task, model = _origin(path, options)
+    names = {name for row in rows(path) if row is not UNREADABLE for name in _scores(row)}
+    usual = [name for metric in USUAL for name in sorted(names) if name == metric]
+    chosen = choose_metric(names, options.metric, usual, str(path))
+    for row in rows(path):
+        if row is UNREADABLE:
+            yield Outcome(fault="unreadable_row")
+            continue
+        scores = _scores(row)
+        if chosen in scores or len(scores) == 0:  # other filters tell of the same answer
+            yield _outcome(row, scores.get(chosen or ""), task, model)
+
+
+def _scores(row: Row) -> dict[str, Any]:
+    """Scores by the harness's own names: `metric`, or `metric,filter`."""
+    listed = row.get("metrics")
+    names = listed if isinstance(listed, list) else [name for name in row if name not in KNOWN]
+    kind = row.get("filter")
+    ending = f",{kind}" if kind not in (None, "none") else ""
+    return {f"{name}{ending}": row.get(name) for name in names if name in row}
+
+
+def _outcome(row: Row, quality: object, task: str, model: str) -> Outcome:
+    given = text(at(row, "arguments", "gen_args_0", "arg_0"))
+    key = first(row.get("doc_hash"), row.get("prompt_hash"), row.get("doc_id"))
+    return Outcome(
+        prompt=given,
+        prompt_id=prompt_id(f"lm_eval:{task}:{key}"),
+        model=model,
+        quality=quality,
+        answer=_answer(row),
+        domain=task,
+        record_id=f"{task}:{row.get('doc_id')}",
+    )
+
+
+def _answer(row: Row) -> str | None:
+    """The generated text, or of several choices the likeliest."""
+    responses = row.get("resps") or [[]]
+    choices = at(row, "arguments") or {}
+    likely = [r[0][0] for r in responses if r and isinstance(r[0], list) and r[0]]
+    if len(likely) == len(responses) > 0 and all(_is_number(value) for value in likely):
+        best = max(range(len(likely)), key=lambda i: float(likely[i]))
+        return label(at(choices, f"gen_args_{best}", "arg_1"))
+    return text(responses[0][0]) if responses[0] else None
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _origin(path: Path, options: Options) -> tuple[str, str]:
+    """Task and model of a file."""
+    named = NAME.fullmatch(path.name)
+    task = named["task"] if named else path.name.split(".")[0].removeprefix("samples_")
+    if options.model is not None:
+        return task, options.model
+    results = path.with_name(f"results_{named['date']}.json") if named else None
+    stated = at(document(results), "model_name") if results and results.is_file() else None
+    model = label(stated) or (path.parent.name if named else None)
+    if not model:
+        raise DataError(
+            f"{path} names no model: neither a results file beside it nor its folder does; "
+            "give --model NAME"
+        )
+    return task, model
+
+
+FORMAT = Format(
+    name="lm-eval",
+    about="lm-evaluation-harness samples_*.jsonl (--log_samples)",
+    recognises=recognises,
+    read=read,
+)

@@ -1,0 +1,109 @@
+"""Files of any format as frames in the shape of `layouts`, a chunk of records at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from ..errors import ColumnError
+from ..layouts import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS, from_records
+from ..tables import read_table
+from .base import Battle, Options, Outcome
+from .registry import FORMATS
+
+CHUNK = 20_000  # records held as objects at once
+COLUMNS = (*TEXTS, *NUMBERS, "answer", "fault")
+BATTLE = (*ABOUT_PROMPT, "arm_a", "arm_b", "preference", "fault")
+IDS = ("record_id", "request_id", "observation_id", "response_id", "span_id", "id")
+
+
+@dataclass(slots=True)
+class Read:
+    """What the files of one format held."""
+
+    name: str
+    outcomes: list[pl.DataFrame] = field(default_factory=list)
+    battles: list[pl.DataFrame] = field(default_factory=list)
+    records: int = 0
+    repeats_merged: int = 0
+    labelled: int = 0  # by the table of labels
+
+
+def read_records(
+    name: str, paths: Sequence[Path], options: Options, labels: Mapping[str, object] | None = None
+) -> Read:
+    """Read all files of one format; `labels` are qualities by record id, which go before theirs.
+
+    Raises:
+        DataError: a file cannot be read, or leaves open what `options` does not settle.
+    """
+    read = Read(name)
+    records = FORMATS[name].read(paths, options)
+    while chunk := list(islice(records, CHUNK)):
+        outcomes = [_labelled(r, labels, read) for r in chunk if isinstance(r, Outcome)]
+        battles = [r for r in chunk if isinstance(r, Battle)]
+        read.records += len(chunk)
+        read.repeats_merged += sum(r.repeats - 1 for r in outcomes)
+        if outcomes:
+            read.outcomes.append(_frame(outcomes))
+        if battles:
+            read.battles.append(_battles(battles))
+    return read
+
+
+def load_labels(path: Path) -> dict[str, object]:
+    """Qualities by record id, from a table of an id and a score.
+
+    Raises:
+        DataError: the file cannot be read or lacks one of the two.
+    """
+    table = read_table(path)
+    ids = next((name for name in IDS if name in table.columns), None)
+    scores = next((name for name in ALIASES["quality"] if name in table.columns), None)
+    if ids is None or scores is None:
+        raise ColumnError(
+            f"{path} needs a column of ids ({', '.join(IDS)}) and one of scores "
+            f"({', '.join(ALIASES['quality'])}); it has {table.columns}"
+        )
+    return dict(zip(table[ids].cast(pl.String), table[scores].to_list(), strict=True))
+
+
+def _labelled(record: Outcome, labels: Mapping[str, object] | None, read: Read) -> Outcome:
+    if labels is None or record.record_id is None or record.record_id not in labels:
+        return record
+    read.labelled += 1
+    return replace(record, quality=labels[record.record_id])
+
+
+def _frame(records: Sequence[Outcome]) -> pl.DataFrame:
+    return from_records({name: [_text(getattr(r, name)) for r in records] for name in COLUMNS})
+
+
+def _text(value: object) -> str | None:
+    """A value as text that reads back as the same number; a truth value is a number."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(float(value)) if isinstance(value, bool) else str(value)
+
+
+def _battles(records: Sequence[Battle]) -> pl.DataFrame:
+    shown = {name: [_text(getattr(r, name, None)) for r in records] for name in BATTLE}
+    table = pl.DataFrame(shown, schema=dict.fromkeys(BATTLE, pl.String))
+    read = pl.col("preference").cast(pl.Float64, strict=False)
+    unread = read.is_null() & pl.col("preference").is_not_null()
+    lost = pl.when(unread).then(pl.lit("unreadable_preference"))
+    return table.with_columns(preference=read, fault=pl.coalesce("fault", lost))
+
+
+def no_outcomes() -> pl.DataFrame:
+    """The shape of outcomes that were read, without a row."""
+    return _frame([])
+
+
+def no_battles() -> pl.DataFrame:
+    """The shape of battles that were read, without a row."""
+    return _battles([])

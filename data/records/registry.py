@@ -1,0 +1,97 @@
+"""All formats by name, and which of them a file has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ColumnError, FormatError
+from ..layouts import LAYOUTS
+from . import (
+    battles,
+    compendium,
+    helm,
+    inspect_log,
+    langfuse,
+    litellm,
+    llmrouterbench,
+    lm_eval,
+    openai_evals,
+    otel,
+)
+from .base import Format
+from .files import Head, head, kind_of
+
+# in the order in which a file is tried
+MODULES = (
+    litellm, langfuse, otel, lm_eval, inspect_log, helm, openai_evals, llmrouterbench, compendium,
+    battles,
+)  # fmt: skip
+FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in MODULES}
+# public tables that need no format of their own -> the layout that they have
+TABLES = {"routerbench": "wide", "sprout": "wide", "embedllm": "long"}
+SOURCES = ("auto", *LAYOUTS, *TABLES, *FORMATS)
+TABULAR = {"csv", "parquet", "jsonl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Files by what they are."""
+
+    records: dict[str, list[Path]]  # format -> its files
+    tables: list[Path]
+    skipped: list[str]  # files in folders that are no results
+
+
+def sort_files(paths: Sequence[Path], source: str) -> Sorted:
+    """Sort files, and the files in folders, by format; `source` names the one that all have.
+
+    Raises:
+        FormatError: a file is missing, damaged, or of no known format; says what it holds.
+    """
+    found = Sorted({}, [], [])
+    for path in paths:
+        inside = path.is_dir()
+        for file in sorted(path.rglob("*")) if inside else [path]:
+            if inside and (not file.is_file() or kind_of(file) == "unknown"):
+                continue
+            _sort(file, source, found, inside=inside)
+    if not found.records and not found.tables:
+        raise FormatError(
+            f"nothing to read in {', '.join(map(str, paths))}: {len(found.skipped)} files, of none "
+            f"of which the format is known; {known()}"
+        )
+    return found
+
+
+def _sort(path: Path, source: str, found: Sorted, *, inside: bool) -> None:
+    if source in LAYOUTS or source in TABLES:
+        found.tables.append(path)
+        return
+    seen = head(path)
+    name = source if source in FORMATS else recognise(seen)
+    if name is not None and (not inside or FORMATS[name].recognises(seen)):
+        found.records.setdefault(name, []).append(path)
+    elif inside:
+        found.skipped.append(path.name)
+    elif seen.kind in TABULAR:
+        found.tables.append(path)
+    else:
+        raise FormatError(f"{path}: unknown format; it is {seen.describe()}; {known()}")
+
+
+def recognise(seen: Head) -> str | None:
+    """The name of a file's format; null where it is none of them."""
+    return next((name for name, known in FORMATS.items() if known.recognises(seen)), None)
+
+
+def known() -> str:
+    """All formats in one sentence, for errors."""
+    listed = "; ".join(f"{name}: {entry.about}" for name, entry in FORMATS.items())
+    return f"known are long and wide tables, and {listed}"
+
+
+def explain(err: ColumnError) -> ColumnError:
+    """The error of a table that is none, with the formats that it could have been."""
+    return ColumnError(f"{err}; {known()}")
