@@ -10,6 +10,7 @@ import click
 import polars as pl
 
 from .errors import DataError
+from .fetch.cli import fetch
 from .ingest import Ingested
 from .ingest import ingest as ingest_files
 from .prices import PriceTable
@@ -25,6 +26,9 @@ FILE = click.Path(path_type=Path)
 @click.group()
 def data() -> None:
     """Bring outcome tables in, check them, simulate them."""
+
+
+data.add_command(fetch)
 
 
 @data.command()

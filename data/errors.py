@@ -2,7 +2,8 @@
 
 DataError
 ├── ColumnError  a table lacks a column, or has one of the wrong type
-└── FormatError  a file cannot be read, or is of a kind that is not read
+├── FormatError  a file cannot be read, or is of a kind that is not read
+└── FetchError   a public set cannot be brought, or is not what it should be
 """
 
 
@@ -16,3 +17,7 @@ class ColumnError(DataError):
 
 class FormatError(DataError):
     """A file cannot be read, or is of a kind that is not read."""
+
+
+class FetchError(DataError):
+    """A public set cannot be brought, or is not what it should be."""

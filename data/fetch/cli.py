@@ -1,0 +1,94 @@
+"""`tierwise data fetch`: bring public sets by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import DataError
+from .catalogue import ENDPOINT, find_set, load_catalogue
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "listing", is_flag=True, help="List the sets and end.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder; artifacts/sets/NAME.")
+@click.option("--sha256", "digests", multiple=True, metavar="[FILE=]HEX", help="Of a file.")
+@click.option("--revision", help="Commit, branch or tag, where none is pinned.")
+@click.option("--trust-first-use", is_flag=True, help="Take what the server has, and record it.")
+@click.option("--endpoint", default=ENDPOINT, show_default=True, help="The Hub, or a mirror.")
+def fetch(
+    name: str | None,
+    listing: bool,
+    out: Path | None,
+    digests: tuple[str, ...],
+    revision: str | None,
+    trust_first_use: bool,
+    endpoint: str,
+) -> None:
+    """Bring the public set NAME, whole and checked; a broken download goes on where it ended."""
+    from .fetch import Trust, fetch_set  # an HTTP client: other commands need none
+
+    catalogue = load_catalogue()
+    if listing or name is None:
+        for entry in catalogue.values():
+            state = "refused" if entry.refused else "pinned" if entry.sha256 else "unverified"
+            click.echo(f"{entry.name:<22}{state:<12}{entry.about}; licence: {entry.licence}")
+        return
+    given = dict(_digest(text) for text in digests)
+    trust = Trust(sha256=given, revision=revision, first_use=trust_first_use)
+    folder = out or Path("artifacts") / "sets" / name
+    try:
+        public = find_set(name, catalogue)
+        with _Bar() as bar:
+            fetched = fetch_set(public, folder, trust, endpoint=endpoint, on_bytes=bar.show)
+    except (DataError, OSError) as err:
+        raise click.ClickException(str(err)) from err
+    for file, sha256 in fetched.sha256.items():
+        click.echo(f"{sha256}  {folder / file}  ({fetched.known_by[file]})")
+    click.echo(f"{public.repo} at {fetched.revision}; licence: {public.licence}")
+    click.echo(f"read it with: tierwise data ingest {folder} --from {public.read} --out tables")
+
+
+def _digest(text: str) -> tuple[str, str]:
+    file, _, digest = text.rpartition("=")
+    return file, digest.lower()
+
+
+class _Bar:
+    """A bar per file on standard error."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, object] = {}
+
+    def __enter__(self) -> _Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, file: str, done: int, total: int | None) -> None:
+        """Draw how far a file is."""
+        if file not in self._tasks:
+            self._tasks[file] = self._bar.add_task(file, total=total)
+        self._bar.update(self._tasks[file], completed=done, total=total)  # type: ignore[arg-type]
