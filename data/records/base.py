@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import DataError
 from ..layouts import prompt_text
-from .files import Head, Json
+from .files import UNREADABLE, Head, Json, Row
 
 FAILED = "failed_request"  # no answer came: nothing is known of the answer's quality
 
@@ -50,6 +52,10 @@ class Battle:
 
 
 Record = Outcome | Battle
+R = TypeVar("R", Outcome, Battle)
+UNREADABLE_ROW = "unreadable_row"  # no JSON object, or not of the shape that its format documents
+LOST = Outcome(fault=UNREADABLE_ROW)
+MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,28 @@ class Format:
     about: str  # one line, for lists of what is known
     recognises: Callable[[Head], bool]
     read: Callable[[Sequence[Path], Options], Iterator[Record]]
+
+
+def each(found: Iterable[Row], build: Callable[[Row], Iterable[R]], lost: R) -> Iterator[R]:
+    """What `build` makes of every row; `lost` for a row that is not as its format documents it.
+
+    Records come from anywhere: one odd row must not cost the others.
+    """
+    for row in found:
+        try:
+            made = [lost] if row is UNREADABLE else list(build(row))
+        except MISSHAPEN:
+            made = [lost]
+        yield from made
+
+
+def names_in(found: Iterable[Row], scores: Callable[[Row], Iterable[str]]) -> set[str]:
+    """The names of all scores; rows that cannot be read have none."""
+    names: set[str] = set()
+    for row in found:
+        with suppress(*MISSHAPEN):
+            names |= set(scores(row))
+    return names
 
 
 def parsed(value: object) -> Json:
@@ -171,6 +199,14 @@ def one_text(records: Iterable[Outcome]) -> Iterator[Outcome]:
         else:
             known = texts.setdefault(record.prompt_id, record.prompt)
             yield replace(record, prompt=known)
+
+
+def means(records: Iterable[Outcome]) -> Iterator[Outcome]:
+    """One outcome per record id, the mean of its repeats; those without an id stay as they are."""
+    groups: dict[object, list[Outcome]] = {}
+    for number, record in enumerate(records):
+        groups.setdefault(record.record_id or number, []).append(record)
+    yield from (mean_of(repeats) for repeats in groups.values())
 
 
 def mean_of(repeats: Sequence[Outcome]) -> Outcome:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..layouts import prompt_text
-from .base import Battle, Format, Options, at, first, label, parsed, text
-from .files import UNREADABLE, Head, Row, rows
+from .base import UNREADABLE_ROW, Battle, Format, Options, at, each, first, label, parsed, text
+from .files import Head, Row, rows
 
 FLAGS = {"winner_model_a": 1.0, "winner_model_b": 0.0, "winner_tie": 0.5}
 SET = {"1", "1.0", "true"}
@@ -34,8 +34,7 @@ def recognises(head: Head) -> bool:
 def read(paths: Sequence[Path], options: Options) -> Iterator[Battle]:  # noqa: ARG001
     """One battle per row."""
     for path in paths:
-        for row in rows(path):
-            yield Battle(fault="unreadable_row") if row is UNREADABLE else _battle(row)
+        yield from each(rows(path), lambda row: [_battle(row)], Battle(fault=UNREADABLE_ROW))
 
 
 def _battle(row: Row) -> Battle:

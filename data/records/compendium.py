@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .base import Format, Options, Outcome, label, text
-from .files import UNREADABLE, Head, Row, rows
+from .base import LOST, Format, Options, Outcome, each, label, text
+from .files import Head, Row, rows
 
 
 def recognises(head: Head) -> bool:
@@ -22,15 +22,11 @@ def recognises(head: Head) -> bool:
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:  # noqa: ARG001
     """One outcome per prompt and model."""
     for path in paths:
-        for row in rows(path):
-            yield from [Outcome(fault="unreadable_row")] if row is UNREADABLE else _outcomes(row)
+        yield from each(rows(path), _outcomes, LOST)
 
 
 def _outcomes(row: Row) -> Iterator[Outcome]:
     models, scores = row.get("models_name") or [], row.get("models_performance") or []
-    if len(models) != len(scores):
-        yield Outcome(prompt=text(row.get("prompt")), fault="unreadable_row")
-        return
     for model, score in zip(models, scores, strict=True):
         yield Outcome(
             prompt=text(row.get("prompt")),

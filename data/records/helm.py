@@ -12,7 +12,20 @@ from pathlib import Path
 
 from ..errors import FormatError
 from ..split import prompt_id
-from .base import Format, Options, Outcome, at, choose_metric, first, label, mean_of, one_text
+from .base import (
+    LOST,
+    Format,
+    Options,
+    Outcome,
+    at,
+    choose_metric,
+    each,
+    first,
+    label,
+    means,
+    names_in,
+    one_text,
+)
 from .files import Head, Row, document, rows
 
 USUAL = (
@@ -38,21 +51,19 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
 
 def _run(path: Path, options: Options) -> Iterator[Outcome]:
     state, spec = (_companion(path, name) for name in ("scenario_state", "run_spec"))
-    names = {str(at(s, "name", "name")) for row in rows(path) for s in row.get("stats") or ()}
-    usual = [name for name in USUAL if name in names]
-    chosen = choose_metric(names, options.metric, usual, str(path.parent))
+    names = names_in(rows(path), _stats)
+    chosen = choose_metric(names, options.metric, USUAL, str(path.parent))
     states = {
         (str(at(s, "instance", "id")), s.get("train_trial_index")): s
         for s in at(state, "request_states") or ()
         if not at(s, "instance", "perturbation")
     }
-    trials: dict[str, list[Outcome]] = {}
-    for row in rows(path):
-        instance = str(row.get("instance_id"))
-        found = _outcome(row, states.get((instance, row.get("train_trial_index"))), spec, chosen)
-        key = f"{instance}:{row['perturbation']}" if row.get("perturbation") else instance
-        trials.setdefault(key, []).append(found)
-    yield from (mean_of(repeats) for repeats in trials.values())
+
+    def outcome(row: Row) -> list[Outcome]:
+        trial = (str(row.get("instance_id")), row.get("train_trial_index"))
+        return [_outcome(row, states.get(trial), spec, chosen)]
+
+    yield from means(each(rows(path), outcome, LOST))
 
 
 def _companion(path: Path, name: str) -> Row:
@@ -64,7 +75,7 @@ def _companion(path: Path, name: str) -> Row:
 
 
 def _outcome(row: Row, state: Row | None, spec: Row, chosen: str | None) -> Outcome:
-    stats = {str(at(s, "name", "name")): s for s in row.get("stats") or ()}
+    stats = _stats(row)
     graded = stats.get(chosen or "")
     adapter = at(spec, "adapter_spec") or {}
     source = json.dumps(at(spec, "scenario_spec"), sort_keys=True)
@@ -79,9 +90,13 @@ def _outcome(row: Row, state: Row | None, spec: Row, chosen: str | None) -> Outc
         output_tokens=_mean(first(*(stats.get(name) for name in OUTPUTS))),
         answer=_completion(state),
         domain=str(spec.get("name", "")).split(":")[0].split(",")[0] or None,
-        record_id=label(row.get("instance_id")),
+        record_id=f"{row.get('instance_id')}:{row.get('perturbation') or ''}".rstrip(":"),
         fault=_fault(row, graded, state),
     )
+
+
+def _stats(row: Row) -> dict[str, Row]:
+    return {str(at(stat, "name", "name")): stat for stat in row.get("stats") or ()}
 
 
 def _mean(stat: object) -> object:

@@ -7,13 +7,27 @@ Layout: log/_log.py and scorer/_metric.py of UKGovernmentBEIS/inspect_ai.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError
-from .base import FAILED, Format, Options, Outcome, at, choose_metric, first, label, mean_of, text
-from .files import Head, Row, document, zip_documents
+from .base import (
+    FAILED,
+    LOST,
+    Format,
+    Options,
+    Outcome,
+    at,
+    choose_metric,
+    each,
+    first,
+    label,
+    means,
+    names_in,
+    text,
+)
+from .files import UNREADABLE, Head, Row, document, zip_documents
 from .values import GRADES
 
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
@@ -33,13 +47,13 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
     """
     for path in paths:
         header, samples = _log(path)
-        names = {name for sample in samples for name in _scores(sample)}
+        names = names_in(samples, _scores)
         chosen = choose_metric(names, options.metric, (), str(path))
-        epochs: dict[str, list[Outcome]] = {}
-        for sample in samples:
-            found = _outcome(sample, header, chosen)
-            epochs.setdefault(str(sample.get("id")), []).append(found)
-        yield from (mean_of(repeats) for repeats in epochs.values())
+        yield from means(each(samples, _outcome_of(header, chosen), LOST))
+
+
+def _outcome_of(header: Row, chosen: str | None) -> Callable[[Row], list[Outcome]]:
+    return lambda sample: [_outcome(sample, header, chosen)]
 
 
 def _log(path: Path) -> tuple[Row, list[Row]]:
@@ -61,7 +75,12 @@ def _thin(samples: Iterable[Row]) -> list[Row]:
         "id", "epoch", "input", "choices", "scores", "score", "model_usage", "error",
         "invalidation", "attachments",
     )  # fmt: skip
-    return [{key: sample[key] for key in kept if key in sample} for sample in samples]
+    return [
+        {key: sample[key] for key in kept if key in sample}
+        if isinstance(sample, Mapping)
+        else UNREADABLE
+        for sample in samples
+    ]
 
 
 def _scores(sample: Row) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from .base import (
     FAILED,
+    LOST,
     Format,
     Options,
     Outcome,
     at,
     billed,
     choose_metric,
+    each,
     first,
     label,
     parsed,
@@ -54,11 +56,7 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
     observations = [path for path, is_score in found if not is_score]
     single = _single(observations)
     for path in observations:
-        for row in rows(path):
-            if row is UNREADABLE:
-                yield Outcome(fault="unreadable_row")
-            elif row.get("type") == "GENERATION":
-                yield _outcome(row, scores, single, options)
+        yield from each(rows(path), lambda row: _outcomes(row, scores, single, options), LOST)
 
 
 def _scores(paths: Sequence[Path], options: Options) -> _Scores:
@@ -97,14 +95,18 @@ def _single(paths: Sequence[Path]) -> frozenset[str]:
     return frozenset(trace for trace, count in counts.items() if count == 1)
 
 
-def _outcome(row: Row, scores: _Scores, single: frozenset[str], options: Options) -> Outcome:
+def _outcomes(
+    row: Row, scores: _Scores, single: frozenset[str], options: Options
+) -> Iterator[Outcome]:
+    if row.get("type") != "GENERATION":
+        return
     observation, trace = str(row.get("id")), str(row.get("trace_id"))
     quality = scores.by_observation.get(observation)
     if quality is None and trace in single:
         quality = scores.by_trace.get(trace)
     inputs, outputs = _tokens(parsed(row.get("usage_details")))
     given = row.get("input")
-    return Outcome(
+    yield Outcome(
         prompt=text(first(at(given, "messages"), given)),
         model=label(first(row.get("provided_model_name"), options.model)),
         tier=label(at(row, "model_parameters", "reasoning_effort")),

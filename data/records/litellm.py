@@ -9,8 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .base import FAILED, Format, Options, Outcome, at, billed, first, label, parsed, text
-from .files import UNREADABLE, Head, Row, rows
+from .base import (
+    FAILED,
+    LOST,
+    Format,
+    Options,
+    Outcome,
+    at,
+    billed,
+    each,
+    first,
+    label,
+    parsed,
+    text,
+)
+from .files import Head, Row, rows
 
 SPEND_LOG = {"request_id", "spend", "prompt_tokens", "completion_tokens"}
 PAYLOAD = {"response_cost", "model_parameters", "prompt_tokens", "completion_tokens"}
@@ -24,11 +37,7 @@ def recognises(head: Head) -> bool:
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
     """One outcome per request, without a quality."""
     for path in paths:
-        for row in rows(path):
-            if row is UNREADABLE:
-                yield Outcome(fault="unreadable_row")
-            else:
-                yield _outcome(row, options)
+        yield from each(rows(path), lambda row: [_outcome(row, options)], LOST)
 
 
 def _outcome(row: Row, options: Options) -> Outcome:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..split import prompt_id
-from .base import Format, Options, Outcome, billed, first, label, one_text, text
+from .base import LOST, Format, Options, Outcome, billed, each, first, label, one_text, text
 from .files import Head, Row, document, kind_of, tar_documents
 
 TIME = re.compile(r"(\d{8})_(\d{6})\.json$")
@@ -81,31 +80,25 @@ def _time(name: str) -> str:
 
 
 def _records(run: Row, key: Key, fault: str | None) -> Iterator[Outcome]:
+    return each(run["records"], lambda record: [_outcome(record, key, fault)], LOST)
+
+
+def _outcome(record: Row, key: Key, fault: str | None) -> Outcome:
     dataset, split, model = key
-    for record in run["records"]:
-        found = _outcome(record) if isinstance(record, Mapping) else Outcome(fault="unreadable_row")
-        asked = (
-            first(*(record.get(n) for n in ("origin_query", "prompt"))) if found.prompt else None
-        )
-        place = f"llmrouterbench:{dataset}/{split}/{found.record_id}:{asked}"
-        yield replace(
-            found,
-            prompt_id=prompt_id(place) if asked else None,
-            model=label(model),
-            domain=label(dataset),
-            fault=first(fault, found.fault),
-        )
-
-
-def _outcome(record: Row) -> Outcome:
+    asked = first(record.get("origin_query"), record.get("prompt"))
+    place = f"llmrouterbench:{dataset}/{split}/{record.get('index')}:{asked}"
     outputs = record.get("completion_tokens")
     return Outcome(
-        prompt=text(first(record.get("prompt"), record.get("origin_query"))),
+        prompt=text(first(record.get("prompt"), asked)),
+        prompt_id=prompt_id(place) if asked else None,
+        model=label(model),
         quality=record.get("score"),
         input_tokens=record.get("prompt_tokens"),
         output_tokens=outputs,
         cost_usd=billed(record.get("cost"), outputs),
+        domain=label(dataset),
         record_id=label(record.get("index")),
+        fault=fault,
     )
 
 

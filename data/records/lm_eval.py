@@ -14,7 +14,20 @@ from typing import Any
 
 from ..errors import DataError
 from ..split import prompt_id
-from .base import Format, Options, Outcome, at, choose_metric, first, label, one_text, text
+from .base import (
+    LOST,
+    Format,
+    Options,
+    Outcome,
+    at,
+    choose_metric,
+    each,
+    first,
+    label,
+    names_in,
+    one_text,
+    text,
+)
 from .files import UNREADABLE, Head, Row, document, rows
 
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")
@@ -41,20 +54,20 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
 
 def _file(path: Path, options: Options) -> Iterator[Outcome]:
     task, model = _origin(path, options)
-    names = {name for row in rows(path) if row is not UNREADABLE for name in _scores(row)}
-    usual = [name for metric in USUAL for name in sorted(names) if name == metric]
-    chosen = choose_metric(names, options.metric, usual, str(path))
-    for row in rows(path):
-        if row is UNREADABLE:
-            yield Outcome(fault="unreadable_row")
-            continue
-        scores = _scores(row)
-        if chosen in scores or len(scores) == 0:  # other filters tell of the same answer
-            yield _outcome(row, scores.get(chosen or ""), task, model)
+    chosen = choose_metric(names_in(rows(path), _scores), options.metric, USUAL, str(path))
+    yield from each(rows(path), lambda row: _outcomes(row, chosen, task, model), LOST)
+
+
+def _outcomes(row: Row, chosen: str | None, task: str, model: str) -> Iterator[Outcome]:
+    scores = _scores(row)
+    if chosen in scores or not scores:  # other filters tell of the same answer
+        yield _outcome(row, scores.get(chosen or ""), task, model)
 
 
 def _scores(row: Row) -> dict[str, Any]:
     """Scores by the harness's own names: `metric`, or `metric,filter`."""
+    if row is UNREADABLE:
+        return {}
     listed = row.get("metrics")
     names = listed if isinstance(listed, list) else [name for name in row if name not in KNOWN]
     kind = row.get("filter")

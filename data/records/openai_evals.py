@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .base import FAILED, Format, Options, Outcome, at, choose_metric, first, label, text
+from .base import (
+    FAILED,
+    UNREADABLE_ROW,
+    Format,
+    Options,
+    Outcome,
+    at,
+    choose_metric,
+    first,
+    label,
+    text,
+)
 from .files import UNREADABLE, Head, Row, rows
 
 USUAL = ("correct", "accuracy", "score")
@@ -47,7 +58,7 @@ def _run(path: Path, options: Options) -> Iterator[Outcome]:
     samples: dict[str, _Sample] = {}
     for row in rows(path):
         if row is UNREADABLE:
-            yield Outcome(fault="unreadable_row")
+            yield Outcome(fault=UNREADABLE_ROW)
         elif "spec" in row:
             spec = row["spec"]
         elif row.get("sample_id") is not None:

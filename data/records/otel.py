@@ -8,12 +8,27 @@ conventions for generative AI and the OTLP JSON encoding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .base import FAILED, Format, Options, Outcome, at, choose_metric, first, label, parsed, text
-from .files import UNREADABLE, Head, Json, Row, rows
+from .base import (
+    FAILED,
+    LOST,
+    MISSHAPEN,
+    Format,
+    Options,
+    Outcome,
+    at,
+    choose_metric,
+    each,
+    first,
+    label,
+    parsed,
+    text,
+)
+from .files import Head, Json, Row, rows
 from .values import GRADES
 
 CALLS = {None, "chat", "text_completion", "generate_content"}  # of gen_ai.operation.name
@@ -67,21 +82,32 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
     Raises:
         DataError: there are evaluations of several names and none was chosen.
     """
-    scores = [score for path in paths for row in rows(path) for score in _scores(row)]
+    scores = [s for path in paths for s in _each_score(path)]
     names = {score.name for score in scores}
     chosen = choose_metric(names, options.metric, (), "the telemetry")
     by_span = {s.span_id: s.value for s in scores if s.name == chosen and s.span_id}
     by_response = {s.response_id: s.value for s in scores if s.name == chosen and s.response_id}
     for path in paths:
-        for row in rows(path):
-            if row is UNREADABLE:
-                yield Outcome(fault="unreadable_row")
-                continue
-            for span in _spans(row):
-                if _is_call(span.attributes):
-                    response = span.attributes.get("gen_ai.response.id")
-                    quality = by_span.get(span.span_id or "", by_response.get(str(response)))
-                    yield _outcome(span, quality, options)
+        yield from each(rows(path), lambda row: _outcomes(row, by_span, by_response, options), LOST)
+
+
+def _each_score(path: Path) -> Iterator[_Score]:
+    for row in rows(path):
+        with suppress(*MISSHAPEN):  # counted where outcomes are read
+            yield from list(_scores(row))
+
+
+def _outcomes(
+    row: Row,
+    by_span: Mapping[str, object],
+    by_response: Mapping[str, object],
+    options: Options,
+) -> Iterator[Outcome]:
+    for span in _spans(row):
+        if _is_call(span.attributes):
+            response = span.attributes.get("gen_ai.response.id")
+            quality = by_span.get(span.span_id or "", by_response.get(str(response)))
+            yield _outcome(span, quality, options)
 
 
 def _is_call(attributes: Mapping[str, Any]) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
-from ..errors import ColumnError
+from ..errors import ColumnError, DataError, FormatError
 from ..layouts import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS, from_records
 from ..tables import read_table
-from .base import Battle, Options, Outcome
+from .base import MISSHAPEN, Battle, Options, Outcome, Record
 from .registry import FORMATS
 
 CHUNK = 20_000  # records held as objects at once
@@ -43,7 +43,7 @@ def read_records(
     """
     read = Read(name)
     records = FORMATS[name].read(paths, options)
-    while chunk := list(islice(records, CHUNK)):
+    while chunk := _next(records, name, paths):
         outcomes = [_labelled(r, labels, read) for r in chunk if isinstance(r, Outcome)]
         battles = [r for r in chunk if isinstance(r, Battle)]
         read.records += len(chunk)
@@ -53,6 +53,17 @@ def read_records(
         if battles:
             read.battles.append(_battles(battles))
     return read
+
+
+def _next(records: Iterator[Record], name: str, paths: Sequence[Path]) -> list[Record]:
+    """The next chunk; a file whose frame is not as its format documents it is refused."""
+    try:
+        return list(islice(records, CHUNK))
+    except DataError:
+        raise
+    except MISSHAPEN as err:
+        shown = ", ".join(str(path) for path in paths[:3])
+        raise FormatError(f"{shown}: not as {name} documents its files: {err!r}") from err
 
 
 def load_labels(path: Path) -> dict[str, object]:
