@@ -9,7 +9,7 @@ import numpy as np
 
 from data.tables import Tables
 from router import Policy, Router, features
-from router.types import Bools, Scores
+from router.types import Bools, Doubles, Ints, Scores
 
 from ..config import EncoderConfig, build
 from ..dataset import Dataset, dataset_of
@@ -93,15 +93,21 @@ def score_split(
         )
     chosen = data.rows(full)
     inputs = bundle_inputs(router, chosen.texts, cache, reporter)
-    with reporter.stage("score", len(chosen)) as stage:
+    scores = score_inputs(router, inputs, chosen.n_chars, reporter)
+    left_out = int((wanted & ~full).sum())
+    return Scored(chosen, inputs, scores, left_out, router.manifest.bundle_id)
+
+
+def score_inputs(router: Router, inputs: Inputs, n_chars: Ints, reporter: Reporter) -> Scores:
+    """Score embedded prompts, a block at a time; `n_chars` (n,) are their lengths."""
+    with reporter.stage("score", len(n_chars)) as stage:
         parts = []
-        for start in range(0, len(chosen), SCORED_AT_ONCE):
+        for start in range(0, len(n_chars), SCORED_AT_ONCE):
             rows = slice(start, start + SCORED_AT_ONCE)
-            block = inputs.embedding[rows], inputs.features[rows], chosen.n_chars[rows]
+            block = inputs.embedding[rows], inputs.features[rows], n_chars[rows]
             parts.append(router.bundle.scorer.score(*block))
             stage.advance(len(block[0]))
-    left_out = int((wanted & ~full).sum())
-    return Scored(chosen, inputs, _joined(parts), left_out, router.manifest.bundle_id)
+    return _joined(parts)
 
 
 def _split(data: Dataset, split: str) -> Bools:
@@ -147,11 +153,12 @@ def _joined(parts: list[Scores]) -> Scores:
     return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
-def threshold_sweep(router: Router, scores: Scores) -> Sweep:
-    """The live decision at every threshold where expected spend moves, and at even steps."""
-    knots = np.array(router.manifest.threshold_map.threshold)
-    even = np.linspace(0.0, 1.0, EVEN_THRESHOLDS)
-    thresholds = np.unique(np.concatenate([knots, even]).round(9))
+def threshold_sweep(router: Router, scores: Scores, thresholds: Doubles | None = None) -> Sweep:
+    """The live decision at thresholds (L,): by default where expected spend moves, and evenly."""
+    if thresholds is None:
+        knots = np.array(router.manifest.threshold_map.threshold)
+        even = np.linspace(0.0, 1.0, EVEN_THRESHOLDS)
+        thresholds = np.unique(np.concatenate([knots, even]).round(9))
     everything = np.ones(scores.quality.shape, dtype=np.bool_)
     choices = np.stack(
         [
