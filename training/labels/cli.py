@@ -171,7 +171,8 @@ def read_labels(logged: Logged, plan_path: Path, labels: Path) -> dict[str, Any]
     for name, model, tier, p, q in kept.rows():
         place = rows[name], columns[model, tier]
         probability[place], quality[place] = p * kept.height / planned.height, q
-    made = estimate_frontier(logged.choices, logged.scores.quality, probability, quality)
+    known = logged.scores.quality, expected_variance(logged.scores), probability
+    made = estimate_frontier(logged.choices, *known, quality)
     return {
         "labels": made.labels,
         "planned": planned.height,

@@ -18,7 +18,7 @@ import numpy as np
 
 from data.tables import load_tables
 from router import Router
-from router.types import Bools, Doubles
+from router.types import Bools, Doubles, Scores
 
 from ..cli import CACHE
 from ..dataset import dataset_of
@@ -75,7 +75,7 @@ def compare(
     for share in shares:
         budget = share * float(label_usd[weight > 0].sum())
         at_budget = plan(weight, variance, label_usd, budget)
-        coverage = _coverage(choices, scores.quality, truth, at_budget, seeds)
+        coverage = _coverage(choices, scores, truth, at_budget, seeds)
         planned_width = _width(mean_variance(weight, error2, at_budget))
         for name, among in (("all cells", everything), ("needed cells", weight > 0)):
             random = even_design(among, label_usd, budget)
@@ -117,14 +117,15 @@ def _as_precise(
 
 
 def _coverage(
-    choices: Choices, predicted: Doubles, truth: Doubles, design: Design, seeds: int
+    choices: Choices, scores: Scores, truth: Doubles, design: Design, seeds: int
 ) -> float:
     prompts = np.arange(len(truth))
     real = np.array([truth[prompts, picked].mean() for picked in choices])
     hits = []
     for seed in range(seeds):
         labels = np.where(draw(design, seed), truth, np.nan)
-        made = estimate_frontier(choices, predicted, design.probability, labels)
+        known = scores.quality, expected_variance(scores), design.probability
+        made = estimate_frontier(choices, *known, labels)
         hits.append(np.abs(made.quality - real) <= made.half_width + 1e-12)
     return float(np.mean(hits))
 

@@ -2,7 +2,9 @@
 
 At each threshold, the mean over prompts of q + (y - q) 1[labelled] / p for the arm that is picked:
 unbiased whatever the predictions, and the more precise the better they are (prediction-powered
-inference, Angelopoulos et al. 2023; the difference estimator of survey sampling).
+inference, Angelopoulos et al. 2023; the difference estimator of survey sampling). Few labels of
+arms that are nearly always right show no failure and would leave an interval too narrow: its width
+follows the larger of the errors that were seen and those that the predictions expect.
 """
 
 from __future__ import annotations
@@ -29,7 +31,11 @@ class EstimatedFrontier:
 
 
 def estimate_frontier(
-    choices: Choices, predicted: Doubles, probability: Doubles, quality: Doubles
+    choices: Choices,
+    predicted: Doubles,
+    variance: Doubles,
+    probability: Doubles,
+    quality: Doubles,
 ) -> EstimatedFrontier:
     """Estimate the logged prompts' frontier.
 
@@ -38,6 +44,7 @@ def estimate_frontier(
     Args:
         choices: (L, n) arm indices.
         predicted: (n, a), P(acceptable).
+        variance: (n, a), the squared error to expect of `predicted`.
         probability: (n, a), with which each cell was to be labelled.
         quality: (n, a), labels; NaN where there is none.
     Raises:
@@ -50,11 +57,14 @@ def estimate_frontier(
         )
     p = np.where(labelled, probability, 1.0)
     error = np.where(labelled, quality - predicted, 0.0)
+    expected = np.where(labelled, variance, 0.0)
     prompts = np.arange(choices.shape[1])
     means, halves = [], []
     for picked in choices:
         e, q = error[prompts, picked], p[prompts, picked]
         means.append((predicted[prompts, picked] + e / q).mean())
-        halves.append(np.sqrt(((1 - q) * (e / q) ** 2).sum()) / len(prompts))
+        weight = (1 - q) / q**2
+        larger = max((weight * e**2).sum(), (weight * expected[prompts, picked]).sum())
+        halves.append(np.sqrt(larger) / len(prompts))
     width = NORMAL_95 * np.array(halves)
     return EstimatedFrontier(np.array(means), width, int(labelled.sum()))

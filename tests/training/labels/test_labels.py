@@ -99,7 +99,11 @@ def test_the_estimate_is_right_even_where_the_predictions_are_wrong(shift: float
     known = np.array([real[prompts, picked].mean() for picked in choices])
     drawn = [
         estimate_frontier(
-            choices, predicted, made.probability, np.where(draw(made, seed), real, np.nan)
+            choices,
+            predicted,
+            predicted * (1 - predicted),
+            made.probability,
+            np.where(draw(made, seed), real, np.nan),
         )
         for seed in range(300)
     ]
@@ -112,16 +116,26 @@ def test_the_estimate_is_right_even_where_the_predictions_are_wrong(shift: float
 
 def test_all_labels_leave_no_doubt() -> None:
     choices, truth, _, _ = problem(2)
-    made = estimate_frontier(choices, truth * 0, np.ones(truth.shape), truth)
+    made = estimate_frontier(choices, truth * 0, truth, np.ones(truth.shape), truth)
     prompts = np.arange(len(truth))
     assert made.half_width.tolist() == [0.0] * 7
     assert made.quality == pytest.approx([truth[prompts, c].mean() for c in choices])
 
 
+def test_few_labels_without_a_failure_do_not_look_like_certainty() -> None:
+    choices = np.zeros((1, 1000), dtype=np.int16)
+    predicted = np.full((1000, 1), 0.95)
+    labels = np.full((1000, 1), np.nan)
+    labels[:20] = 1.0  # all right, as nineteen of twenty would be
+    p = np.full((1000, 1), 0.02)
+    made = estimate_frontier(choices, predicted, predicted * (1 - predicted), p, labels)
+    assert made.half_width[0] > 0.09  # the mere errors seen would say 0.02
+
+
 def test_labels_that_the_plan_could_not_draw_are_refused() -> None:
     choices, truth, _, _ = problem(2)
     with pytest.raises(TrainingError, match="give labels of the plan alone"):
-        estimate_frontier(choices, truth, np.zeros(truth.shape), truth)
+        estimate_frontier(choices, truth, truth, np.zeros(truth.shape), truth)
 
 
 def test_a_design_that_misses_a_needed_cell_has_no_variance() -> None:
