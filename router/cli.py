@@ -26,6 +26,7 @@ ELSEWHERE = {
     "train": ("training.cli", "train", "train"),
     "evaluate": ("training.evaluation.cli", "evaluate", "train"),
     "sweep": ("training.evaluation.cli", "sweep", "train"),
+    "decide": ("training.scale.cli", "decide", "train"),
     "plan-labels": ("training.labels.cli", "plan_labels", "train"),
     "serve": ("serving.cli", "serve", "serve"),
 }
@@ -67,6 +68,7 @@ SUMMARIES = {
     "train": "Train a bundle from outcomes and prompts.",
     "evaluate": "Measure a bundle on held-out outcomes.",
     "sweep": "Draw the cost-quality frontier of a bundle.",
+    "decide": "Decide for a whole table of prompts.",
     "plan-labels": "Choose answers to have judged within a budget.",
     "serve": "Serve a bundle over HTTP.",
 }
