@@ -83,7 +83,7 @@ def test_a_quality_floor_takes_the_cheapest_arm_that_reaches_it(router: Router) 
     decision = router.route(PROMPTS[0], Policy(min_quality=floor))
     good = scores.quality[0] >= floor
     assert decision.predicted.cost_usd == pytest.approx(scores.cost_usd[0, good].min(), rel=1e-5)
-    assert decision.reasons[-1].code == "quality_floor"
+    assert "quality_floor" in {reason.code for reason in decision.reasons}
     assert decision.threshold is None
 
 
@@ -91,7 +91,7 @@ def test_an_unreachable_floor_takes_the_best_arm_and_says_so(router: Router) -> 
     decision = router.route(PROMPTS[0], Policy(min_quality=1.0))
     scores = router.score(read_prompt(PROMPTS[0]))
     assert decision.arm == router.arms[int(scores.quality.argmax())]
-    assert decision.reasons[-1].code == "quality_floor_unreachable"
+    assert "quality_floor_unreachable" in {reason.code for reason in decision.reasons}
 
 
 def test_a_larger_quality_drop_never_costs_more(router: Router) -> None:
