@@ -58,7 +58,9 @@ def test_rebuilding_the_heads_gives_the_metrics_of_the_card(
     committed, rebuilt = read_manifest(HEADS), read_manifest(tmp_path / "heads")
     assert [arm.arm for arm in rebuilt.arms] == [arm.arm for arm in committed.arms]
     for name, value in committed.metrics.items():
-        expected = pytest.approx(value, abs=0.005) if isinstance(value, float) else value
+        # a saving is where a stepped frontier crosses a line: rounding on another CPU moves it more
+        tolerance = 0.03 if name.startswith("saving") else 0.005
+        expected = pytest.approx(value, abs=tolerance) if isinstance(value, float) else value
         assert rebuilt.metrics[name] == expected, name
     card = (HEADS / "card.md").read_text()
     for name, value in committed.metrics.items():
