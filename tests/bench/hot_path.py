@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from router.bundle import Bundle
+from router.bundle import ENCODER, Bundle
 
 from .encoders import int8_against_fp32, scoring_share
 from .processes import ROOT, Bare, Load, Service
@@ -210,9 +210,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "artifacts" / "bench")
     args = parser.parse_args()
     args.bundle = args.bundle.resolve()
-    exported = sorted((ROOT / "artifacts").glob("encoders/*/fp32.onnx"))
-    args.fp32 = args.fp32 or (exported[-1] if exported else None)
+    args.fp32 = args.fp32 or unquantised(args.bundle)
     return args
+
+
+def unquantised(bundle: Path) -> Path | None:
+    """The fp32 file that the bundle's own int8 encoder was made from: same layers, same weights."""
+    own = (bundle / ENCODER / "model.onnx").read_bytes()
+    for fp32 in sorted((ROOT / "artifacts").glob("**/encoders/*/fp32.onnx")):
+        if (fp32.parent / "model.onnx").read_bytes() == own:
+            return fp32
+    return None
 
 
 def main() -> None:
