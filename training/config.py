@@ -19,7 +19,7 @@ from data.split import SplitConfig
 from .errors import ConfigError
 
 T = TypeVar("T")
-METHODS = ("cluster", "knn", "ridge", "logistic", "kernel", "trees")
+METHODS = ("cluster", "knn", "ridge", "logistic", "kernel", "labels", "trees")
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -111,6 +111,17 @@ class LinearConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelsConfig:
+    """Tables by the task label that a prompt seems to have; for rows that come with labels."""
+
+    alpha: tuple[float, ...] = (0.05, 0.5)  # penalty of the classifier
+    min_rows: int = 20  # prompts that a label needs to count
+    most: int = 100  # labels, the most frequent ones
+    max_rows: int = 20_000  # the classifier is fitted on at most so many prompts
+    iterations: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TreesConfig:
     """LightGBM per arm on low-dimensional inputs and the other methods' predictions."""
 
@@ -164,6 +175,7 @@ class TrainConfig:
     knn: KnnConfig = field(default_factory=KnnConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
     kernel: KernelConfig = field(default_factory=KernelConfig)
+    labels: LabelsConfig = field(default_factory=LabelsConfig)
     trees: TreesConfig = field(default_factory=TreesConfig)
     stack: StackConfig = field(default_factory=StackConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)

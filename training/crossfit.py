@@ -5,7 +5,7 @@ Equal prompts share a fold, and an added row moves no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,19 +16,15 @@ from router.types import Bools, Doubles, Floats, Ints
 from .config import TrainConfig
 from .costs import Meter, TokenModel, fit_tokens
 from .dataset import Dataset
-from .predictors.base import Inputs, Predictor
-from .predictors.cluster import ClusterTable
-from .predictors.kernel import KernelHead
-from .predictors.knn import Neighbours
-from .predictors.linear import fit_logistic, fit_ridge
-from .predictors.trees import TreeHeads
+from .errors import TrainingError
+from .methods import Settings, Task, fit_predictor, variants
+from .predictors.base import Inputs
+from .predictors.labels import usable
 from .progress import Stage
 from .regret import decision_regret
 from .stack import contrast_error
 
 SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
-Settings = Mapping[str, float | int]
-Fit = Callable[[Inputs, Floats, Settings, Mapping[str, Floats]], Predictor]
 
 
 @dataclass
@@ -65,13 +61,18 @@ def crossfit(
         data: their outcomes.
         cost_usd: (n, a) out-of-fold predicted costs.
         config: methods and their candidates.
-        stage: advances once per method and fold.
+        stage: advances once per method.
+    Raises:
+        TrainingError: no configured method can learn from this table.
     """
     out = Crossfit(fold=folds(data.texts, config.folds.folds, config.folds.seed))
     for name in config.predictors:
         tried: dict[str, tuple[float, Settings, Floats]] = {}
+        if name == "labels" and len(usable(data.domains, config.labels)) < 2:
+            stage.advance()
+            continue  # nobody told the tasks apart
         for settings in variants(name, config, len(data)):
-            predicted = _out_of_fold(name, settings, inputs, data.quality, config, out)
+            predicted = _out_of_fold(name, settings, inputs, data, config, out)
             score = judge(predicted, cost_usd, data)
             tried[_label(settings)] = (score, settings, predicted)
         best = min(tried, key=lambda label: tried[label][0])
@@ -79,6 +80,11 @@ def crossfit(
         _, out.chosen[name], out.predictions[name] = tried[best]
         stage.advance()
         stage.note(f"{name} {best}".strip())
+    if not out.predictions:
+        raise TrainingError(
+            f"predictors = {list(config.predictors)} has nothing to learn from: fewer than two "
+            f"task labels have {config.labels.min_rows} prompts; name another method too"
+        )
     return out
 
 
@@ -97,14 +103,18 @@ def _out_of_fold(
     name: str,
     settings: Settings,
     inputs: Inputs,
-    quality: Floats,
+    data: Dataset,
     config: TrainConfig,
     done: Crossfit,
 ) -> Floats:
-    out = np.full(quality.shape, np.nan, dtype=np.float32)
+    out = np.full(data.quality.shape, np.nan, dtype=np.float32)
     for train, held in fold_masks(done.fold):
         others = {key: values[train] for key, values in done.predictions.items()}
-        model = fit_predictor(name, settings, inputs.rows(train), quality[train], config, others)
+        seen = data.rows(train)
+        task = Task(
+            inputs=inputs.rows(train), quality=seen.quality, labels=seen.domains, others=others
+        )
+        model = fit_predictor(name, settings, task, config)
         held_others = {key: values[held] for key, values in done.predictions.items()}
         out[held] = model.predict(inputs.rows(held), held_others)
     return out
@@ -115,51 +125,6 @@ def fold_masks(fold: Ints) -> Iterator[tuple[Bools, Bools]]:
     for i in np.unique(fold):
         held = fold == i
         yield ~held, held
-
-
-def variants(name: str, config: TrainConfig, n: int) -> list[Settings]:
-    """The candidate settings of a method for n training prompts."""
-    if name == "cluster":
-        most = max(n // config.cluster.min_rows_per_cluster, 2)
-        sizes = sorted({min(k, most) for k in config.cluster.k})
-        return [{"k": k} for k in sizes]
-    if name == "knn":
-        return [{"k": k} for k in sorted({min(k, max(n // 4, 2)) for k in config.knn.k})]
-    if name == "ridge":
-        return [{"alpha": alpha} for alpha in config.linear.ridge]
-    if name == "logistic":
-        return [{"alpha": alpha} for alpha in config.linear.logistic]
-    if name == "kernel":
-        kernel = config.kernel
-        return [{"width": w, "alpha": alpha} for w in kernel.width for alpha in kernel.alpha]
-    return [{"others": 0}, {"others": 1}] if config.trees.builds_on else [{"others": 0}]
-
-
-def fit_predictor(
-    name: str,
-    settings: Settings,
-    inputs: Inputs,
-    quality: Floats,
-    config: TrainConfig,
-    others: Mapping[str, Floats],
-) -> Predictor:
-    """Fit one method by name; `others` are out-of-fold predictions that trees build on."""
-    seed = config.seed
-    if name == "cluster":
-        size = int(settings["k"])
-        return ClusterTable.fit(inputs, quality, config.cluster, k=size, seed=seed)
-    if name == "knn":
-        return Neighbours.fit(inputs, quality, config.knn, k=int(settings["k"]), seed=seed)
-    if name == "ridge":
-        return fit_ridge(inputs, quality, config.linear, alpha=settings["alpha"])
-    if name == "logistic":
-        return fit_logistic(inputs, quality, config.linear, alpha=settings["alpha"])
-    if name == "kernel":
-        width, alpha = settings["width"], settings["alpha"]
-        return KernelHead.fit(inputs, quality, config.kernel, width=width, alpha=alpha, seed=seed)
-    below = {key: others[key] for key in config.trees.builds_on if key in others}
-    chosen = below if settings["others"] else {}
-    return TreeHeads.fit(inputs, quality, config.trees, others=chosen, seed=seed)
 
 
 def crossfit_costs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from router.types import Doubles, Floats
 from .calibrate import Calibration, fit_calibration
 from .config import StackConfig, TrainConfig
 from .costs import Meter, fit_tokens
-from .crossfit import Crossfit, fit_predictor, fold_masks
+from .crossfit import Crossfit, fold_masks, judge
 from .dataset import Dataset
+from .methods import Task, fit_predictor
 from .model import FittedModel
 from .predictors.base import Inputs, Predictor
 from .predictors.cluster import ClusterTable
@@ -22,6 +24,7 @@ from .stack import Stack, fit_stack
 
 SIMPLER = 2.0  # standard errors by which fitted weights must beat the plain mean
 BETTER = 3.0  # and one method the stack: it is the best of several, each the best of its variants
+EARN = frozenset({"labels"})  # methods that are left out where the mean is better without them
 DEFAULT_K = 32  # clusters that name regions when the cluster table is no configured method
 
 
@@ -36,6 +39,7 @@ def combine(
     Returns:
         The final stack, its calibration, and (n, a) calibrated out-of-fold predictions.
     """
+    fitted = earned(fitted, data, cost_usd)
     stack, raw = choose_stack(fitted, data, cost_usd, config)
     single = better_single(fitted.predictions, raw, cost_usd, data)
     if single is not None:
@@ -43,6 +47,25 @@ def combine(
         raw = stack.predict(fitted.predictions)
     calibration = fit_calibration(raw, data.quality, config.calibration, fitted.fold)
     return stack, calibration, calibration.apply(raw)
+
+
+def earned(fitted: Crossfit, data: Dataset, cost_usd: Doubles) -> Crossfit:
+    """Without the methods that must earn their place in the mean and do not.
+
+    A label table is as good as the labels, which nobody here has seen: it stays where the mean of
+    the methods decides better with it than without it.
+    """
+    kept = dict(fitted.predictions)
+    for name in EARN & kept.keys():
+        rest = {key: values for key, values in kept.items() if key != name}
+        if rest and _mean_score(rest, data, cost_usd) <= _mean_score(kept, data, cost_usd):
+            kept = rest
+    return replace(fitted, predictions=kept)
+
+
+def _mean_score(predictions: Mapping[str, Floats], data: Dataset, cost_usd: Doubles) -> float:
+    mean: Floats = np.mean(list(predictions.values()), axis=0)
+    return judge(mean, cost_usd, data)
 
 
 def choose_stack(
@@ -115,9 +138,8 @@ def final_fit(
     predictors: dict[str, Predictor] = {}
     for name in needed(stack, config):
         others = {key: fitted.predictions[key] for key in predictors}
-        predictors[name] = fit_predictor(
-            name, fitted.chosen[name], inputs, data.quality, config, others
-        )
+        task = Task(inputs=inputs, quality=data.quality, labels=data.domains, others=others)
+        predictors[name] = fit_predictor(name, fitted.chosen[name], task, config)
         stage.advance()
         stage.note(name)
     table = predictors.get("cluster")

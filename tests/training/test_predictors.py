@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from router import features
 from router.types import Floats
 from training.config import METHODS, TrainConfig, TreesConfig
-from training.crossfit import fit_predictor, variants
 from training.graph import Graph
+from training.methods import Task, fit_predictor, variants
 from training.predictors.base import GraphInputs, Inputs
 from training.predictors.cluster import spherical_kmeans
+from training.predictors.labels import usable
 
 CONFIG = TrainConfig(trees=TreesConfig(rounds=20, leaves=7, min_rows_per_leaf=10, components=8))
 D, ARMS = 24, 4
@@ -33,7 +36,14 @@ def world(n: int, seed: int = 0) -> tuple[Inputs, Floats, Floats]:
 
 def fit(name: str, inputs: Inputs, quality: Floats, others: dict[str, Floats] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201
     settings = variants(name, CONFIG, len(inputs))[0]
-    return fit_predictor(name, settings, inputs, quality, CONFIG, others or {})
+    task = Task(inputs=inputs, quality=quality, labels=topics(inputs), others=others or {})
+    return fit_predictor(name, settings, task, CONFIG)
+
+
+def topics(inputs: Inputs) -> list[str]:
+    """The direction that each prompt lies in."""
+    centres = np.random.default_rng(99).normal(size=(6, D))
+    return [f"topic {i}" for i in (inputs.embedding @ centres.T).argmax(axis=1)]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -131,3 +141,26 @@ def test_more_clusters_than_distinct_prompts_are_survived() -> None:
     same = Inputs(np.repeat(inputs.embedding[:3], 10, axis=0), inputs.features[:30])
     predicted = fit("cluster", same, quality[:30]).predict(same, {})
     assert np.isfinite(predicted).all()
+
+
+def test_a_label_table_averages_what_the_labels_say_by_how_likely_they_are() -> None:
+    inputs, quality, truth = world(900)
+    predicted = fit("labels", inputs, quality).predict(inputs, {})
+    kinds = np.array(topics(inputs))
+    for kind in np.unique(kinds):
+        rows = kinds == kind
+        assert predicted[rows].mean(axis=0) == pytest.approx(truth[rows].mean(axis=0), abs=0.12)
+
+
+def test_prompts_without_a_label_teach_a_label_table_the_means_alone() -> None:
+    inputs, quality, _ = world(300)
+    task = Task(inputs=inputs, quality=quality, labels=[None] * 300, others={})
+    model = fit_predictor("labels", {"alpha": 0.1}, task, CONFIG)
+    wanted = np.broadcast_to(quality.mean(axis=0), quality.shape)
+    assert model.predict(inputs, {}) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_only_labels_that_enough_prompts_have_count() -> None:
+    labels = ["a"] * 30 + ["b"] * 25 + ["rare"] * 3 + [None] * 40
+    assert usable(labels, CONFIG.labels) == ["a", "b"]
+    assert usable(labels, replace(CONFIG.labels, most=1)) == ["a"]
