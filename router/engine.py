@@ -16,6 +16,7 @@ import numpy as np
 from . import features
 from .bundle import Bundle
 from .errors import NoArmAllowed
+from .explore import OFF, Exploration, pick, propensities
 from .manifest import ArmInfo, Manifest
 from .policy import (
     Policy,
@@ -28,7 +29,7 @@ from .policy import (
 )
 from .prompt import Prompt, PromptView, read_prompt
 from .scoring import finite
-from .types import Arm, Bools, Decision, Doubles, Ints, Predicted, Reason, Scores
+from .types import Arm, Bools, Decision, Doubles, Ints, Predicted, Reading, Reason, Scores
 
 FALLBACKS = 3  # further arms named, in order
 NOTHING = Requires()
@@ -78,20 +79,41 @@ class Router:
         return [self.decide(view, self.score(view), policy) for view in views]
 
     def score(self, view: PromptView) -> Scores:
-        """Predict quality and cost of every arm for one prompt; a batch of one.
+        """Predict quality and cost of every arm for one prompt; a batch of one."""
+        return self.score_reading(self.read(view))
+
+    def read(self, view: PromptView) -> Reading:
+        """Embed one prompt and compute its text features; a batch of one.
 
         One at a time: matrix kernels round differently by batch size, and a rounding must not
         move a decision.
         """
-        return self.bundle.scorer.score(
+        return Reading(
             self.bundle.encoder.encode([view.text]),
             features.extract([view.text], [view.turns]),
             np.array([view.n_chars], dtype=np.int64),
         )
 
-    def decide(self, view: PromptView, scores: Scores, policy: Policy) -> Decision:
+    def score_reading(self, reading: Reading) -> Scores:
+        """Predict quality and cost of every arm for prompts that are read already."""
+        return self.bundle.scorer.score(reading.embedding, reading.features, reading.n_chars)
+
+    def decide(
+        self,
+        view: PromptView,
+        scores: Scores,
+        policy: Policy,
+        exploration: Exploration = OFF,
+        number: float | None = None,
+    ) -> Decision:
         """Apply a policy to the scores of one prompt.
 
+        Args:
+            view: the prompt.
+            scores: of the prompt.
+            policy: the caller's knobs.
+            exploration: how much to try other arms.
+            number: in [0, 1), decides the draw; see `explore.draw`. None explores nothing.
         Raises:
             NoArmAllowed: the filters leave no arm.
         """
@@ -100,8 +122,26 @@ class Router:
             return self._invalid(scores, eligible, reasons)
         eligible = self._affordable(scores, eligible, policy)
         order = self._ranking(scores, eligible, policy)
-        reasons += self._reasons(scores, order[0], policy)
-        return self._decision(scores, order, reasons, policy)
+        if number is None or exploration.rate == 0.0:
+            certain = {self._arms[i].id: float(i == order[0]) for i in np.flatnonzero(eligible[0])}
+            reasons += self._reasons(scores, order[0], policy)
+            return self._decision(scores, order, reasons, policy, certain)
+        chance = propensities(
+            scores.quality[0],
+            scores.quality_se[0],
+            scores.cost_usd[0],
+            eligible=eligible[0],
+            ruling=order[0],
+            exploration=exploration,
+        )
+        tried = pick(chance, number)
+        reasons += self._reasons(scores, tried, policy)
+        if tried != order[0]:
+            ruling = self._arms[order[0]].id
+            reasons.append(Reason("exploration", f"drawn in place of {ruling} to learn from it"))
+            order = [tried, *(i for i in order if i != tried)][: 1 + FALLBACKS]
+        allowed = {self._arms[i].id: float(chance[i]) for i in np.flatnonzero(eligible[0])}
+        return self._decision(scores, order, reasons, policy, allowed)
 
     def eligible(self, view: PromptView, policy: Policy) -> tuple[Bools, list[Reason]]:
         """(1, a) arms that may answer, and a reason for each filter that took some away.
@@ -229,7 +269,12 @@ class Router:
         return Reason("threshold", f"best quality for its price at threshold {threshold:g}")
 
     def _decision(
-        self, scores: Scores, order: list[int], reasons: list[Reason], policy: Policy
+        self,
+        scores: Scores,
+        order: list[int],
+        reasons: list[Reason],
+        policy: Policy,
+        chances: dict[str, float],
     ) -> Decision:
         knobs = (policy.min_quality, policy.max_quality_drop, policy.max_cost_usd)
         threshold = self.threshold(policy) if all(knob is None for knob in knobs) else None
@@ -248,7 +293,8 @@ class Router:
             expected_quality=expected[0],
             expected_cost_usd=expected[1],
             bundle_id=self.manifest.bundle_id,
-            propensities={self._arms[index].id: 1.0},
+            propensity=chances[self._arms[index].id],
+            propensities=chances,
         )
 
     def _predicted(self, scores: Scores, index: int) -> Predicted:

@@ -36,6 +36,15 @@ class Arm:
         return cls(model, tier or "default")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the heads see of n prompts: embedding (n, d), text features (n, f), characters (n,)."""
+
+    embedding: Floats
+    features: Floats
+    n_chars: Ints
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """What the models predict for n prompts and a arms.

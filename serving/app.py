@@ -1,4 +1,4 @@
-"""The HTTP application: POST /route, GET /arms, GET /frontier, GET /metrics.
+"""The HTTP application: POST /route, POST /feedback, GET /arms, GET /frontier, GET /metrics.
 
 Raw ASGI. Everything but scoring happens on the event loop; scoring has one thread of its own,
 because two would share one core's worth of throughput and double the latency, and because on
@@ -15,16 +15,18 @@ from time import perf_counter
 
 from router.engine import Router
 from router.errors import BundleError, PolicyError
+from router.explore import OFF, Exploration, draw
 from router.policy import Policy
 from router.prompt import PromptView
-from router.types import Decision, Scores
+from router.types import Decision, Reading, Scores
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
 from .cache import Entry
+from .feedback import Memory, read_feedback
 from .holder import Holder, Live
-from .ids import uuid7
 from .metrics import MEDIA_TYPE, Metrics
 from .problems import Problem
+from .recorder import Recorder, Routed
 from .schemas import encode, parse, policy_problem, read_policy, read_view
 from .settings import Settings
 
@@ -33,6 +35,7 @@ log = logging.getLogger("tierwise.serving")
 # path -> methods; health checks are BentoML's own and listed here for their 405 only
 PATHS = {
     "/route": ("POST",),
+    "/feedback": ("POST",),
     "/arms": ("GET", "HEAD"),
     "/frontier": ("GET", "HEAD"),
     "/metrics": ("GET", "HEAD"),
@@ -40,6 +43,7 @@ PATHS = {
     "/healthz": ("GET", "HEAD"),
     "/readyz": ("GET", "HEAD"),
 }
+MAX_FEEDBACK_BYTES = 16 * 1024
 RETRY_SOON = ((b"retry-after", b"1"),)
 RELOAD_S = 3.0  # a bundle that cannot be loaded is tried again: it may be still on its way
 
@@ -51,6 +55,8 @@ class App:
         self.settings = settings
         self.holder = Holder(settings.cache_size)
         self._metrics: Metrics | None = None
+        self._recorder: Recorder | None = None
+        self._memory = Memory()
         self._scorer = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._scoring = 0  # prompts being scored or waiting for it
         self._refusal = "the bundle is being loaded"
@@ -68,6 +74,13 @@ class App:
             self._metrics = Metrics()
         return self._metrics
 
+    @property
+    def recorder(self) -> Recorder:
+        """This worker's decision log, opened on first use."""
+        if self._recorder is None:
+            self._recorder = Recorder(self.settings, self.metrics)
+        return self._recorder
+
     def start(self) -> None:
         """Begin to load the bundle in the background of the running event loop."""
         self._loading = asyncio.get_running_loop().create_task(self._load())
@@ -78,6 +91,8 @@ class App:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         self._scorer.shutdown(wait=False, cancel_futures=True)
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.close)
 
     async def _load(self) -> None:
         """Load the bundle; while it is refused, say why once and try again now and then."""
@@ -100,6 +115,7 @@ class App:
 
     def _announce(self, live: Live, seconds: float) -> None:
         self.metrics.name_arms(live.router.arms)
+        self.recorder.serves(live.router)
         self.metrics.ready.set(1)
         manifest = live.router.manifest
         log.info(
@@ -151,9 +167,11 @@ class App:
             body = await asyncio.to_thread(self.metrics.render)
             return Response(body, media_type=MEDIA_TYPE)
         headers = dict(scope["headers"])
-        check_key(headers, self.settings)
+        key = check_key(headers, self.settings)
         if path == "/route":
             return await self._route(headers, receive)
+        if path == "/feedback":
+            return await self._feedback(headers, receive, key)
         live = self._live()
         return Response(live.arms if path == "/arms" else live.frontier)
 
@@ -177,17 +195,49 @@ class App:
         entry = live.cache.get(key)
         (metrics.misses if entry is None else metrics.hits).inc()
         if entry is None:
-            entry = live.cache.put(key, await self._score(live.router, view, deadline))
-        scored = perf_counter()
-        decision = decide(live.router, view, entry, policy)
-        body = encode({"decision_id": uuid7(), **decision.to_dict()})
+            entry = live.cache.put(key, *await self._score(live.router, view, deadline))
+        scored, recorder = perf_counter(), self.recorder
+        decision_id, explored = recorder.ids.new(), recorder.exploration
+        number = draw(settings.seed, decision_id) if explored.rate else None
+        decision = decide(live.router, view, entry, policy, explored, number)
+        body = encode({"decision_id": decision_id, **decision.to_dict()})
+        recorder.decided(
+            Routed(
+                decision_id=decision_id,
+                router=live.router,
+                view=view,
+                entry=entry,
+                decision=decision,
+                policy=policy,
+                number=number,
+                session=request.session_id,
+            )
+        )
         done = perf_counter()
         metrics.steps["decide"].observe(done - scored)
         metrics.request_seconds.observe(done - begun)
         metrics.decided(decision)
         return Response(body)
 
-    async def _score(self, router: Router, view: PromptView, deadline: float) -> Scores:
+    async def _feedback(self, headers: dict[bytes, bytes], receive: Receive, key: str) -> Response:
+        settings, recorder = self.settings, self.recorder
+        body = await read_body(
+            headers, receive, limit=MAX_FEEDBACK_BYTES, timeout_s=settings.timeout_s
+        )
+        event = read_feedback(body, recorder.ids, key)
+        if recorder.log is None:
+            raise Problem("log_off", "set TIERWISE_LOG_DIR to a folder; feedback is kept there")
+        fresh = self._memory.admit(event)
+        if fresh and not recorder.feedback(event):
+            self._memory.forget(event)
+            raise Problem("log_full", "the log's queue is full; send it again", headers=RETRY_SOON)
+        result = "recorded" if fresh else "known"
+        self.metrics.feedback[result].inc()
+        return Response(encode({"decision_id": event.decision_id, "status": result}))
+
+    async def _score(
+        self, router: Router, view: PromptView, deadline: float
+    ) -> tuple[Scores, Reading]:
         """Wait for the scoring thread.
 
         Raises:
@@ -205,7 +255,7 @@ class App:
         asked = perf_counter()
         try:
             async with asyncio.timeout(max(deadline - asked, 0.0)):
-                scores, begun, ended = await asyncio.get_running_loop().run_in_executor(
+                found, begun, ended = await asyncio.get_running_loop().run_in_executor(
                     self._scorer, timed_score, router, view
                 )
         except TimeoutError:
@@ -218,18 +268,26 @@ class App:
             self._scoring -= 1
         self.metrics.steps["wait"].observe(begun - asked)
         self.metrics.steps["score"].observe(ended - begun)
-        return scores
+        return found
 
 
-def timed_score(router: Router, view: PromptView) -> tuple[Scores, float, float]:
-    """The scores of one prompt, with when scoring began and ended."""
+def timed_score(router: Router, view: PromptView) -> tuple[tuple[Scores, Reading], float, float]:
+    """The scores of one prompt and what they are made of, with when scoring began and ended."""
     begun = perf_counter()
-    scores = router.score(view)
-    return scores, begun, perf_counter()
+    reading = router.read(view)
+    scores = router.score_reading(reading)
+    return (scores, reading), begun, perf_counter()
 
 
-def decide(router: Router, view: PromptView, entry: Entry, policy: Policy) -> Decision:
-    """Apply a policy to cached scores; the same policy again has the same decision.
+def decide(
+    router: Router,
+    view: PromptView,
+    entry: Entry,
+    policy: Policy,
+    exploration: Exploration = OFF,
+    number: float | None = None,
+) -> Decision:
+    """Apply a policy to cached scores; without a draw, the same policy has the same decision.
 
     Raises:
         Problem: the filters leave no arm.
@@ -237,10 +295,11 @@ def decide(router: Router, view: PromptView, entry: Entry, policy: Policy) -> De
     if entry.decision is not None and entry.policy == policy and entry.vision == view.vision:
         return entry.decision
     try:
-        decision = router.decide(view, entry.scores, policy)
+        decision = router.decide(view, entry.scores, policy, exploration, number)
     except PolicyError as err:
         raise policy_problem(err) from None
-    entry.policy, entry.vision, entry.decision = policy, view.vision, decision
+    if number is None:
+        entry.policy, entry.vision, entry.decision = policy, view.vision, decision
     return decision
 
 

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 
 from router.policy import Policy
 from router.prompt import PromptView
-from router.types import Decision, Scores
+from router.types import Decision, Reading, Scores
 
 Key = tuple[bytes, int, int]
 
 
 @dataclass(slots=True)
 class Entry:
-    """The scores of one prompt, and the decision that the latest policy made of them."""
+    """One prompt's scores, what they are made of, and what the latest policy made of them."""
 
     scores: Scores
+    reading: Reading
     policy: Policy | None = None
     vision: bool = False
     decision: Decision | None = None
@@ -53,9 +54,9 @@ class ScoreCache:
             self._entries.move_to_end(key)
         return entry
 
-    def put(self, key: Key, scores: Scores) -> Entry:
+    def put(self, key: Key, scores: Scores, reading: Reading) -> Entry:
         """Keep scores, and forget the least recently used ones beyond the size."""
-        entry = self._entries[key] = Entry(scores)
+        entry = self._entries[key] = Entry(scores, reading)
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)

@@ -27,6 +27,7 @@ REASONS = (
     "context_filter",
     "out_of_distribution",
     "invalid_prediction",
+    "exploration",
 )
 STEPS = ("parse", "wait", "score", "decide")
 _STEP_SECONDS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
@@ -67,6 +68,15 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=registry,
         )
+        events = Counter(
+            "tierwise_log_events",
+            "Events of the decision log, written or lost",
+            ["result"],
+            registry=registry,
+        )
+        self.logged, self.unlogged = events.labels("written"), events.labels("dropped")
+        feedback = Counter("tierwise_feedback", "Feedback taken", ["result"], registry=registry)
+        self.feedback = {result: feedback.labels(result) for result in ("recorded", "known")}
         self.ready = Gauge(
             "tierwise_ready_workers",
             "Workers whose bundle has answered its golden prompts",

@@ -18,8 +18,10 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),
     "unauthorized": (401, "An API key is needed"),
     "not_found": (404, "There is nothing here"),
+    "unknown_decision": (404, "No such decision was made here"),
     "method_not_allowed": (405, "This method is not allowed here"),
     "request_timeout": (408, "The body did not arrive in time"),
+    "contradictory_feedback": (409, "This feedback contradicts an earlier one"),
     "body_too_large": (413, "The body is too large"),
     "prompt_too_long": (413, "The prompt is too long"),
     "unsupported_media_type": (415, "The body's type is not supported"),
@@ -31,6 +33,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no_arm_allowed": (422, "The filters leave no arm"),
     "too_many_requests": (429, "Too many requests"),
     "internal_error": (500, "The service failed"),
+    "log_off": (503, "The service keeps no log"),
+    "log_full": (503, "The log cannot keep up"),
     "not_ready": (503, "The service has no bundle yet"),
 }
 

@@ -85,21 +85,12 @@ _FIELDS = frozenset(RouteRequest.__struct_fields__)
 
 
 def parse(body: bytes) -> RouteRequest:
-    """Read a body.
+    """Read the body of a request to be routed.
 
     Raises:
         Problem: `invalid_json`, or `invalid_request` with the path of the field.
     """
-    try:
-        request = _decode(body)
-    except msgspec.ValidationError as err:
-        raise _invalid(str(err)) from None
-    except UnicodeDecodeError as err:
-        raise Problem("invalid_json", f"the body is not UTF-8: {err.reason}") from None
-    except msgspec.DecodeError as err:
-        raise Problem("invalid_json", str(err)) from None
-    except RecursionError:
-        raise Problem("invalid_json", "the body is nested too deeply") from None
+    request: RouteRequest = decode_body(_DECODER, body)
     for name, start in (("metadata", b"{"), ("tools", b"["), ("functions", b"[")):
         raw = bytes(getattr(request, name))
         if raw not in (b"", b"null") and not raw.startswith(start):
@@ -108,10 +99,28 @@ def parse(body: bytes) -> RouteRequest:
     return request
 
 
-def _decode(body: bytes) -> RouteRequest:
+def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401
+    """Decode a body into the decoder's type.
+
+    Raises:
+        Problem: `invalid_json`, or `invalid_request` with the path of the field.
+    """
+    try:
+        return _decode(decoder, body)
+    except msgspec.ValidationError as err:
+        raise _invalid(str(err)) from None
+    except UnicodeDecodeError as err:
+        raise Problem("invalid_json", f"the body is not UTF-8: {err.reason}") from None
+    except msgspec.DecodeError as err:
+        raise Problem("invalid_json", str(err)) from None
+    except RecursionError:
+        raise Problem("invalid_json", "the body is nested too deeply") from None
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401
     """Decode; half surrogate pairs, left by clients that cut text, become U+FFFD."""
     try:
-        return _DECODER.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
@@ -120,7 +129,7 @@ def _decode(body: bytes) -> RouteRequest:
         repaired = _SURROGATES.sub(lambda m: rb"\ufffd" if m[1] else m[0], body)
         if repaired == body:
             raise
-        return _DECODER.decode(repaired)
+        return decoder.decode(repaired)
 
 
 def _invalid(message: str) -> Problem:

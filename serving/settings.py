@@ -5,6 +5,7 @@ Stands alone because the command line, the service and the tests must agree on e
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout, or a Bento's source folder
 STARTER = ROOT / "artifacts" / "starter"
+LOG = ROOT / "artifacts" / "log"
 
 
 class SettingsError(ValueError):
@@ -35,6 +37,17 @@ class Settings:
     max_concurrency: int = 64  # prompts being scored or waiting for it, per worker
     timeout_s: float = 2.0  # from the first byte to the answer
     api_keys: tuple[str, ...] = field(default=(), repr=False)  # () lets everybody in
+    log_dir: Path | None = LOG  # of decisions and feedback; None writes nothing down
+    log_text: bool = False  # whether prompts are written down, too
+    log_key: bytes | None = field(default=None, repr=False)  # None: kept in the log's folder
+    log_flush_s: float = 0.5  # a kill loses at most so much
+    log_max_mb: int = 1024  # of closed segments; the oldest go first
+    log_days: int = 30
+    explore_rate: float = 0.0  # share of requests that try another arm; 0.01 to 0.05 is usual
+    explore_kind: str = "uniform"
+    explore_quality_loss: float = 0.1  # predicted quality that a trial may give up
+    explore_cost_ratio: float = 3.0  # a tried arm may cost so many times the ruling one
+    seed: int = 0  # of the draws
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -78,6 +91,46 @@ def _seconds(low: float, high: float) -> Callable[[str, str], float]:
     return read
 
 
+def _number(low: float, high: float) -> Callable[[str, str], float]:
+    def read(variable: str, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise SettingsError(f"{variable} must be a number {low:g} to {high:g}, got {text!r}")
+        return value
+
+    return read
+
+
+def _switch(variable: str, text: str) -> bool:
+    found = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+    if text.lower() not in found:
+        raise SettingsError(f"{variable} must be on or off, got {text!r}")
+    return found[text.lower()]
+
+
+def _one_of(*names: str) -> Callable[[str, str], str]:
+    def read(variable: str, text: str) -> str:
+        if text not in names:
+            raise SettingsError(f"{variable} must be {' or '.join(names)}, got {text!r}")
+        return text
+
+    return read
+
+
+def _log_dir(variable: str, text: str) -> Path | None:
+    return None if text.lower() in ("off", "none") else _path(variable, text)
+
+
+def _secret(variable: str, text: str) -> bytes:
+    key = text.encode()
+    if len(key) < 16:
+        raise SettingsError(f"{variable} must have 16 characters or more, got {len(key)}")
+    return hashlib.blake2b(key, digest_size=32).digest()
+
+
 def _workers(variable: str, text: str) -> int | str:
     if text == "auto":
         return "cpu_count"
@@ -115,4 +168,15 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "max_concurrency": ("TIERWISE_MAX_CONCURRENCY", _whole(1, 100_000)),
     "timeout_s": ("TIERWISE_TIMEOUT_S", _seconds(0.05, 600)),
     "api_keys": ("TIERWISE_API_KEYS", _keys),
+    "log_dir": ("TIERWISE_LOG_DIR", _log_dir),
+    "log_text": ("TIERWISE_LOG_TEXT", _switch),
+    "log_key": ("TIERWISE_LOG_KEY", _secret),
+    "log_flush_s": ("TIERWISE_LOG_FLUSH_S", _seconds(0.01, 60)),
+    "log_max_mb": ("TIERWISE_LOG_MAX_MB", _whole(1, 1 << 30)),
+    "log_days": ("TIERWISE_LOG_DAYS", _whole(1, 36_500)),
+    "explore_rate": ("TIERWISE_EXPLORE_RATE", _number(0, 1)),
+    "explore_kind": ("TIERWISE_EXPLORE_KIND", _one_of("uniform", "softmax")),
+    "explore_quality_loss": ("TIERWISE_EXPLORE_QUALITY_LOSS", _number(0, 1)),
+    "explore_cost_ratio": ("TIERWISE_EXPLORE_COST_RATIO", _number(1, 1e6)),
+    "seed": ("TIERWISE_SEED", _whole(0, (1 << 63) - 1)),
 }

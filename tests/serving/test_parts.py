@@ -8,21 +8,22 @@ import uuid
 from router.engine import Router
 from router.prompt import read_prompt
 from serving.cache import ScoreCache
-from serving.ids import uuid7
+from serving.ids import Ids
 from serving.metrics import Metrics
 
 
 def test_ids_are_version_7_of_the_rfc_variant_and_carry_the_time() -> None:
     before = time.time_ns() // 1_000_000
-    found = uuid.UUID(uuid7())
+    found = uuid.UUID(Ids().new())
     assert (found.version, found.variant) == (7, uuid.RFC_4122)
     assert before <= found.int >> 80 <= time.time_ns() // 1_000_000
 
 
 def test_ids_are_distinct_and_sort_by_time() -> None:
-    first = uuid7()
+    ids = Ids()
+    first = ids.new()
     time.sleep(0.002)
-    many = [uuid7() for _ in range(5000)]
+    many = [ids.new() for _ in range(5000)]
     assert len(set(many)) == 5000
     assert first < min(many)
 
@@ -30,11 +31,12 @@ def test_ids_are_distinct_and_sort_by_time() -> None:
 def test_the_cache_forgets_the_least_recently_used_prompt(tiny_bundle: str) -> None:
     router, cache = Router.load(tiny_bundle), ScoreCache(2)
     views = [read_prompt(text) for text in ("one", "two", "three")]
-    scores = router.score(views[0])
+    reading = router.read(views[0])
+    scores = router.score_reading(reading)
     for view in views[:2]:
-        cache.put(cache.key(view), scores)
+        cache.put(cache.key(view), scores, reading)
     assert cache.get(cache.key(views[0])) is not None
-    cache.put(cache.key(views[2]), scores)
+    cache.put(cache.key(views[2]), scores, reading)
     found = [cache.get(cache.key(view)) is not None for view in views]
     assert found == [True, False, True]
 
@@ -56,7 +58,7 @@ def test_the_key_takes_text_that_is_no_unicode() -> None:
 def test_a_cache_of_size_0_keeps_nothing(tiny_bundle: str) -> None:
     router, cache = Router.load(tiny_bundle), ScoreCache(0)
     view = read_prompt("one")
-    cache.put(cache.key(view), router.score(view))
+    cache.put(cache.key(view), router.score(view), router.read(view))
     assert len(cache) == 0
 
 

@@ -1,0 +1,147 @@
+"""What is written down of every decision and of what became of it: the log's own schema.
+
+One JSON object per line, of three types. A `bundle` line says which arms, in which order, the
+`decision` lines after it mean; a `feedback` line joins a decision by its id. Decisions hold no
+text unless the operator switched that on: a keyed hash tells equal prompts apart, and embedding
+and text features are all that learning needs.
+
+Readers accept every version up to `VERSION` and skip fields that they do not know.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from .types import Floats
+
+VERSION = 1
+
+Source = str  # who gave feedback: "user", "judge", "test" or a name of one's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleEvent:
+    """The bundle that the following decisions of this segment were made by.
+
+    Attributes:
+        arms: ids, in the order that decisions index.
+        encoder: sha256 of the encoder's file; embeddings of one encoder can be compared.
+        features_version: of `router.features`.
+    """
+
+    time: float  # seconds since 1970
+    bundle_id: str
+    arms: tuple[str, ...]
+    encoder: str
+    features_version: int
+    v: int = VERSION
+    type: Literal["bundle"] = "bundle"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line's fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionEvent:
+    """One decision.
+
+    Attributes:
+        decision_id: UUIDv7.
+        request_hash: keyed hash of the prompt as the models saw it.
+        embedding: base64 of little-endian float16, (d,).
+        features: text features, (f,).
+        eligible: indices of the arms that could have been chosen, (e,).
+        propensity: probability of each of them at the time, (e,), sums to 1.
+        quality: predicted, (e,), 0 to 1.
+        cost_usd: predicted, (e,), US dollars.
+        chosen: index of the arm that was named.
+        policy: the knobs that were given.
+        seed: of the draw; null where nothing was drawn.
+        draw: the number in [0, 1) that the seed and the id gave; null likewise.
+        reasons: codes.
+        role: "live", or what a candidate would have answered ("shadow"), or "canary".
+        text: the prompt, only where the operator switched that on.
+    """
+
+    time: float
+    decision_id: str
+    bundle_id: str
+    request_hash: str
+    embedding: str
+    features: tuple[float, ...]
+    n_chars: int
+    cluster: int
+    distance: float
+    eligible: tuple[int, ...]
+    propensity: tuple[float, ...]
+    quality: tuple[float, ...]
+    cost_usd: tuple[float, ...]
+    chosen: int
+    policy: dict[str, Any]
+    seed: int | None
+    draw: float | None
+    reasons: tuple[str, ...]
+    role: str = "live"
+    session: str | None = None
+    text: str | None = None
+    v: int = VERSION
+    type: Literal["decision"] = "decision"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line's fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackEvent:
+    """What became of a decision; every field but the id may be null, not all of them.
+
+    Attributes:
+        quality: was the answer right (0 or 1), or how good was it, 0 to 1.
+        preferred_to: id of another decision whose answer was compared with this one's.
+        preference: probability that this one's is better, 0 to 1; 0.5 is a tie.
+        input_tokens, output_tokens, cost_usd, latency_ms: as they turned out.
+        source: who says so; a decision counts once per source.
+        key: fingerprint of the API key that sent it, "" where none is needed.
+    """
+
+    time: float
+    decision_id: str
+    quality: float | None
+    preferred_to: str | None
+    preference: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    latency_ms: float | None
+    source: Source
+    key: str
+    v: int = VERSION
+    type: Literal["feedback"] = "feedback"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line's fields."""
+        return asdict(self)
+
+
+def pack(embedding: Floats) -> str:
+    """Base64 of an embedding (d,) as little-endian float16: three decimals, a kilobyte."""
+    return base64.b64encode(embedding.astype("<f2").tobytes()).decode("ascii")
+
+
+def unpack(text: str) -> Floats:
+    """The embedding (d,) of `pack`, float32 and of unit length again.
+
+    Raises:
+        ValueError: this is no packed embedding.
+    """
+    vector = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f2").astype(np.float32)
+    length = float(np.linalg.norm(vector))
+    if not np.isfinite(length) or length == 0.0:
+        raise ValueError("the embedding is empty, zero or not finite")
+    return np.asarray(vector / length, dtype=np.float32)
