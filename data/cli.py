@@ -10,6 +10,7 @@ import click
 import polars as pl
 
 from .errors import DataError
+from .events import pack_log
 from .fetch.cli import fetch
 from .ingest import Ingested
 from .ingest import ingest as ingest_files
@@ -29,6 +30,19 @@ def data() -> None:
 
 
 data.add_command(fetch)
+
+
+@data.command("pack-log")
+@click.argument("folder", type=FILE)
+def pack(folder: Path) -> None:
+    """Turn the closed segments of a decision log into Parquet; FOLDER stays readable meanwhile."""
+    try:
+        packed, lines, rejected = pack_log(folder)
+    except (DataError, OSError) as err:
+        raise click.ClickException(str(err)) from err
+    click.echo(f"{lines} lines of {packed} segments packed in {folder}")
+    for reason, count in sorted(rejected.items()):
+        click.echo(f"{count} lines left out: {reason}")
 
 
 @data.command()
