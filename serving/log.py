@@ -27,6 +27,7 @@ SUFFIX = ".jsonl"
 OPEN = ".open"  # a segment that its process still writes to
 QUEUE = 8192  # events that may wait
 BATCH = 512  # events that are written at once
+WRITES = 5  # per flush interval; the disk is asked to keep them once per interval
 RETRY_S = 1.0  # pause after the disk refused
 Event = Callable[[], dict[str, Any]]  # made into a line by the writer, off the request path
 
@@ -115,7 +116,8 @@ class DecisionLog:
     def _collect(self) -> tuple[list[Event], bool]:
         """What waits, at most a batch; False once the log is being closed."""
         found: list[Event] = []
-        deadline = time.monotonic() + self._limits.flush_s
+        # a fraction of the interval: what a kill loses is what waits here
+        deadline = time.monotonic() + self._limits.flush_s / WRITES
         while len(found) < BATCH:
             try:
                 left = deadline - time.monotonic()

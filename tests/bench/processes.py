@@ -32,18 +32,23 @@ class Load:
     mean_ms: float
 
 
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Service:
     """`tierwise serve` with one worker, from start to stop."""
 
-    def __init__(self, bundle: Path, **env: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+    def __init__(self, bundle: Path, port: int | None = None, **env: str) -> None:
+        self.port = free_port() if port is None else port
         begun = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "router", "serve", str(bundle), "--port", str(self.port)],
             cwd=ROOT,
-            env={**os.environ, "TIERWISE_WORKERS": "1", **env},
+            env={**os.environ, "TIERWISE_WORKERS": "1", "TIERWISE_LOG_DIR": "off", **env},
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -59,6 +64,15 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def kill(self) -> None:
+        """End it as a failing machine would: at once, with everything that belongs to it."""
+        parent = psutil.Process(self.process.pid)
+        everyone = [parent, *parent.children(recursive=True)]  # workers lead groups of their own
+        for process in everyone:
+            process.kill()
+        psutil.wait_procs(everyone, timeout=10)
+        self.process.wait(5)
 
     def stop(self) -> None:
         if self.process.poll() is None:
