@@ -85,12 +85,14 @@ class EventLog:
     Attributes:
         bundles: bundle id -> its `bundle` line.
         decisions: decision id -> its line, in order of time.
+        shadows: decision id -> what a candidate would have answered.
         feedback: (decision id, source) -> values, with the key and the time of the first word.
         rejected: reason -> lines that could not be used.
     """
 
     bundles: dict[str, dict[str, Any]] = field(default_factory=dict)
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shadows: dict[str, dict[str, Any]] = field(default_factory=dict)
     feedback: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -102,7 +104,8 @@ class EventLog:
         elif kind == "bundle":
             self.bundles[event["bundle_id"]] = event
         elif kind == "decision":
-            self.decisions.setdefault(event["decision_id"], event)
+            kept = self.shadows if event["role"] == "shadow" else self.decisions
+            kept.setdefault(event["decision_id"], event)
         elif kind == "feedback":
             self._join(event)
         else:

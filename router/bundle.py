@@ -96,14 +96,15 @@ class Bundle:
 
 
 def find_bundle(path: Path) -> Path:
-    """The bundle at `path`: itself, or the only sub-folder with a manifest."""
+    """The bundle at `path`: itself, a store's live one, or the only sub-folder with a manifest."""
     if (path / "manifest.json").is_file() or not path.is_dir():
         return path
     inside = sorted(p.parent for p in path.glob("*/manifest.json"))
     if len(inside) > 1:
         names = ", ".join(p.name for p in inside)
         raise BundleError(f"{path} holds several bundles ({names}); name one of them")
-    return inside[0] if inside else path
+    # a store's link may be renamed at any moment: follow it once
+    return inside[0].resolve() if inside else path
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:

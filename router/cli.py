@@ -18,6 +18,7 @@ from .bundle import Bundle
 from .engine import Router
 from .errors import RouterError
 from .policy import Policy
+from .store_cli import candidate, history, promote, rollback
 from .version import __version__
 
 # command -> (module, attribute, extra that holds what it imports)
@@ -132,3 +133,7 @@ def inspect(bundle: Path) -> None:
     except RouterError as err:
         raise click.ClickException(str(err)) from err
     click.echo(json.dumps(asdict(manifest), indent=2, ensure_ascii=False))
+
+
+for command in (promote, rollback, history, candidate):
+    main.add_command(command)

@@ -2,6 +2,7 @@
 
 RouterError
 ├── BundleError      a bundle is missing, damaged, foreign or does not replay its golden prompts
+├── StoreError       a store has no such bundle, or a change is not allowed
 └── PolicyError      the request asks for something contradictory or out of range
     └── NoArmAllowed the filters leave no arm
 """
@@ -17,6 +18,12 @@ class BundleError(RouterError):
     """A bundle cannot be trusted; the message names the file."""
 
     code = "bundle_refused"
+
+
+class StoreError(RouterError):
+    """A store cannot do what was asked; the message says what it has."""
+
+    code = "store_refused"
 
 
 class PolicyError(RouterError):

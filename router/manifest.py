@@ -120,6 +120,11 @@ class Manifest:
     config: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def encoder_sha256(self) -> str:
+        """Of the encoder's file; embeddings by the same file can be compared."""
+        return self.files["encoder/model.onnx"].sha256
+
     def to_json(self) -> str:
         """The manifest as stable, readable JSON."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False) + "\n"

@@ -11,10 +11,11 @@ import asyncio
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import perf_counter
 
 from router.engine import Router
-from router.errors import BundleError, PolicyError
+from router.errors import PolicyError, RouterError
 from router.explore import OFF, Exploration, draw
 from router.policy import Policy
 from router.prompt import PromptView
@@ -43,6 +44,7 @@ PATHS = {
     "/healthz": ("GET", "HEAD"),
     "/readyz": ("GET", "HEAD"),
 }
+SHADOWS = 8  # decisions of a candidate that may wait
 MAX_FEEDBACK_BYTES = 16 * 1024
 RETRY_SOON = ((b"retry-after", b"1"),)
 RELOAD_S = 3.0  # a bundle that cannot be loaded is tried again: it may be still on its way
@@ -57,6 +59,7 @@ class App:
         self._metrics: Metrics | None = None
         self._recorder: Recorder | None = None
         self._memory = Memory()
+        self._shadows: set[asyncio.Future[None]] = set()
         self._scorer = ThreadPoolExecutor(1, thread_name_prefix="score")
         self._scoring = 0  # prompts being scored or waiting for it
         self._refusal = "the bundle is being loaded"
@@ -95,36 +98,46 @@ class App:
             await asyncio.to_thread(self._recorder.close)
 
     async def _load(self) -> None:
-        """Load the bundle; while it is refused, say why once and try again now and then."""
-        path, said = self.settings.bundle, ""
+        """Load the bundle and follow its store; say once why a bundle is refused, and try again."""
+        path, said, loaded = self.settings.bundle, "", False
         while True:
             begun = perf_counter()
             try:
-                live = await asyncio.to_thread(self.holder.swap, path)
-            except BundleError as err:
+                if loaded:
+                    changed = await asyncio.to_thread(self.holder.follow, path)
+                else:
+                    await asyncio.to_thread(self.holder.swap, path)
+                    await asyncio.to_thread(self.holder.follow, path)
+                    changed = True
+            except RouterError as err:
                 self._refusal = str(err)
             except Exception as err:
                 self._refusal = f"the bundle cannot be loaded: {type(err).__name__}: {err}"
             else:
-                self._announce(live, perf_counter() - begun)
-                return
+                loaded, self._refusal, said = True, "", ""
+                if changed:
+                    self._announce(perf_counter() - begun)
             if self._refusal != said:
                 said = self._refusal
-                log.error("not ready: %s%s", said, hint(self.settings))
-            await asyncio.sleep(RELOAD_S)
+                what = "the earlier bundle still answers" if loaded else "not ready"
+                log.error("%s: %s%s", what, said, hint(self.settings))
+            await asyncio.sleep(self.settings.poll_s if loaded else RELOAD_S)
 
-    def _announce(self, live: Live, seconds: float) -> None:
-        self.metrics.name_arms(live.router.arms)
-        self.recorder.serves(live.router)
+    def _announce(self, seconds: float) -> None:
+        live, trial = self._live(), self.holder.trial
+        routers = [live.router, *([] if trial is None else [trial.live.router])]
+        for router in routers:
+            self.metrics.name_arms(router.arms)
+        self.recorder.serves(*routers)
         self.metrics.ready.set(1)
-        manifest = live.router.manifest
+        arms, source = len(live.router.arms), self.settings.bundle
         log.info(
-            "ready: bundle %s with %d arms from %s, %.2f s",
-            manifest.bundle_id,
-            len(manifest.arms),
-            self.settings.bundle,
-            seconds,
+            "ready: bundle %s, %d arms, from %s, %.2f s", live.bundle_id, arms, source, seconds
         )
+        if trial is not None:
+            log.info(
+                "candidate: bundle %s answers %.1f %%", trial.live.bundle_id, 100 * trial.share
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -187,37 +200,53 @@ class App:
         body = await read_body(
             headers, receive, limit=settings.max_body_bytes, timeout_s=settings.timeout_s
         )
-        live, read = self._live(), perf_counter()
+        live, trial, read = self._live(), self.holder.trial, perf_counter()
         request = parse(body)
         policy, view = read_policy(request, settings), read_view(request, settings)
         metrics.steps["parse"].observe(perf_counter() - read)
+        recorder = self.recorder
+        decision_id, explored = recorder.ids.new(), recorder.exploration
+        canary = trial is not None and draw(settings.seed, f"{decision_id}/canary") < trial.share
+        if trial is not None and canary:
+            live = trial.live
         key = live.cache.key(view)
         entry = live.cache.get(key)
         (metrics.misses if entry is None else metrics.hits).inc()
         if entry is None:
             entry = live.cache.put(key, *await self._score(live.router, view, deadline))
-        scored, recorder = perf_counter(), self.recorder
-        decision_id, explored = recorder.ids.new(), recorder.exploration
+        scored = perf_counter()
         number = draw(settings.seed, decision_id) if explored.rate else None
         decision = decide(live.router, view, entry, policy, explored, number)
         body = encode({"decision_id": decision_id, **decision.to_dict()})
-        recorder.decided(
-            Routed(
-                decision_id=decision_id,
-                router=live.router,
-                view=view,
-                entry=entry,
-                decision=decision,
-                policy=policy,
-                number=number,
-                session=request.session_id,
-            )
+        routed = Routed(
+            decision_id=decision_id,
+            router=live.router,
+            view=view,
+            entry=entry,
+            decision=decision,
+            policy=policy,
+            number=number,
+            session=request.session_id,
+            role="canary" if canary else "live",
         )
+        recorder.decided(routed)
+        if trial is not None and not canary:
+            self._shadow(trial.live.router, routed)
         done = perf_counter()
         metrics.steps["decide"].observe(done - scored)
         metrics.request_seconds.observe(done - begun)
         metrics.decided(decision)
         return Response(body)
+
+    def _shadow(self, router: Router, routed: Routed) -> None:
+        """Have a candidate decide the same request, after the answer and out of its way."""
+        if len(self._shadows) >= SHADOWS:  # the live bundle comes first; a gap in a trial is none
+            return
+        task = asyncio.get_running_loop().run_in_executor(
+            self._scorer, shadow_of, router, routed, self.recorder
+        )
+        self._shadows.add(task)
+        task.add_done_callback(self._shadows.discard)
 
     async def _feedback(self, headers: dict[bytes, bytes], receive: Receive, key: str) -> Response:
         settings, recorder = self.settings, self.recorder
@@ -277,6 +306,27 @@ def timed_score(router: Router, view: PromptView) -> tuple[tuple[Scores, Reading
     reading = router.read(view)
     scores = router.score_reading(reading)
     return (scores, reading), begun, perf_counter()
+
+
+def shadow_of(router: Router, routed: Routed, recorder: Recorder) -> None:
+    """Write down what a candidate would have answered; embeddings of one encoder are shared."""
+    known = routed.router.manifest.encoder_sha256 == router.manifest.encoder_sha256
+    reading = routed.entry.reading if known else router.read(routed.view)
+    scores = router.score_reading(reading)
+    try:
+        decision = router.decide(routed.view, scores, routed.policy)
+    except PolicyError:  # it has no arm that this request allows
+        return
+    recorder.decided(
+        replace(
+            routed,
+            router=router,
+            entry=Entry(scores, reading),
+            decision=decision,
+            number=None,
+            role="shadow",
+        )
+    )
 
 
 def decide(

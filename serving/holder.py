@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.engine import Router
+from router.store import Store, is_store
 
 from .cache import ScoreCache
 from .schemas import encode
@@ -28,18 +29,61 @@ class Live:
     arms: bytes
     frontier: bytes
 
+    @property
+    def bundle_id(self) -> str:
+        """Of the loaded bundle."""
+        return self.router.manifest.bundle_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A candidate beside the live bundle, and the share of requests that it answers."""
+
+    live: Live
+    share: float
+
 
 class Holder:
-    """The reference to the bundle that answers."""
+    """The references to the bundle that answers and to the one that is tried."""
 
     def __init__(self, cache_size: int) -> None:
         self._cache_size = cache_size
         self._live: Live | None = None
+        self._trial: Trial | None = None
 
     @property
     def current(self) -> Live | None:
         """What answers now; take it once per request."""
         return self._live
+
+    @property
+    def trial(self) -> Trial | None:
+        """What is tried now; take it once per request."""
+        return self._trial
+
+    def follow(self, path: Path) -> bool:
+        """Take over what a store says is live and what is to be tried; False if nothing changed.
+
+        Raises:
+            BundleError, StoreError: it cannot be trusted; what answered before still does.
+        """
+        if not is_store(path):
+            return False
+        store, live = Store(path), self._live
+        changed = False
+        if store.current is not None and (live is None or store.current != live.bundle_id):
+            self.swap(path)
+            changed = True
+        wanted, trial = store.candidate, self._trial
+        if wanted is None or wanted.bundle_id == store.current:
+            self._trial = None
+            return changed or trial is not None
+        if trial is None or (trial.live.bundle_id, trial.share) != (wanted.bundle_id, wanted.share):
+            known = trial is not None and trial.live.bundle_id == wanted.bundle_id
+            loaded = trial.live if trial and known else self._load(store.folder(wanted.bundle_id))
+            self._trial = Trial(live=loaded, share=wanted.share)
+            return True
+        return changed
 
     def swap(self, path: Path) -> Live:
         """Load the bundle at `path`, then let it answer from the next request on.
@@ -47,13 +91,15 @@ class Holder:
         Raises:
             BundleError: it cannot be trusted; what answered before still does.
         """
+        self._live = live = self._load(path)
+        return live
+
+    def _load(self, path: Path) -> Live:
         router = Router.load(path)
         router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
-        live = Live(
+        return Live(
             router=router,
             cache=ScoreCache(self._cache_size),
             arms=encode(arms_view(router.manifest)),
             frontier=encode(frontier_view(router.manifest)),
         )
-        self._live = live
-        return live

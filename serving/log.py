@@ -68,17 +68,18 @@ class DecisionLog:
         self._queue: queue.Queue[Event | None] = queue.Queue(QUEUE)
         self._encode = msgspec.json.Encoder()
         self._segment: Segment | None = None
-        self._header: Event | None = None
+        self._header: tuple[Event, ...] = ()
         self._refused_at = -RETRY_S
         self._complained = False
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
-    def header(self, event: Event) -> None:
-        """The line that explains those after it; opens every new segment from now on."""
-        self._header = event
-        if self._segment is not None:  # the next one opens with it anyway; twice does no harm
-            self.append(event)
+    def header(self, *events: Event) -> None:
+        """The lines that explain those after them; they open every new segment from now on."""
+        self._header = events
+        if self._segment is not None:  # the next one opens with them anyway; twice does no harm
+            for event in events:
+                self.append(event)
 
     def append(self, event: Event) -> bool:
         """Queue one event; False, and counted, when the queue is full. Never waits."""
@@ -154,8 +155,8 @@ class DecisionLog:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._segment = Segment.create(self.folder, self._limits)
             self._retire()
-            if self._header is not None:
-                self._segment.append(self._encode.encode(self._header()) + b"\n")
+            lines = [self._encode.encode(event()) + b"\n" for event in self._header]
+            self._segment.append(b"".join(lines))
         return self._segment
 
     def _settle(self, segment: Segment, *, close: bool) -> None:

@@ -92,6 +92,8 @@ class Metrics:
 
     def decided(self, decision: Decision) -> None:
         """Count one decision and its reasons."""
+        if decision.arm not in self._arms:  # a bundle that took over a moment ago
+            self.name_arms((decision.arm,))
         self._arms[decision.arm].inc()
         for reason in decision.reasons:
             self._reasons.get(reason.code, self._reasons["other"]).inc()

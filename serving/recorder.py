@@ -11,10 +11,8 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from router import features
-from router.bundle import ENCODER
 from router.engine import Router
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent, pack
 from router.explore import Exploration
@@ -73,19 +71,10 @@ class Recorder:
                 written=metrics.logged.inc,
             )
 
-    def serves(self, router: Router) -> None:
-        """A bundle answers from now on."""
-        if self.log is None:
-            return
-        now, manifest = time.time(), router.manifest
-        event = BundleEvent(
-            time=now,
-            bundle_id=manifest.bundle_id,
-            arms=tuple(arm.id for arm in router.arms),
-            encoder=manifest.files[f"{ENCODER}/model.onnx"].sha256,
-            features_version=features.VERSION,
-        )
-        self.log.header(event.to_dict)
+    def serves(self, *routers: Router) -> None:
+        """These bundles decide from now on."""
+        if self.log is not None:
+            self.log.header(*(_bundle_event(router).to_dict for router in routers))
 
     def decided(self, routed: Routed) -> None:
         """Write one decision down; at once for the caller, soon for the disk."""
@@ -134,6 +123,17 @@ class Recorder:
     def _hash(self, text: str) -> str:
         content = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(content, digest_size=16, key=self._key).hexdigest()
+
+
+def _bundle_event(router: Router) -> BundleEvent:
+    manifest = router.manifest
+    return BundleEvent(
+        time=time.time(),
+        bundle_id=manifest.bundle_id,
+        arms=tuple(arm.id for arm in router.arms),
+        encoder=manifest.encoder_sha256,
+        features_version=features.VERSION,
+    )
 
 
 def stored_key(folder: Path | None) -> bytes:

@@ -35,6 +35,7 @@ class Settings:
     max_messages: int = 1000
     max_allowed_models: int = 64  # patterns in `allowed_models`
     max_concurrency: int = 64  # prompts being scored or waiting for it, per worker
+    poll_s: float = 1.0  # between looks at a store's pointer
     timeout_s: float = 2.0  # from the first byte to the answer
     api_keys: tuple[str, ...] = field(default=(), repr=False)  # () lets everybody in
     log_dir: Path | None = LOG  # of decisions and feedback; None writes nothing down
@@ -166,6 +167,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "max_messages": ("TIERWISE_MAX_MESSAGES", _whole(1, 1_000_000)),
     "max_allowed_models": ("TIERWISE_MAX_ALLOWED_MODELS", _whole(1, 10_000)),
     "max_concurrency": ("TIERWISE_MAX_CONCURRENCY", _whole(1, 100_000)),
+    "poll_s": ("TIERWISE_POLL_S", _seconds(0.02, 3600)),
     "timeout_s": ("TIERWISE_TIMEOUT_S", _seconds(0.05, 600)),
     "api_keys": ("TIERWISE_API_KEYS", _keys),
     "log_dir": ("TIERWISE_LOG_DIR", _log_dir),

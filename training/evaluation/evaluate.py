@@ -122,8 +122,7 @@ def bundle_inputs(
     router: Router, texts: tuple[str, ...], cache: Path, reporter: Reporter
 ) -> Inputs:
     """Embeddings by the bundle's own encoder file, and text features."""
-    files = router.manifest.files
-    folder = cache / "embeddings" / files["encoder/model.onnx"].sha256[:16]
+    folder = cache / "embeddings" / router.manifest.encoder_sha256[:16]
     vectors = embed(texts, router.bundle.encoder, folder, reporter)
     return Inputs(vectors, features.extract(texts))
 
