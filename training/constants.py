@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,10 +18,11 @@ from .dataset import Dataset
 from .model import FittedModel
 from .predictors.base import Inputs, arm_means
 from .predictors.cluster import nearest
+from .regret import SPARSE
 from .validation import frontier_quality
 
 if TYPE_CHECKING:
-    from data.tables import Tables
+    from data.prices import PriceTable
 
 LEAST_GAIN = 1e-3  # AIQ that a wider tie band must bring; less is noise
 
@@ -61,7 +63,7 @@ def decision_constants(
     width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
     _, distance = nearest(inputs.embedding, model.table.centroids)
     middle, far = np.percentile(distance, [50, 99])
-    mean = arm_means(data.quality)
+    mean = mean_quality(data, quality)
     cost = np.nanmean(data.cost_usd, axis=0)
     best_single = int(np.lexsort((cost, -mean))[0])
     edges = np.percentile(1.0 - quality.mean(axis=1), [20, 40, 60, 80])
@@ -78,23 +80,53 @@ def decision_constants(
     return Rule(info=info, band=bands[width], tried=labels)
 
 
+def mean_quality(data: Dataset, predicted: Floats) -> Doubles:
+    """Mean quality of every arm over all prompts: (a,).
+
+    In a log an arm was asked where it was thought good, and the mean of its outcomes flatters it;
+    the mean of what is predicted for every prompt does not.
+    """
+    if np.isnan(data.quality).mean() > SPARSE:
+        return np.asarray(predicted.mean(axis=0, dtype=np.float64))
+    return arm_means(data.quality)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the rows come from, and what is known of their models beside them.
+
+    Attributes:
+        prices: list prices that replace what the rows say; null without.
+        price_dates: model -> ISO date of its price, where there is one.
+        catalogue: capabilities.
+        rejected: reason -> rows left out.
+        record: what else the manifest should say of the training.
+    """
+
+    prices: PriceTable | None
+    price_dates: Mapping[str, str]
+    catalogue: Catalogue
+    rejected: Mapping[str, int]
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
 def arm_infos(
-    model: FittedModel, data: Dataset, tables: Tables, catalogue: Catalogue
+    model: FittedModel, data: Dataset, origin: Origin, mean: Doubles
 ) -> tuple[ArmInfo, ...]:
-    """The manifest's row of every arm."""
+    """The manifest's row of every arm; `mean` (a,) is its mean quality."""
     meter, spread = model.meter, model.table.values.std(axis=0)
-    mean, cost = arm_means(data.quality), np.nanmean(data.cost_usd, axis=0)
+    cost = np.nanmean(data.cost_usd, axis=0)
     rows = (~np.isnan(data.quality)).sum(axis=0)
     infos = []
     for i, arm in enumerate(data.arms):
-        able = catalogue.of(arm.model)
+        able = origin.catalogue.of(arm.model)
         infos.append(
             ArmInfo(
                 model=arm.model,
                 tier=arm.tier,
                 usd_per_1m_input=significant(meter.input_usd[i]),
                 usd_per_1m_output=significant(meter.output_usd[i]),
-                price_date=_price_date(tables, arm.model),
+                price_date=origin.price_dates.get(arm.model),
                 metered_in="usd" if meter.in_dollars[i] else "tokens",
                 input_tokens_base=significant(meter.input_base[i]),
                 input_tokens_per_char=significant(meter.input_per_char[i]),
@@ -109,13 +141,6 @@ def arm_infos(
             )
         )
     return tuple(infos)
-
-
-def _price_date(tables: Tables, model: str) -> str | None:
-    price = tables.prices.find(model) if tables.prices is not None else None
-    if price is None or price.valid_from is None:
-        return None
-    return price.valid_from.isoformat()
 
 
 def significant(value: float, digits: int = 7) -> float:

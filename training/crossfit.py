@@ -21,10 +21,8 @@ from .methods import Settings, Task, fit_predictor, variants
 from .predictors.base import Inputs
 from .predictors.labels import usable
 from .progress import Stage
-from .regret import decision_regret
+from .regret import SPARSE, decision_regret
 from .stack import contrast_error
-
-SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
 
 
 @dataclass

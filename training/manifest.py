@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +19,11 @@ from router.manifest import (
 from router.version import __version__
 
 from .config import TrainConfig
-from .constants import Rule
+from .constants import Origin, Rule
 from .crossfit import Crossfit
 from .dataset import Dataset
 from .model import Parity
 from .stack import Stack
-
-if TYPE_CHECKING:
-    from data.tables import Tables
 
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "sentence-transformers")
 
@@ -62,7 +59,7 @@ def describe(
 
 def training_record(
     data: Dataset,
-    tables: Tables,
+    origin: Origin,
     fitted: Crossfit,
     stack: Stack,
     rule: Rule,
@@ -73,7 +70,7 @@ def training_record(
         "prompts": len(data),
         "cells": int((~np.isnan(data.quality)).sum()),
         "dropped_arms": data.dropped_arms,
-        "rejected_rows": tables.report.rejected_by_reason(),
+        "rejected_rows": dict(origin.rejected),
         "chosen": {name: dict(settings) for name, settings in fitted.chosen.items()},
         "tried": fitted.scores,
         "tie_bands_tried": rule.tried,
@@ -86,4 +83,5 @@ def training_record(
             # differences this small are rounding, and rounding differs between machines
             "quality_gap_below": 1e-4,
         },
+        **origin.record,
     }

@@ -16,7 +16,7 @@ from router.manifest import Manifest
 
 from .catalogue import load_catalogue
 from .config import TrainConfig
-from .constants import arm_infos, decision_constants
+from .constants import Origin, arm_infos, decision_constants, mean_quality
 from .costs import fit_meter, token_targets
 from .crossfit import crossfit, crossfit_costs
 from .dataset import Dataset, build_dataset
@@ -67,23 +67,50 @@ def train(
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
     encoder = open_encoder(data, config, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
-    return learn(data, inputs, encoder, tables, config=config, out=out, reporter=reporter)
+    origin = origin_of(tables, config)
+    return learn(data, inputs, encoder, origin, config=config, out=out, reporter=reporter)
+
+
+def origin_of(tables: Tables, config: TrainConfig) -> Origin:
+    """What tables and catalogue say of the models."""
+    prices = tables.prices
+    dates = {}
+    for model in [] if prices is None else tables.outcomes["model"].unique().to_list():
+        found = prices.find(model) if prices is not None else None
+        if found is not None and found.valid_from is not None:
+            dates[model] = found.valid_from.isoformat()
+    return Origin(
+        prices=prices,
+        price_dates=dates,
+        catalogue=load_catalogue(config.arms.catalogue),
+        rejected=tables.report.rejected_by_reason(),
+    )
 
 
 def learn(
     data: Dataset,
     inputs: Inputs,
     encoder: ExportedEncoder,
-    tables: Tables,
+    origin: Origin,
     *,
     config: TrainConfig,
     out: Path,
     reporter: Reporter,
 ) -> Trained:
-    """Everything after the embeddings; arguments as `train`."""
+    """Everything after the embeddings.
+
+    Args:
+        data: the training rows.
+        inputs: their embeddings, by `encoder`, and text features.
+        encoder: goes into the bundle.
+        origin: prices, capabilities and what was left out.
+        config: everything that can be chosen.
+        out: the bundle's folder.
+        reporter: shows stages, counts and remaining time.
+    """
     methods = len(config.predictors)
     with reporter.stage("cost model"):
-        meter = fit_meter(data, tables.prices)
+        meter = fit_meter(data, origin.prices)
         tokens = token_targets(data, meter)
         cost = crossfit_costs(inputs, data, tokens, meter, config)
     with reporter.stage("cross-fit methods", methods) as stage:
@@ -118,10 +145,10 @@ def learn(
         parity = check_parity(model, graph, inputs.rows(rows), data.n_chars[rows])
         manifest = describe(
             encoder=encoder.info,
-            arms=arm_infos(model, data, tables, load_catalogue(config.arms.catalogue)),
+            arms=arm_infos(model, data, origin, mean_quality(data, quality)),
             rule=rule,
             threshold_map=table,
-            training=training_record(data, tables, fitted, stack, rule, parity),
+            training=training_record(data, origin, fitted, stack, rule, parity),
             metrics=validation_metrics(quality, cost, data, rule.band),
             config=config,
         )

@@ -13,6 +13,7 @@ from router.types import Doubles, Floats, Ints
 
 from .dataset import Dataset
 
+SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
 GRID = 25
 SPAN = (0.05, 20.0)  # λ times the cost span of the arms: from "quality rules" to "cost rules"
 

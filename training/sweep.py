@@ -12,7 +12,7 @@ from router.manifest import ThresholdMap
 from router.types import Doubles, Floats
 
 from .dataset import Dataset
-from .regret import choices, price_grid
+from .regret import SPARSE, choices, price_grid
 
 KNOTS = 200
 MAX_ROWS = 20_000  # an even sample beyond that is as good
@@ -31,14 +31,15 @@ def threshold_map(quality: Floats, cost_usd: Doubles, data: Dataset, band: Doubl
     rows = slice(None, None, step)
     quality, cost_usd, band = quality[rows], cost_usd[rows], band[rows]
     realised = data.quality[rows]
+    sparse = np.isnan(realised).mean() > SPARSE
     index = np.arange(len(quality))
     spend, reached, prices = [], [], price_grid(cost_usd, KNOTS)[::-1]
     for price in prices:
         arm = choices(quality, cost_usd, float(price), band)
         spend.append(float(cost_usd[index, arm].mean()))
-        got = realised[index, arm]
-        # sparse tables may know no outcome of these choices; then only the prediction is left
-        got = got if not np.isnan(got).all() else quality[index, arm]
+        # the outcomes that a sparse table has are those of another router's choices, not of these:
+        # what this one would get is then the calibrated prediction
+        got = (quality if sparse else realised)[index, arm]
         reached.append(float(np.nanmean(got)))
     low, high = spend[0], spend[-1]
     share = (np.array(spend) - low) / (high - low) if high > low else np.linspace(0, 1, len(spend))

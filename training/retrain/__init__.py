@@ -1,0 +1,1 @@
+"""Learning from the traffic that a router has routed."""

@@ -1,0 +1,72 @@
+"""`tierwise retrain`: a decision log in, a candidate bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from data.errors import DataError
+from data.events import read_log
+from data.tables import load_tables
+from router.bundle import Bundle
+from router.errors import RouterError
+
+from ..cli import CACHE, report_rejects
+from ..config import load_config
+from ..errors import TrainingError
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--log", "log_dir", type=PATH, required=True, help="The service's TIERWISE_LOG_DIR.")
+@click.option("--base", type=PATH, required=True, help="Bundle, or store, that routed.")
+@click.option("--out", type=PATH, required=True, help="The candidate's folder.")
+@click.option("--data", "data_path", type=PATH, help="Outcome tables to learn from as well.")
+@click.option("--prompts", type=PATH, help="Prompts of --data.")
+@click.option("--config", type=PATH, help="TOML; the base's own configuration by default.")
+@click.option("--cache", type=PATH, default=CACHE, show_default=True, help="Embeddings of --data.")
+def retrain(
+    log_dir: Path,
+    base: Path,
+    out: Path,
+    data_path: Path | None,
+    prompts: Path | None,
+    config: Path | None,
+    cache: Path,
+) -> None:
+    """Train a candidate for the arms of --base from its decision log."""
+    from ..progress import ConsoleReporter
+    from .retrain import retrain as run
+    from .traffic import read_traffic
+
+    console = Console(stderr=True)
+    if (data_path is None) != (prompts is None):
+        raise click.ClickException("--data and --prompts belong together")
+    try:
+        bundle = Bundle.load(base)
+        traffic = read_traffic(read_log(log_dir), bundle.manifest)
+        tables = None
+        if data_path is not None and prompts is not None:
+            tables = load_tables(data_path, prompts)
+            report_rejects(console, tables)
+        settings = None if config is None else load_config(config)
+        found = run(
+            traffic, bundle, out, cache, ConsoleReporter(console), tables=tables, config=settings
+        )
+    except (DataError, TrainingError, RouterError) as err:
+        raise click.ClickException(str(err)) from err
+    for reason, count in sorted(traffic.rejected.items()):
+        console.print(f"left out {count}: {reason}")
+    for suspect in found.suspects:
+        console.print(
+            f"set aside the feedback of key {suspect.key}: {suspect.rows} rewards of "
+            f"{suspect.arm} differ from everybody else's by {suspect.errors} standard errors"
+        )
+    candidate = found.trained.manifest.bundle_id
+    click.echo(
+        f"candidate {candidate} in {out}, from {found.logged} logged decisions and "
+        f"{found.full} prompts of tables; base {bundle.manifest.bundle_id}"
+    )
