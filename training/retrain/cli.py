@@ -62,8 +62,8 @@ def retrain(
         console.print(f"left out {count}: {reason}")
     for suspect in found.suspects:
         console.print(
-            f"set aside the feedback of key {suspect.key}: {suspect.rows} rewards of "
-            f"{suspect.arm} differ from everybody else's by {suspect.errors} standard errors"
+            f"set aside {suspect.rows} rewards by key {suspect.key}: those of {suspect.arm} differ "
+            f"from everybody else's by {suspect.errors} standard errors"
         )
     candidate = found.trained.manifest.bundle_id
     click.echo(

@@ -171,11 +171,18 @@ def logged_rows(traffic: Traffic, use: Bools, base: Bundle) -> Rows:
     at = (np.arange(n), traffic.arm[index])
     quality = np.full((n, arms), np.nan, dtype=np.float32)
     quality[at] = traffic.quality[index]
-    for matrix, known in (
-        (cost, traffic.cost_usd), (into, traffic.input_tokens), (out, traffic.output_tokens)
-    ):  # fmt: skip
-        matrix[at] = np.where(np.isnan(known[index]), matrix[at], known[index])
-    dollars = np.array([info.metered_in == "usd" for info in base.manifest.arms])
+    told = [known[index] for known in (traffic.input_tokens, traffic.output_tokens)]
+    for matrix, known in zip((into, out), told, strict=True):
+        matrix[at] = np.where(np.isnan(known), matrix[at], known)
+    infos = base.manifest.arms
+    price = np.array([(info.usd_per_1m_input, info.usd_per_1m_output) for info in infos]) / 1e6
+    paid = traffic.cost_usd[index]
+    counted = into[at] * price[traffic.arm[index], 0] + out[at] * price[traffic.arm[index], 1]
+    cost[at] = np.where(np.isnan(paid), counted, paid)
+    # dollars that were paid for tokens that nobody counted say nothing about prices
+    unknown = ~np.isnan(paid) & (np.isnan(told[0]) | np.isnan(told[1]))
+    into[at] = np.where(unknown, np.nan, into[at])
+    dollars = np.array([info.metered_in == "usd" for info in infos])
     into[:, dollars], out[:, dollars] = np.nan, np.nan
     data = Dataset(
         arms=traffic.arms,

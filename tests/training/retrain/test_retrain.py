@@ -1,0 +1,150 @@
+"""Retraining from logs: learns without text, repeats itself, and believes no forger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from data.events import read_log
+from router import Router
+from router.bundle import Bundle
+from router.cli import main
+from router.manifest import read_manifest
+from tests.bench.loop import regret
+from tests.conftest import CACHE
+from tests.training.retrain.conftest import Traffic, lines
+from training.config import TrainConfig
+from training.errors import TrainingError
+from training.progress import Timings
+from training.retrain.retrain import logged_rows, retrain, with_prior
+from training.retrain.traffic import read_traffic
+from training.retrain.trust import believed, suspects
+
+ROUTED, HELD = slice(0, 900), slice(1200, None)
+
+
+@pytest.fixture(scope="module")
+def log(traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return traffic.route(tmp_path_factory.mktemp("log"), ROUTED)
+
+
+def test_a_candidate_from_a_text_free_log_beats_its_base(
+    traffic: Traffic, log: Path, tmp_path: Path, tiny_config: TrainConfig
+) -> None:
+    assert all(line.get("text") is None for line in lines(log))
+    base = Bundle.load(traffic.base)
+    rows = read_traffic(read_log(log), base.manifest)
+    made = []
+    for name in ("one", "two"):
+        found = retrain(rows, base, tmp_path / name, CACHE, Timings(), config=tiny_config)
+        assert found.logged == 900
+        made.append(read_manifest(tmp_path / name).bundle_id)
+    assert made[0] == made[1]
+    held = traffic.truth.rows(HELD)
+    before, after = (regret(Router.load(p), held) for p in (traffic.base, tmp_path / "one"))
+    assert after < 0.6 * before
+    record = read_manifest(tmp_path / "one").training["retrained"]
+    assert record["base"] == base.manifest.bundle_id
+    assert record["logged_decisions"] == 900
+
+
+def test_prices_and_predicted_costs_survive_retraining(
+    traffic: Traffic, log: Path, tmp_path: Path, tiny_config: TrainConfig
+) -> None:
+    base = Bundle.load(traffic.base)
+    rows = read_traffic(read_log(log), base.manifest)
+    retrain(rows, base, tmp_path / "out", CACHE, Timings(), config=tiny_config)
+    for was, now in zip(base.manifest.arms, read_manifest(tmp_path / "out").arms, strict=True):
+        assert now.arm == was.arm
+        assert now.usd_per_1m_input == pytest.approx(was.usd_per_1m_input, rel=0.05)
+        assert now.usd_per_1m_output == pytest.approx(was.usd_per_1m_output, rel=0.05)
+
+
+def test_a_row_has_the_outcome_of_its_own_arm_alone(traffic: Traffic, log: Path) -> None:
+    base = Bundle.load(traffic.base)
+    rows = read_traffic(read_log(log), base.manifest)
+    part = logged_rows(rows, ~np.isnan(rows.quality), base)
+    assert (~np.isnan(part.data.quality)).sum(axis=1).tolist() == [1] * len(rows)
+    at = (np.arange(len(rows)), rows.arm)
+    assert part.data.quality[at] == pytest.approx(rows.quality)
+    assert part.data.output_tokens[at] == pytest.approx(rows.output_tokens)
+    assert np.isfinite(part.data.cost_usd).all()
+    assert rows.propensity.sum(axis=1) == pytest.approx(np.ones(len(rows)))
+
+
+def test_an_arm_without_evidence_keeps_what_the_base_believes(traffic: Traffic, log: Path) -> None:
+    base = Bundle.load(traffic.base)
+    rows = read_traffic(read_log(log), base.manifest)
+    part = logged_rows(rows, rows.arm != 0, base)
+    filled = with_prior(part, base, seed=0).data.quality[:, 0]
+    scores = base.scorer.score(part.inputs.embedding, part.inputs.features, part.data.n_chars)
+    known = ~np.isnan(filled)
+    assert known.sum() == 100
+    assert filled[known] == pytest.approx(scores.quality[known, 0])
+
+
+def test_decisions_that_cannot_be_used_are_counted(traffic: Traffic, log: Path) -> None:
+    found = read_log(log)
+    base = Bundle.load(traffic.base)
+    (bundle,) = found.bundles.values()
+    bundle["encoder"] = "another"
+    with pytest.raises(TrainingError, match="embeddings of another encoder"):
+        read_traffic(found, base.manifest)
+    found.bundles.clear()
+    with pytest.raises(TrainingError, match="does not describe"):
+        read_traffic(found, base.manifest)
+
+
+def test_too_little_feedback_is_an_error_that_counts(
+    traffic: Traffic, log: Path, tmp_path: Path, tiny_config: TrainConfig
+) -> None:
+    base = Bundle.load(traffic.base)
+    rows = read_traffic(read_log(log), base.manifest)
+    few = replace(rows, quality=np.where(np.arange(len(rows)) < 20, rows.quality, np.nan))
+    with pytest.raises(TrainingError, match="20 of 900 decisions"):
+        retrain(few, base, tmp_path / "out", CACHE, Timings(), config=tiny_config)
+
+
+def test_a_forging_key_is_set_aside_and_honest_ones_are_not(
+    traffic: Traffic, tmp_path: Path
+) -> None:
+    def key(i: int) -> str:
+        return "forger" if i % 20 == 0 else f"honest {i % 4}"
+
+    def lie(key: str, arm: int, quality: float) -> float:
+        return (1.0 if arm == 0 else 0.0) if key == "forger" else quality
+
+    base = Bundle.load(traffic.base)
+    forged = traffic.route(tmp_path / "forged", ROUTED, key=key, lie=lie)
+    rows = read_traffic(read_log(forged), base.manifest)
+    found = suspects(rows)
+    assert [suspect.key for suspect in found] == ["forger"]
+    assert not believed(rows, found)[np.array(rows.keys) == "forger"].any()
+    honest = traffic.route(tmp_path / "honest", ROUTED, key=key)
+    assert suspects(read_traffic(read_log(honest), base.manifest)) == []
+
+
+def test_the_command_trains_and_says_what_it_left_out(
+    traffic: Traffic, log: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "fast.toml"
+    config.write_text('predictors = ["cluster", "ridge"]\n')
+    done = CliRunner().invoke(
+        main,
+        ["retrain", "--log", str(log), "--base", str(traffic.base), "--out", str(tmp_path / "out"),
+         "--config", str(config)],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "from 900 logged decisions and 0 prompts of tables" in done.output
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["training"]["retrained"]["suspected_keys"] == []
+    wrong = CliRunner().invoke(
+        main, ["retrain", "--log", str(tmp_path), "--base", str(traffic.base), "--out", "x"]
+    )
+    assert wrong.exit_code == 1
+    assert "TIERWISE_LOG_DIR" in wrong.output
