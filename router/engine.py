@@ -196,7 +196,7 @@ class Router:
         quality, cost = scores.quality[0], scores.cost_usd[0]
         floor = self._floor(scores, policy)
         if floor is None:
-            order = np.argsort(self._price(policy) * cost - quality, kind="stable")
+            order = np.argsort(self.money_price(policy) * cost - quality, kind="stable")
         else:  # those that reach the floor, by cost, before the others, by quality
             good = quality >= floor[0]
             order = np.lexsort((np.where(good, cost, -quality), ~good))
@@ -210,7 +210,7 @@ class Router:
         if floor is not None:
             return choose_floor(quality, cost, eligible=eligible, floor=floor)
         band = near_tie_band(scores.quality_se, eligible, self.manifest.decision.tie_band)
-        price = self._price(policy)
+        price = self.money_price(policy)
         return choose(quality, cost, eligible=eligible, money_price=price, band=band)
 
     def _floor(self, scores: Scores, policy: Policy) -> Doubles | None:
@@ -222,8 +222,8 @@ class Router:
             return best - policy.max_quality_drop
         return None
 
-    def _price(self, policy: Policy) -> float:
-        """λ of the policy; a cost cap alone asks for the best there is."""
+    def money_price(self, policy: Policy) -> float:
+        """λ of the policy, quality per US dollar; a cost cap alone asks for the best there is."""
         return 0.0 if policy.max_cost_usd is not None else self._price_at(self.threshold(policy))
 
     def threshold(self, policy: Policy) -> float:

@@ -161,7 +161,7 @@ def closed_loop(
         base = Bundle.load(folder / "store")
         traffic = read_traffic(read_log(log_dir), base.manifest)
         out = folder / f"candidate-{turn}"
-        retrain(traffic, base, out, CACHE, Timings(), config=TrainConfig(seed=seed))
+        retrain(traffic, base, out, CACHE, Timings(), config=TrainConfig(seed=seed), holdout=0.0)
         store.promote(out, gate=None, force="closed loop", time=float(turn + 1))
         found.append(regret(Router.load(out), held))
         if say is not None:

@@ -72,21 +72,22 @@ def render(evaluation: Evaluation, *, title: str, notes: str) -> str:
         "calibration": '<div id="calibration" class="chart"></div>' if calibration else "",
         "arms": arm_table(summary),
         "notes": _notes(notes),
-        "style": _asset("report.css"),
-        "script": _asset("report.js"),
-        "library": _library(),
+        "style": asset("report.css"),
+        "script": asset("report.js"),
+        "library": chart_library(),
         "specs": _specs(evaluation, calibration),
     }
-    return Template(_asset("report.html")).substitute(values)
+    return Template(asset("report.html")).substitute(values)
 
 
-def _library() -> str:
+def chart_library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, without the address of its online editor."""
     code = vl_convert.javascript_bundle(snippet=LIBRARY, vl_version=VEGALITE)
     return code.replace("https://vega.github.io/editor/", "").replace("</script", "<\\/script")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the page's folder."""
     return PAGE.joinpath(name).read_text("utf-8").strip()
 
 

@@ -16,6 +16,7 @@ from router.errors import RouterError
 from ..cli import CACHE, report_rejects
 from ..config import load_config
 from ..errors import TrainingError
+from .traffic import HELD_OUT, read_traffic
 
 PATH = click.Path(path_type=Path)
 
@@ -27,6 +28,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--data", "data_path", type=PATH, help="Outcome tables to learn from as well.")
 @click.option("--prompts", type=PATH, help="Prompts of --data.")
 @click.option("--config", type=PATH, help="TOML; the base's own configuration by default.")
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=HELD_OUT,
+    show_default=True,
+    help="Share of logged prompts that is left to the gate.",
+)
 @click.option("--cache", type=PATH, default=CACHE, show_default=True, help="Embeddings of --data.")
 def retrain(
     log_dir: Path,
@@ -35,12 +43,12 @@ def retrain(
     data_path: Path | None,
     prompts: Path | None,
     config: Path | None,
+    holdout: float,
     cache: Path,
 ) -> None:
     """Train a candidate for the arms of --base from its decision log."""
     from ..progress import ConsoleReporter
     from .retrain import retrain as run
-    from .traffic import read_traffic
 
     console = Console(stderr=True)
     if (data_path is None) != (prompts is None):
@@ -54,7 +62,14 @@ def retrain(
             report_rejects(console, tables)
         settings = None if config is None else load_config(config)
         found = run(
-            traffic, bundle, out, cache, ConsoleReporter(console), tables=tables, config=settings
+            traffic,
+            bundle,
+            out,
+            cache,
+            ConsoleReporter(console),
+            tables=tables,
+            config=settings,
+            holdout=holdout,
         )
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err

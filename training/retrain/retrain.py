@@ -31,7 +31,7 @@ from ..errors import TrainingError
 from ..pipeline import Trained, learn
 from ..predictors.base import Inputs
 from ..progress import Reporter
-from .traffic import Traffic
+from .traffic import HELD_OUT, Traffic, held_out
 from .trust import Suspect, believed, suspects
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def retrain(
     *,
     tables: Tables | None = None,
     config: TrainConfig | None = None,
+    holdout: float = HELD_OUT,
 ) -> Retrained:
     """Train a candidate for the base's arms on its log, and on full rows where there are any.
 
@@ -79,6 +80,7 @@ def retrain(
         reporter: shows stages.
         tables: full-information outcomes to learn from beside the log.
         config: null is the base's own.
+        holdout: share of the logged prompts that is left to the gate.
     Raises:
         TrainingError: there is too little feedback.
     """
@@ -86,10 +88,11 @@ def retrain(
     encoder = base_encoder(base)
     with reporter.stage("read log") as stage:
         found = suspects(traffic)
-        use = believed(traffic, found)
+        use = believed(traffic, found) & ~held_out(traffic.hashes, holdout)
         if use.sum() < LEAST_FEEDBACK:
             raise TrainingError(
-                f"{int(use.sum())} of {len(traffic)} decisions have feedback that can be used; "
+                f"{int(use.sum())} of {len(traffic)} decisions have feedback that can be learned "
+                f"from ({holdout:.0%} are held out for the gate); "
                 f"{LEAST_FEEDBACK} are needed"
             )
         parts = [logged_rows(traffic, use, base)]

@@ -6,6 +6,7 @@ what feedback said, if any came. Nothing here needs the text of a prompt.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,18 @@ from data.events import EventLog
 from router import features
 from router.events import unpack
 from router.manifest import Manifest
-from router.types import Arm, Doubles, Floats, Ints
+from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
 from ..predictors.base import Inputs
+
+HELD_OUT = 0.2  # share of logged prompts that retraining leaves to the gate
+
+
+def held_out(hashes: Sequence[str], share: float = HELD_OUT) -> Bools:
+    """(n,) decisions that belong to the gate: by the prompt's hash, so that equal ones agree."""
+    numbers = [zlib.crc32(name.encode()) / 2**32 for name in hashes]
+    return np.asarray(np.array(numbers) < share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from training.config import TrainConfig
 from training.errors import TrainingError
 from training.progress import Timings
 from training.retrain.retrain import logged_rows, retrain, with_prior
-from training.retrain.traffic import read_traffic
+from training.retrain.traffic import held_out, read_traffic
 from training.retrain.trust import believed, suspects
 
 ROUTED, HELD = slice(0, 900), slice(1200, None)
@@ -41,7 +41,9 @@ def test_a_candidate_from_a_text_free_log_beats_its_base(
     rows = read_traffic(read_log(log), base.manifest)
     made = []
     for name in ("one", "two"):
-        found = retrain(rows, base, tmp_path / name, CACHE, Timings(), config=tiny_config)
+        found = retrain(
+            rows, base, tmp_path / name, CACHE, Timings(), config=tiny_config, holdout=0.0
+        )
         assert found.logged == 900
         made.append(read_manifest(tmp_path / name).bundle_id)
     assert made[0] == made[1]
@@ -58,7 +60,7 @@ def test_prices_and_predicted_costs_survive_retraining(
 ) -> None:
     base = Bundle.load(traffic.base)
     rows = read_traffic(read_log(log), base.manifest)
-    retrain(rows, base, tmp_path / "out", CACHE, Timings(), config=tiny_config)
+    retrain(rows, base, tmp_path / "out", CACHE, Timings(), config=tiny_config, holdout=0.0)
     for was, now in zip(base.manifest.arms, read_manifest(tmp_path / "out").arms, strict=True):
         assert now.arm == was.arm
         assert now.usd_per_1m_input == pytest.approx(was.usd_per_1m_input, rel=0.05)
@@ -107,7 +109,7 @@ def test_too_little_feedback_is_an_error_that_counts(
     rows = read_traffic(read_log(log), base.manifest)
     few = replace(rows, quality=np.where(np.arange(len(rows)) < 20, rows.quality, np.nan))
     with pytest.raises(TrainingError, match="20 of 900 decisions"):
-        retrain(few, base, tmp_path / "out", CACHE, Timings(), config=tiny_config)
+        retrain(few, base, tmp_path / "out", CACHE, Timings(), config=tiny_config, holdout=0.0)
 
 
 def test_a_forging_key_is_set_aside_and_honest_ones_are_not(
@@ -140,7 +142,9 @@ def test_the_command_trains_and_says_what_it_left_out(
          "--config", str(config)],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert "from 900 logged decisions and 0 prompts of tables" in done.output
+    kept = int((~held_out(read_traffic(read_log(log), read_manifest(traffic.base)).hashes)).sum())
+    assert 0.75 * 900 < kept < 0.85 * 900
+    assert f"from {kept} logged decisions and 0 prompts of tables" in done.output
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["training"]["retrained"]["suspected_keys"] == []
     wrong = CliRunner().invoke(

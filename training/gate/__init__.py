@@ -1,0 +1,1 @@
+"""Proof before promotion: a candidate against the incumbent, in named checks with numbers."""

@@ -1,0 +1,157 @@
+"""Candidate and incumbent on the same rows: held-out outcomes, and held-out logged decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from router import Router
+from router.errors import BundleError
+from router.policy import Policy
+from router.types import Bools, Doubles, Scores
+
+from ..dataset import dataset_of
+from ..evaluation.evaluate import score_split, threshold_sweep
+from ..evaluation.result import Evaluation, evaluate_sweeps
+from ..offpolicy.estimators import Logged
+from ..progress import Reporter
+from ..retrain.traffic import HELD_OUT, Traffic, held_out
+from ..retrain.trust import believed, suspects
+from ..validation import outcomes_of
+from .checks import INCUMBENT
+
+if TYPE_CHECKING:
+    from data.tables import Tables
+
+THRESHOLDS = (0.25, 0.5, 0.75)
+
+
+def on_outcomes(
+    candidate: Router,
+    incumbent: Router,
+    tables: Tables,
+    *,
+    split: str,
+    cache: Path,
+    reporter: Reporter,
+    resamples: int = 1000,
+) -> Evaluation:
+    """Both routers on the same held-out prompts; the incumbent is the candidate's baseline.
+
+    Raises:
+        BundleError: they have other arms.
+    """
+    same_arms(candidate, incumbent)
+    data = dataset_of(tables, list(candidate.arms))
+    ours = score_split(candidate, data, split, cache, reporter)
+    theirs = score_split(incumbent, data, split, cache, reporter)
+    with reporter.stage("measure and resample"):
+        return evaluate_sweeps(
+            outcomes_of(ours.data),
+            threshold_sweep(candidate, ours.scores),
+            [replace(threshold_sweep(incumbent, theirs.scores), name=INCUMBENT)],
+            resamples=resamples,
+        )
+
+
+def on_log(
+    candidate: Router, incumbent: Router, traffic: Traffic, *, share: float = HELD_OUT
+) -> dict[float, tuple[Logged, Logged]]:
+    """Both routers' choices on the logged decisions that were held out, at several thresholds.
+
+    The reward is quality less what it cost, at the incumbent's price of money; the reward model
+    is what was predicted when the decision was made, which saw none of these outcomes.
+
+    Raises:
+        BundleError: they have other arms or encoders.
+    """
+    same_arms(candidate, incumbent)
+    if candidate.manifest.encoder_sha256 != incumbent.manifest.encoder_sha256:
+        raise BundleError(
+            "candidate and incumbent have other encoders: logged embeddings are of one of them; "
+            "compare them on outcomes (--data)"
+        )
+    use = held_out(traffic.hashes, share)
+    use &= believed(traffic, suspects(traffic)) | np.isnan(traffic.quality)
+    rows = np.flatnonzero(use)
+    inputs, n_chars = traffic.inputs.rows(use), traffic.n_chars[rows]
+    scored = [
+        router.bundle.scorer.score(inputs.embedding, inputs.features, n_chars)
+        for router in (candidate, incumbent)
+    ]
+    eligible = ~np.isnan(traffic.expected[rows])
+    out = {}
+    for threshold in THRESHOLDS:
+        policy = Policy(threshold=threshold)
+        price = incumbent.money_price(policy)
+        targets = [
+            _chosen(router, scores, eligible, policy)
+            for router, scores in zip((candidate, incumbent), scored, strict=True)
+        ]
+        out[threshold] = (
+            _logged(traffic, rows, targets[0], price),
+            _logged(traffic, rows, targets[1], price),
+        )
+    return out
+
+
+def _chosen(router: Router, scores: Scores, eligible: Bools, policy: Policy) -> Doubles:
+    index = router.choose(scores, eligible, policy)
+    target = np.zeros(eligible.shape)
+    target[np.arange(len(target)), index] = 1.0
+    return target
+
+
+def _logged(traffic: Traffic, rows: np.ndarray, target: Doubles, price: float) -> Logged:
+    arm = traffic.arm[rows]
+    at = (np.arange(len(rows)), arm)
+    expected_usd = np.nan_to_num(traffic.expected_usd[rows])
+    paid = np.where(np.isnan(traffic.cost_usd[rows]), expected_usd[at], traffic.cost_usd[rows])
+    return Logged(
+        arm=arm,
+        propensity=traffic.propensity[rows],
+        reward=traffic.quality[rows] - price * paid,
+        target=target,
+        model=np.nan_to_num(traffic.expected[rows]) - price * expected_usd,
+    )
+
+
+def same_arms(candidate: Router, incumbent: Router) -> None:
+    """Refuse a comparison of other arms.
+
+    Raises:
+        BundleError: names what only one of them has.
+    """
+    ours, theirs = ({arm.id for arm in router.arms} for router in (candidate, incumbent))
+    if ours != theirs or candidate.arms != incumbent.arms:
+        raise BundleError(
+            "the gate compares routers of the same arms; only the candidate has "
+            f"{sorted(ours - theirs) or 'none'}, only the incumbent "
+            f"{sorted(theirs - ours) or 'none'}"
+        )
+
+
+def moves(found: Evaluation) -> list[tuple[str, str, int, float]]:
+    """Which prompts change arm at the middle of the knob: (from, to, prompts, mean quality gain).
+
+    The most frequent change first.
+    """
+    other = next(curve for curve in found.baselines if curve.sweep.name == INCUMBENT)
+    rows = np.arange(found.outcomes.n)
+    now = _middle(found.router.sweep.settings, found.router.sweep.choices)
+    then = _middle(other.sweep.settings, other.sweep.choices)
+    quality = found.outcomes.quality
+    gain = quality[rows, now] - quality[rows, then]
+    arms, out = found.outcomes.arms, []
+    for a, b in sorted({(int(x), int(y)) for x, y in zip(then, now, strict=True) if x != y}):
+        moved = (then == a) & (now == b)
+        out.append((arms[a].id, arms[b].id, int(moved.sum()), float(gain[moved].mean())))
+    return sorted(out, key=lambda move: -move[2])
+
+
+def _middle(settings: Doubles | None, choices: np.ndarray) -> np.ndarray:
+    level = len(choices) // 2 if settings is None else int(np.abs(settings - 0.5).argmin())
+    return np.asarray(choices[level], dtype=np.int64)
