@@ -20,7 +20,7 @@ from ..evaluation.result import Evaluation
 from ..offpolicy.estimators import Z95, Estimate, Logged, verdict
 
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
-INCUMBENT = "incumbent"
+CANDIDATE, INCUMBENT = "candidate", "incumbent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from ..progress import Reporter
 from ..retrain.traffic import HELD_OUT, Traffic, held_out
 from ..retrain.trust import believed, suspects
 from ..validation import outcomes_of
-from .checks import INCUMBENT
+from .checks import CANDIDATE, INCUMBENT
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -51,7 +51,7 @@ def on_outcomes(
     with reporter.stage("measure and resample"):
         return evaluate_sweeps(
             outcomes_of(ours.data),
-            threshold_sweep(candidate, ours.scores),
+            replace(threshold_sweep(candidate, ours.scores), name=CANDIDATE),
             [replace(threshold_sweep(incumbent, theirs.scores), name=INCUMBENT)],
             resamples=resamples,
         )

@@ -30,7 +30,7 @@ def render(record: Gate, found: Evaluation | None) -> str:
         "title": f"Gate: {escape(record.candidate)} against {escape(record.incumbent)}",
         "verdict": escape(record.verdict),
         "summary": escape(record.summary),
-        "checks": table("domains", HEAD, map(_row, record.checks)),
+        "checks": table("gate", HEAD, map(_row, record.checks)),
         "frontier": '<div id="frontier" class="chart"></div>' if found else NOTHING,
         "moves": _moves(found) if found else NOTHING,
         "style": asset("report.css"),
@@ -70,7 +70,7 @@ def _moves(found: Evaluation) -> str:
     more = len(rows) - MOST_MOVES
     rest = f"<p>{more} rarer moves are left out.</p>" if more > 0 else ""
     share = moved / found.outcomes.n
-    return f"<p>{moved} prompts ({share:.0%}) change arm.</p>{table('domains', head, body)}{rest}"
+    return f"<p>{moved} prompts ({share:.0%}) change arm.</p>{table('moves', head, body)}{rest}"
 
 
 def _specs(found: Evaluation | None) -> str:

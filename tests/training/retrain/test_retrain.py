@@ -17,7 +17,7 @@ from router.cli import main
 from router.manifest import read_manifest
 from tests.bench.loop import regret
 from tests.conftest import CACHE
-from tests.training.retrain.conftest import Traffic, lines
+from tests.training.routed import Traffic, lines
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.progress import Timings
@@ -25,7 +25,7 @@ from training.retrain.retrain import logged_rows, retrain, with_prior
 from training.retrain.traffic import held_out, read_traffic
 from training.retrain.trust import believed, suspects
 
-ROUTED, HELD = slice(0, 900), slice(1200, None)
+ROUTED, HELD = slice(0, 900), slice(2700, None)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
-import pytest
 
-from data.synthetic import SimulationConfig, World, simulate
-from data.tables import load_tables
+from data.synthetic import World
 from router import Policy, Router
 from router.events import FeedbackEvent
 from router.explore import Exploration, draw
@@ -22,13 +19,9 @@ from serving.cache import Entry
 from serving.metrics import Metrics
 from serving.recorder import Recorder, Routed
 from serving.settings import Settings
-from tests.bench.loop import Truth, truth_of
-from tests.conftest import CACHE
-from training.config import TrainConfig
-from training.pipeline import train
-from training.progress import Timings
+from tests.bench.loop import Truth
 
-PROMPTS, BASE = 1500, 200
+PROMPTS, BASE = 3000, 200
 
 
 @dataclass(frozen=True)
@@ -85,22 +78,6 @@ class Traffic:
                 time.sleep(0.01)
         recorder.close()
         return folder
-
-
-@pytest.fixture(scope="session")
-def traffic(tmp_path_factory: pytest.TempPathFactory, tiny_config: TrainConfig) -> Traffic:
-    """1,500 prompts to route by a base that learned from outcomes dealt out at random."""
-    world = simulate(SimulationConfig(n_prompts=BASE + PROMPTS, seed=5, arms=5))
-    folder = tmp_path_factory.mktemp("traffic")
-    first = world.prompts["prompt_id"][:BASE]
-    part = world.outcomes.filter(pl.col("prompt_id").is_in(first.implode()))
-    shuffled = part.with_columns(quality=part["quality"].shuffle(seed=1), split=pl.lit("train"))
-    shuffled.write_parquet(folder / "o.parquet")
-    world.prompts.head(BASE).drop("split", strict=False).write_parquet(folder / "p.parquet")
-    tables = load_tables(folder / "o.parquet", folder / "p.parquet")
-    train(tables, tiny_config, folder / "base", CACHE, Timings())
-    truth = truth_of(world).rows(slice(BASE, None))
-    return Traffic(world, truth, folder / "base")
 
 
 def lines(folder: Path) -> list[dict[str, object]]:

@@ -1,0 +1,31 @@
+"""A simulated world whose traffic a base bundle routes into logs."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from data.synthetic import SimulationConfig, simulate
+from data.tables import load_tables
+from tests.bench.loop import truth_of
+from tests.conftest import CACHE
+from tests.training.routed import BASE, PROMPTS, Traffic
+from training.config import TrainConfig
+from training.pipeline import train
+from training.progress import Timings
+
+
+@pytest.fixture(scope="session")
+def traffic(tmp_path_factory: pytest.TempPathFactory, tiny_config: TrainConfig) -> Traffic:
+    """1,500 prompts to route by a base that learned from outcomes dealt out at random."""
+    world = simulate(SimulationConfig(n_prompts=BASE + PROMPTS, seed=5, arms=5))
+    folder = tmp_path_factory.mktemp("traffic")
+    first = world.prompts["prompt_id"][:BASE]
+    part = world.outcomes.filter(pl.col("prompt_id").is_in(first.implode()))
+    shuffled = part.with_columns(quality=part["quality"].shuffle(seed=1), split=pl.lit("train"))
+    shuffled.write_parquet(folder / "o.parquet")
+    world.prompts.head(BASE).drop("split", strict=False).write_parquet(folder / "p.parquet")
+    tables = load_tables(folder / "o.parquet", folder / "p.parquet")
+    train(tables, tiny_config, folder / "base", CACHE, Timings())
+    truth = truth_of(world).rows(slice(BASE, None))
+    return Traffic(world, truth, folder / "base")

@@ -1,0 +1,146 @@
+"""The gate: lets what is better pass, stops what is worse, and says when it cannot tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from data.events import read_log
+from router import Router
+from router.cli import main
+from router.errors import BundleError
+from router.manifest import read_manifest
+from router.store import Store
+from router.types import Arm
+from tests.bench.gate import judged, world
+from tests.conftest import CACHE
+from tests.training.routed import Traffic
+from training.config import TrainConfig
+from training.gate.checks import FAILED, PASSED, UNDECIDED, Check, Margins, decide, log_checks
+from training.gate.compare import on_log, same_arms
+from training.progress import Timings
+from training.retrain.retrain import retrain
+from training.retrain.traffic import read_traffic
+
+SEEDS = range(6)
+
+
+@pytest.fixture(scope="module")
+def log(traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return traffic.route(tmp_path_factory.mktemp("log"), slice(0, 1200), rate=0.5)
+
+
+@pytest.fixture(scope="module")
+def candidate(
+    traffic: Traffic, log: Path, tmp_path_factory: pytest.TempPathFactory, tiny_config: TrainConfig
+) -> Path:
+    base = Router.load(traffic.base)
+    rows = read_traffic(read_log(log), base.manifest)
+    out = tmp_path_factory.mktemp("candidate") / "bundle"
+    retrain(rows, base.bundle, out, CACHE, Timings(), config=tiny_config)
+    return out
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_better_candidate_passes_and_poisoned_or_shifted_ones_do_not(seed: int) -> None:
+    truth = world(seed)
+    assert judged(truth, "better").verdict == PASSED
+    assert judged(truth, "poisoned").verdict == FAILED
+    assert judged(truth, "shifted").verdict == FAILED
+
+
+def check(name: str, value: float | None, verdict: str, *, needed: bool = True) -> Check:
+    return Check(name=name, value=value, interval=None, limit=0.0, verdict=verdict, detail="",
+                 needed=needed)  # fmt: skip
+
+
+def test_the_verdict_follows_from_the_checks() -> None:
+    gain, loss = check("aiq", 0.02, PASSED), check("domain x", -0.2, FAILED)
+    assert decide("a", "b", [gain]).verdict == PASSED
+    assert decide("a", "b", [gain, loss]).verdict == FAILED
+    assert decide("a", "b", [gain, check("value at 0.5", None, UNDECIDED)]).verdict == UNDECIDED
+    assert decide("a", "b", [check("aiq", -0.001, PASSED)]).summary == "nothing got better"
+    assert decide("a", "b", [gain, check("cost", 0.5, FAILED, needed=False)]).verdict == PASSED
+    assert decide("a", "b", []).verdict == UNDECIDED
+
+
+def test_a_log_tells_the_better_of_two_routers(
+    traffic: Traffic, candidate: Path, tmp_path: Path
+) -> None:
+    later = traffic.route(tmp_path, slice(1200, 2700), rate=0.5, seed=1)
+    base, better = Router.load(traffic.base), Router.load(candidate)
+    rows = read_traffic(read_log(later), base.manifest)
+    forth = log_checks(on_log(better, base, rows, share=1.0), Margins())
+    assert decide("new", "old", forth).verdict == PASSED
+    back = log_checks(on_log(base, better, rows, share=1.0), Margins())
+    assert decide("old", "new", back).verdict == FAILED
+
+
+def test_a_log_without_exploration_gets_no_verdict(
+    traffic: Traffic, candidate: Path, tmp_path: Path
+) -> None:
+    certain = traffic.route(tmp_path, slice(0, 900), rate=0.0)
+    base, better = Router.load(traffic.base), Router.load(candidate)
+    rows = read_traffic(read_log(certain), base.manifest)
+    found = decide("new", "old", log_checks(on_log(better, base, rows), Margins()))
+    assert found.verdict == UNDECIDED
+    assert "TIERWISE_EXPLORE_RATE" in found.checks[0].detail
+
+
+def test_routers_of_other_arms_are_not_compared(traffic: Traffic, candidate: Path) -> None:
+    base, other = Router.load(traffic.base), Router.load(candidate)
+    other._arms = (*other.arms[:-1], Arm("another"))
+    with pytest.raises(BundleError, match="another"):
+        same_arms(other, base)
+
+
+def test_the_command_writes_what_promote_asks_for(
+    traffic: Traffic, candidate: Path, tmp_path: Path
+) -> None:
+    held = traffic.world.prompts["prompt_id"][-300:].implode()
+    for name in ("outcomes", "prompts"):
+        table = getattr(traffic.world, name)
+        rows = table.filter(table["prompt_id"].is_in(held)).drop("split", strict=False)
+        rows.write_parquet(tmp_path / f"{name}.parquet")
+    store = Store(tmp_path / "store")
+    store.promote(traffic.base, gate=None, force=None, time=0.0)
+    record, page = tmp_path / "gate.json", tmp_path / "gate.html"
+    run = CliRunner().invoke(
+        main,
+        ["gate", str(candidate), "--incumbent", str(tmp_path / "store"), "--data",
+         str(tmp_path / "outcomes.parquet"), "--prompts", str(tmp_path / "prompts.parquet"),
+         "--split", "all", "--json", str(record), "--html", str(page), "--cache", str(CACHE)],
+    )  # fmt: skip
+    assert run.exit_code == 0, run.output
+    assert json.loads(record.read_text())["verdict"] == PASSED
+    text = page.read_text()
+    assert "Which prompts change arm" in text
+    assert "http://" not in text.split("</style>")[0]
+    promoted = CliRunner().invoke(
+        main, ["promote", str(candidate), "--store", str(tmp_path / "store"), "--gate", str(record)]
+    )
+    assert promoted.exit_code == 0, promoted.output
+    assert store.current == read_manifest(candidate).bundle_id
+    worse = CliRunner().invoke(
+        main,
+        ["gate", str(traffic.base), "--incumbent", str(tmp_path / "store"), "--data",
+         str(tmp_path / "outcomes.parquet"), "--prompts", str(tmp_path / "prompts.parquet"),
+         "--split", "all", "--cache", str(CACHE)],
+    )  # fmt: skip
+    assert worse.exit_code == 1
+    assert "failed" in worse.output
+
+
+def test_poison_in_one_domain_alone_is_found() -> None:
+    truth = world(3)
+    found = judged(truth, "one domain")
+    assert found.verdict == FAILED
+    assert any(c.name.startswith("domain") and c.verdict == FAILED for c in found.checks)
+
+
+def test_worlds_differ_by_seed() -> None:
+    assert not np.array_equal(world(0).p, world(1).p)
