@@ -40,6 +40,8 @@ class Traffic:
         decision_ids: (n,).
         hashes: (n,) keyed hashes of the prompts; equal prompts have equal ones.
         time: (n,) seconds since 1970.
+        cluster: (n,) nearest centroid.
+        distance: (n,) to it.
         arm: (n,) index of the arm that answered.
         propensity: (n, a), 0 where an arm could not answer.
         expected: (n, a) quality that was predicted at the time; NaN where not eligible.
@@ -56,6 +58,8 @@ class Traffic:
     time: Doubles
     inputs: Inputs
     n_chars: Ints
+    cluster: Ints
+    distance: Doubles
     arm: Ints
     propensity: Doubles
     expected: Doubles
@@ -82,7 +86,7 @@ def read_traffic(log: EventLog, manifest: Manifest) -> Traffic:
     rejected: Counter[str] = Counter(log.rejected)
     said = _feedback(log)
     events, vectors = [], []
-    for event in log.decisions.values():
+    for event in sorted(log.decisions.values(), key=lambda event: float(event["time"])):
         reason = _refusal(event, log, manifest, place)
         if reason is None:
             try:
@@ -154,6 +158,8 @@ def _rows(
             np.stack(vectors), np.array([event["features"] for event in events], dtype=np.float32)
         ),
         n_chars=np.array([event["n_chars"] for event in events], dtype=np.int64),
+        cluster=np.array([event["cluster"] for event in events], dtype=np.int64),
+        distance=np.array([event["distance"] for event in events]),
         arm=arm,
         propensity=propensity,
         expected=expected,

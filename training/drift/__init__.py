@@ -1,0 +1,1 @@
+"""What changed since a bundle was trained: traffic, answers, prices."""

@@ -1,0 +1,93 @@
+"""`tierwise status`: what is live, what it logged, and what drifted since."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from data.errors import DataError
+from data.events import EventLog, read_log
+from data.prices import PriceTable
+from router.bundle import find_bundle
+from router.errors import RouterError
+from router.manifest import Manifest, read_manifest
+from router.store import Store, is_store
+
+from ..errors import TrainingError
+from ..retrain.traffic import read_traffic
+from .report import DriftReport, canary_findings, drift_report
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("bundle", type=PATH)
+@click.option("--log", "log_dir", type=PATH, required=True, help="The service's TIERWISE_LOG_DIR.")
+@click.option("--prices", type=PATH, help="CSV of today's prices.")
+@click.option("--json", "json_path", type=PATH, help="Write the report here.")
+@click.option("--prom", type=PATH, help="Write Prometheus text here, for a textfile collector.")
+def status(
+    bundle: Path, log_dir: Path, prices: Path | None, json_path: Path | None, prom: Path | None
+) -> None:
+    """Say how BUNDLE, or a store's live one, is doing; exit code 1 when something alarms."""
+    try:
+        manifest = read_manifest(find_bundle(bundle))
+        log = read_log(log_dir)
+        listed = None if prices is None else PriceTable.load(prices)
+        report = report_of(log, manifest, listed)
+    except (DataError, TrainingError, RouterError) as err:
+        raise click.ClickException(str(err)) from err
+    if is_store(bundle) and (candidate := Store(bundle).candidate) is not None:
+        click.echo(f"candidate {candidate.bundle_id} answers {candidate.share:.1%}")
+    for line in told(report, log):
+        click.echo(line)
+    if json_path is not None:
+        json_path.write_text(json.dumps(report.to_dict(), indent=1) + "\n", "utf-8")
+    if prom is not None:
+        prom.write_text(report.metrics(), "utf-8")
+    raise SystemExit(1 if report.alarms else 0)
+
+
+def report_of(log: EventLog, manifest: Manifest, prices: PriceTable | None) -> DriftReport:
+    """The report of one bundle's own decisions, with a canary's beside them."""
+    own = {
+        name: event
+        for name, event in log.decisions.items()
+        if event["bundle_id"] == manifest.bundle_id
+    }
+    today = None
+    if prices is not None:
+        found = {info.model: prices.find(info.model) for info in manifest.arms}
+        today = {
+            model: (price.usd_per_1m_input, price.usd_per_1m_output)
+            for model, price in found.items()
+            if price is not None
+        }
+    traffic = read_traffic(replace(log, decisions=own), manifest)
+    report = drift_report(traffic, manifest, prices=today)
+    everything = read_traffic(log, manifest)
+    return replace(report, findings=(*report.findings, *canary_findings(everything, log)))
+
+
+def told(report: DriftReport, log: EventLog) -> list[str]:
+    """The report as text."""
+    roles = np.unique([event["role"] for event in log.decisions.values()], return_counts=True)
+    counts = ", ".join(f"{n} {role}" for role, n in zip(*roles, strict=True))
+    lines = [
+        f"bundle {report.bundle_id}: {report.decisions} decisions of its own, {counts} in the "
+        f"log, {len(log.feedback)} with feedback"
+    ]
+    lines += [f"left out {count}: {why}" for why, count in sorted(log.rejected.items())]
+    if report.reason is not None:
+        lines.append(f"drift is not judged: {report.reason}")
+    for found in sorted(report.findings, key=lambda f: ("alarm", "look", "ok").index(f.level)):
+        chance = "" if found.p_value is None else f"p {found.p_value:.3f}"
+        lines.append(
+            f"{found.level:<6} {found.kind:<20} {found.subject:<36} {found.value:+9.4f} "
+            f"{chance:<8} {found.detail}"
+        )
+    return lines
