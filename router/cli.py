@@ -27,6 +27,7 @@ ELSEWHERE = {
     "evaluate": ("training.evaluation.cli", "evaluate", "train"),
     "sweep": ("training.evaluation.cli", "sweep", "train"),
     "decide": ("training.scale.cli", "decide", "train"),
+    "allocate": ("training.scale.allocate", "allocate", "train"),
     "plan-labels": ("training.labels.cli", "plan_labels", "train"),
     "serve": ("serving.cli", "serve", "serve"),
 }
@@ -69,6 +70,7 @@ SUMMARIES = {
     "evaluate": "Measure a bundle on held-out outcomes.",
     "sweep": "Draw the cost-quality frontier of a bundle.",
     "decide": "Decide for a whole table of prompts.",
+    "allocate": "Spend one budget over a table of prompts.",
     "plan-labels": "Choose answers to have judged within a budget.",
     "serve": "Serve a bundle over HTTP.",
 }
