@@ -1,4 +1,4 @@
-"""The HTTP application: POST /route, GET /arms, GET /frontier, GET /metrics.
+"""The HTTP application: POST /route and /route/batch, GET /arms, GET /frontier, GET /metrics.
 
 Raw ASGI. Everything but scoring happens on the event loop; scoring has one thread of its own,
 because two would share one core's worth of throughput and double the latency, and because on
@@ -20,6 +20,7 @@ from router.prompt import PromptView
 from router.types import Decision, Scores
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
+from .batch import read_batch
 from .cache import Entry
 from .holder import Holder, Live
 from .ids import uuid7
@@ -33,6 +34,7 @@ log = logging.getLogger("tierwise.serving")
 # path -> methods; health checks are BentoML's own and listed here for their 405 only
 PATHS = {
     "/route": ("POST",),
+    "/route/batch": ("POST",),
     "/arms": ("GET", "HEAD"),
     "/frontier": ("GET", "HEAD"),
     "/metrics": ("GET", "HEAD"),
@@ -154,6 +156,8 @@ class App:
         check_key(headers, self.settings)
         if path == "/route":
             return await self._route(headers, receive)
+        if path == "/route/batch":
+            return await self._route_batch(headers, receive)
         live = self._live()
         return Response(live.arms if path == "/arms" else live.frontier)
 
@@ -166,18 +170,12 @@ class App:
     async def _route(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
         begun, settings, metrics = perf_counter(), self.settings, self.metrics
         deadline = begun + settings.timeout_s
-        body = await read_body(
-            headers, receive, limit=settings.max_body_bytes, timeout_s=settings.timeout_s
-        )
+        body = await self._body(headers, receive)
         live, read = self._live(), perf_counter()
         request = parse(body)
         policy, view = read_policy(request, settings), read_view(request, settings)
         metrics.steps["parse"].observe(perf_counter() - read)
-        key = live.cache.key(view)
-        entry = live.cache.get(key)
-        (metrics.misses if entry is None else metrics.hits).inc()
-        if entry is None:
-            entry = live.cache.put(key, await self._score(live.router, view, deadline))
+        entry = await self._entry(live, view, deadline)
         scored = perf_counter()
         decision = decide(live.router, view, entry, policy)
         body = encode({"decision_id": uuid7(), **decision.to_dict()})
@@ -186,6 +184,30 @@ class App:
         metrics.request_seconds.observe(done - begun)
         metrics.decided(decision)
         return Response(body)
+
+    async def _route_batch(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
+        deadline = perf_counter() + self.settings.timeout_s
+        body = await self._body(headers, receive)
+        live, asked = self._live(), read_batch(body, self.settings)
+        scores = [(await self._entry(live, view, deadline)).scores for view in asked.views]
+        batch = await asyncio.to_thread(asked.decide, live.router, scores)
+        for decision in batch.decisions:
+            self.metrics.decided(decision)
+        decisions = [{"decision_id": uuid7(), **d.to_dict()} for d in batch.decisions]
+        return Response(encode({**batch.totals(), "decisions": decisions}))
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        limit, timeout_s = self.settings.max_body_bytes, self.settings.timeout_s
+        return await read_body(headers, receive, limit=limit, timeout_s=timeout_s)
+
+    async def _entry(self, live: Live, view: PromptView, deadline: float) -> Entry:
+        """The cached scores of a prompt, scored now if it is new."""
+        key = live.cache.key(view)
+        entry = live.cache.get(key)
+        (self.metrics.misses if entry is None else self.metrics.hits).inc()
+        if entry is None:
+            entry = live.cache.put(key, await self._score(live.router, view, deadline))
+        return entry
 
     async def _score(self, router: Router, view: PromptView, deadline: float) -> Scores:
         """Wait for the scoring thread.

@@ -7,7 +7,7 @@ got. Fields that it does use are strict: a number in quotes or a boolean is not 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -72,7 +72,15 @@ class RouteRequest(Struct, frozen=True):
     response_format: ResponseFormat | None = None
 
 
-_DECODER = msgspec.json.Decoder(RouteRequest)
+class BatchRequest(RouteRequest, frozen=True):
+    """Many prompts with one policy; with `budget_usd`, one budget for all of them."""
+
+    prompts: list[str | list[Message]] | None = None
+
+
+Body = TypeVar("Body", bound=RouteRequest)
+ROUTE = msgspec.json.Decoder(RouteRequest)
+BATCH = msgspec.json.Decoder(BatchRequest)
 REPAIR_BYTES = 1 << 18  # larger bodies are not worth the time on the event loop
 # an escaped backslash, a pair of surrogates (both are fine), or half of a pair
 _SURROGATES = re.compile(
@@ -81,17 +89,26 @@ _SURROGATES = re.compile(
 )
 _ITEM = re.compile(rb"\[\s*[^\s\]]")  # an array with something in it
 _AT = re.compile(r"(?: - at `(?P<path>[^`]*)`)$")
-_FIELDS = frozenset(RouteRequest.__struct_fields__)
+_FIELDS = frozenset(BatchRequest.__struct_fields__)
 
 
 def parse(body: bytes) -> RouteRequest:
-    """Read a body.
+    """Read the body of one request.
+
+    Raises:
+        Problem: `invalid_json`, or `invalid_request` with the path of the field.
+    """
+    return parse_as(body, ROUTE)
+
+
+def parse_as(body: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
+    """Read a body of the decoder's kind.
 
     Raises:
         Problem: `invalid_json`, or `invalid_request` with the path of the field.
     """
     try:
-        request = _decode(body)
+        request = _decode(body, decoder)
     except msgspec.ValidationError as err:
         raise _invalid(str(err)) from None
     except UnicodeDecodeError as err:
@@ -108,10 +125,10 @@ def parse(body: bytes) -> RouteRequest:
     return request
 
 
-def _decode(body: bytes) -> RouteRequest:
+def _decode(body: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
     """Decode; half surrogate pairs, left by clients that cut text, become U+FFFD."""
     try:
-        return _DECODER.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
@@ -120,7 +137,7 @@ def _decode(body: bytes) -> RouteRequest:
         repaired = _SURROGATES.sub(lambda m: rb"\ufffd" if m[1] else m[0], body)
         if repaired == body:
             raise
-        return _DECODER.decode(repaired)
+        return decoder.decode(repaired)
 
 
 def _invalid(message: str) -> Problem:
