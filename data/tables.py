@@ -57,6 +57,19 @@ def read_table(path: Path) -> pl.DataFrame:
     raise FormatError(f"{path} is of an unknown kind; what is read: {', '.join(KINDS)}")
 
 
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Write a table as the ending of its name says, with the folders above it.
+
+    Raises:
+        FormatError: it ends in neither .csv nor .parquet.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise FormatError(f"a table is written as .csv or .parquet, not {path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write = table.write_csv if path.suffix == ".csv" else table.write_parquet
+    write(path)
+
+
 def refuse_pickle(path: Path) -> None:
     """Refuse pickles, by name.
 

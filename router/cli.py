@@ -31,6 +31,7 @@ ELSEWHERE = {
     "gate": ("training.gate.cli", "gate", "train"),
     "status": ("training.drift.cli", "status", "train"),
     "decide": ("training.scale.cli", "decide", "train"),
+    "allocate": ("training.scale.allocate", "allocate", "train"),
     "plan-labels": ("training.labels.cli", "plan_labels", "train"),
     "serve": ("serving.cli", "serve", "serve"),
 }
@@ -76,6 +77,7 @@ SUMMARIES = {
     "gate": "Compare a candidate with the incumbent, check by check.",
     "status": "What is live, what it logged, and what drifted.",
     "decide": "Decide for a whole table of prompts.",
+    "allocate": "Spend one budget over a table of prompts.",
     "plan-labels": "Choose answers to have judged within a budget.",
     "serve": "Serve a bundle over HTTP.",
 }

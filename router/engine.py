@@ -16,10 +16,11 @@ import numpy as np
 from . import features
 from .bundle import Bundle
 from .errors import NoArmAllowed
-from .explore import OFF, Exploration, pick, propensities
+from .explore import OFF, Exploration, certainly, pick, propensities
 from .manifest import ArmInfo, Manifest
 from .policy import (
     Policy,
+    Ration,
     Requires,
     choose,
     choose_floor,
@@ -105,8 +106,10 @@ class Router:
         policy: Policy,
         exploration: Exploration = OFF,
         number: float | None = None,
+        *,
+        ration: Ration | None = None,
     ) -> Decision:
-        """Apply a policy to the scores of one prompt.
+        """Apply a policy to the scores of one prompt; a ration takes its threshold's place.
 
         Args:
             view: the prompt.
@@ -114,34 +117,40 @@ class Router:
             policy: the caller's knobs.
             exploration: how much to try other arms.
             number: in [0, 1), decides the draw; see `explore.draw`. None explores nothing.
+            ration: what a shared budget grants this prompt; it explores nothing.
         Raises:
             NoArmAllowed: the filters leave no arm.
         """
         eligible, reasons = self.eligible(view, policy)
         if not finite(scores)[0]:
             return self._invalid(scores, eligible, reasons)
-        eligible = self._affordable(scores, eligible, policy)
+        eligible = self.affordable(scores, eligible, policy)
+        if ration is not None:
+            order = self._rationed(scores, eligible, ration)
+            reasons += [ration.reason, *self._distance_reason(scores)]
+            chances = certainly(self._arms, eligible[0], order[0])
+            return self._decision(scores, order, reasons, None, chances)
         order = self._ranking(scores, eligible, policy)
+        ruling = order[0]
         if number is None or exploration.rate == 0.0:
-            certain = {self._arms[i].id: float(i == order[0]) for i in np.flatnonzero(eligible[0])}
-            reasons += self._reasons(scores, order[0], policy)
-            return self._decision(scores, order, reasons, policy, certain)
-        chance = propensities(
-            scores.quality[0],
-            scores.quality_se[0],
-            scores.cost_usd[0],
-            eligible=eligible[0],
-            ruling=order[0],
-            exploration=exploration,
-        )
-        tried = pick(chance, number)
-        reasons += self._reasons(scores, tried, policy)
-        if tried != order[0]:
-            ruling = self._arms[order[0]].id
-            reasons.append(Reason("exploration", f"drawn in place of {ruling} to learn from it"))
-            order = [tried, *(i for i in order if i != tried)][: 1 + FALLBACKS]
-        allowed = {self._arms[i].id: float(chance[i]) for i in np.flatnonzero(eligible[0])}
-        return self._decision(scores, order, reasons, policy, allowed)
+            chances = certainly(self._arms, eligible[0], order[0])
+        else:
+            chance = propensities(
+                scores.quality[0],
+                scores.quality_se[0],
+                scores.cost_usd[0],
+                eligible=eligible[0],
+                ruling=order[0],
+                exploration=exploration,
+            )
+            chances = {self._arms[i].id: float(chance[i]) for i in np.flatnonzero(eligible[0])}
+            order = _tried(order, pick(chance, number))
+        reasons.append(self._knob_reason(scores, float(scores.quality[0, order[0]]), policy))
+        reasons += self._distance_reason(scores)
+        if order[0] != ruling:
+            name = self._arms[ruling].id
+            reasons.append(Reason("exploration", f"drawn in place of {name} to learn from it"))
+        return self._decision(scores, order, reasons, self._ruling(policy), chances)
 
     def eligible(self, view: PromptView, policy: Policy) -> tuple[Bools, list[Reason]]:
         """(1, a) arms that may answer, and a reason for each filter that took some away.
@@ -178,7 +187,12 @@ class Router:
         }[name]
         return f"{asked} leaves no arm; this bundle has {arms}{more}"
 
-    def _affordable(self, scores: Scores, eligible: Bools, policy: Policy) -> Bools:
+    def affordable(self, scores: Scores, eligible: Bools, policy: Policy) -> Bools:
+        """(1, a) those of `eligible` that the policy's cap on one request pays for.
+
+        Raises:
+            NoArmAllowed: it pays for none.
+        """
         cap = policy.max_cost_usd
         if cap is None:
             return eligible
@@ -200,8 +214,15 @@ class Router:
         else:  # those that reach the floor, by cost, before the others, by quality
             good = quality >= floor[0]
             order = np.lexsort((np.where(good, cost, -quality), ~good))
-        others = [i for i in order.tolist() if eligible[0, i] and i != chosen]
-        return [chosen, *others[:FALLBACKS]]
+        return _with_fallbacks(chosen, order, eligible)
+
+    def _rationed(self, scores: Scores, eligible: Bools, ration: Ration) -> list[int]:
+        """The arm that a budget buys, then the next best ones at its price of money."""
+        chosen, price = ration.arm, ration.money_price
+        if chosen is None:
+            chosen = int(self._choose_at(scores, eligible, price)[0])
+        order = np.argsort(price * scores.cost_usd[0] - scores.quality[0], kind="stable")
+        return _with_fallbacks(chosen, order, eligible)
 
     def choose(self, scores: Scores, eligible: Bools, policy: Policy) -> Ints:
         """Apply a policy's knob to n prompts: (n,) arm indices, -1 where none is eligible."""
@@ -209,9 +230,13 @@ class Router:
         floor = self._floor(scores, policy)
         if floor is not None:
             return choose_floor(quality, cost, eligible=eligible, floor=floor)
+        return self._choose_at(scores, eligible, self.money_price(policy))
+
+    def _choose_at(self, scores: Scores, eligible: Bools, money_price: float) -> Ints:
         band = near_tie_band(scores.quality_se, eligible, self.manifest.decision.tie_band)
-        price = self.money_price(policy)
-        return choose(quality, cost, eligible=eligible, money_price=price, band=band)
+        return choose(
+            scores.quality, scores.cost_usd, eligible=eligible, money_price=money_price, band=band
+        )
 
     def _floor(self, scores: Scores, policy: Policy) -> Doubles | None:
         """The quality that an arm must reach on each prompt (n,), where a knob asks for one."""
@@ -236,20 +261,18 @@ class Router:
         """(mean quality, mean US dollars per request) that a threshold promises."""
         return self._expected_at(threshold)
 
-    def _reasons(self, scores: Scores, index: int, policy: Policy) -> list[Reason]:
-        quality = float(scores.quality[0, index])
-        reasons = [self._knob_reason(scores, quality, policy)]
-        if scores.in_distribution[0] < 1.0:
-            weight = float(scores.in_distribution[0])
-            reasons.append(
-                Reason(
-                    "out_of_distribution",
-                    f"distance {scores.distance[0]:.3f} lies beyond the training 99th percentile "
-                    f"{self.manifest.decision.distance_p99:.3f}; predictions keep {weight:.0%} of "
-                    "their weight, global means have the rest",
-                )
+    def _distance_reason(self, scores: Scores) -> list[Reason]:
+        if scores.in_distribution[0] >= 1.0:
+            return []
+        weight = float(scores.in_distribution[0])
+        return [
+            Reason(
+                "out_of_distribution",
+                f"distance {scores.distance[0]:.3f} lies beyond the training 99th percentile "
+                f"{self.manifest.decision.distance_p99:.3f}; predictions keep {weight:.0%} of "
+                "their weight, global means have the rest",
             )
-        return reasons
+        ]
 
     def _knob_reason(self, scores: Scores, quality: float, policy: Policy) -> Reason:
         floor = policy.min_quality
@@ -268,16 +291,19 @@ class Router:
         threshold = self.threshold(policy)
         return Reason("threshold", f"best quality for its price at threshold {threshold:g}")
 
+    def _ruling(self, policy: Policy) -> float | None:
+        """The threshold, where it is what decides."""
+        knobs = (policy.min_quality, policy.max_quality_drop, policy.max_cost_usd)
+        return self.threshold(policy) if all(knob is None for knob in knobs) else None
+
     def _decision(
         self,
         scores: Scores,
         order: list[int],
         reasons: list[Reason],
-        policy: Policy,
+        threshold: float | None,
         chances: dict[str, float],
     ) -> Decision:
-        knobs = (policy.min_quality, policy.max_quality_drop, policy.max_cost_usd)
-        threshold = self.threshold(policy) if all(knob is None for knob in knobs) else None
         expected = self.expected(threshold) if threshold is not None else (None, None)
         index = order[0]
         score = float(1.0 - scores.quality[0].mean())
@@ -306,7 +332,7 @@ class Router:
             quality=round(quality, 6),
             interval=(round(max(quality - half, 0.0), 6), round(min(quality + half, 1.0), 6)),
             cost_usd=float(f"{scores.cost_usd[0, index]:.6g}"),
-            output_tokens=round(tokens, 1) if counted else None,
+            output_tokens=round(tokens, 1) if counted and np.isfinite(tokens) else None,
         )
 
     def _invalid(self, scores: Scores, eligible: Bools, reasons: list[Reason]) -> Decision:
@@ -335,6 +361,16 @@ class Router:
             bundle_id=self.manifest.bundle_id,
             propensities={info.arm.id: 1.0},
         )
+
+
+def _tried(order: list[int], arm: int) -> list[int]:
+    """The drawn arm first, then the order as it was."""
+    return [arm, *(i for i in order if i != arm)][: 1 + FALLBACKS]
+
+
+def _with_fallbacks(chosen: int, order: Ints, eligible: Bools) -> list[int]:
+    others = [i for i in order.tolist() if eligible[0, i] and i != chosen]
+    return [chosen, *others[:FALLBACKS]]
 
 
 def _allowed(infos: Sequence[ArmInfo], patterns: Sequence[str]) -> Bools:

@@ -12,12 +12,13 @@ Sutton & Barto, section 2.3 and 2.8.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .errors import PolicyError
-from .types import Bools, Doubles
+from .types import Arm, Bools, Doubles
 
 KINDS = ("uniform", "softmax")
 
@@ -84,6 +85,11 @@ def propensities(
     out: Doubles = exploration.rate * weight / weight.sum()
     out[ruling] += 1.0 - exploration.rate
     return out
+
+
+def certainly(arms: Sequence[Arm], eligible: Bools, chosen: int) -> dict[str, float]:
+    """Propensities without exploration, by arm id: 1 for the chosen arm (a,), else 0."""
+    return {arms[i].id: float(i == chosen) for i in np.flatnonzero(eligible).tolist()}
 
 
 def draw(seed: int, decision_id: str) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import PolicyError
 from .manifest import ThresholdMap
-from .types import Bools, Doubles, Ints
+from .types import Bools, Doubles, Ints, Reason
 
 NO_ARM = -1
 SAME_COST = 1e-9  # relative; costs this close are one price
@@ -67,6 +67,15 @@ class Policy:
 def _in_unit(name: str, value: float | None) -> None:
     if value is not None and not 0.0 <= value <= 1.0:
         raise PolicyError(f"{name} must lie between 0 and 1, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ration:
+    """What a budget leaves one request; it takes the place of the policy's threshold."""
+
+    money_price: float  # λ >= 0, quality per US dollar
+    reason: Reason
+    arm: int | None = None  # where a batch as a whole has settled it
 
 
 def choose(

@@ -1,4 +1,4 @@
-"""The HTTP application: POST /route, POST /feedback, GET /arms, GET /frontier, GET /metrics.
+"""The HTTP application: POST /route, /route/batch and /feedback, GET /arms, /frontier, /metrics.
 
 Raw ASGI. Everything but scoring happens on the event loop; scoring has one thread of its own,
 because two would share one core's worth of throughput and double the latency, and because on
@@ -22,6 +22,7 @@ from router.prompt import PromptView
 from router.types import Decision, Reading, Scores
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
+from .batch import read_batch
 from .cache import Entry
 from .feedback import Memory, read_feedback
 from .holder import Holder, Live
@@ -37,6 +38,7 @@ log = logging.getLogger("tierwise.serving")
 PATHS = {
     "/route": ("POST",),
     "/feedback": ("POST",),
+    "/route/batch": ("POST",),
     "/arms": ("GET", "HEAD"),
     "/frontier": ("GET", "HEAD"),
     "/metrics": ("GET", "HEAD"),
@@ -185,6 +187,8 @@ class App:
             return await self._route(headers, receive)
         if path == "/feedback":
             return await self._feedback(headers, receive, key)
+        if path == "/route/batch":
+            return await self._route_batch(headers, receive)
         live = self._live()
         return Response(live.arms if path == "/arms" else live.frontier)
 
@@ -197,9 +201,7 @@ class App:
     async def _route(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
         begun, settings, metrics = perf_counter(), self.settings, self.metrics
         deadline = begun + settings.timeout_s
-        body = await read_body(
-            headers, receive, limit=settings.max_body_bytes, timeout_s=settings.timeout_s
-        )
+        body = await self._body(headers, receive)
         live, trial, read = self._live(), self.holder.trial, perf_counter()
         request = parse(body)
         policy, view = read_policy(request, settings), read_view(request, settings)
@@ -209,11 +211,7 @@ class App:
         canary = trial is not None and draw(settings.seed, f"{decision_id}/canary") < trial.share
         if trial is not None and canary:
             live = trial.live
-        key = live.cache.key(view)
-        entry = live.cache.get(key)
-        (metrics.misses if entry is None else metrics.hits).inc()
-        if entry is None:
-            entry = live.cache.put(key, *await self._score(live.router, view, deadline))
+        entry = await self._entry(live, view, deadline)
         scored = perf_counter()
         number = draw(settings.seed, decision_id) if explored.rate else None
         decision = decide(live.router, view, entry, policy, explored, number)
@@ -263,6 +261,45 @@ class App:
         result = "recorded" if fresh else "known"
         self.metrics.feedback[result].inc()
         return Response(encode({"decision_id": event.decision_id, "status": result}))
+
+    async def _route_batch(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
+        deadline = perf_counter() + self.settings.timeout_s
+        body = await self._body(headers, receive)
+        live, asked = self._live(), read_batch(body, self.settings)
+        entries = [await self._entry(live, view, deadline) for view in asked.views]
+        scores = [entry.scores for entry in entries]
+        batch = await asyncio.to_thread(asked.decide, live.router, scores)
+        recorder, decisions = self.recorder, []
+        for view, entry, decision in zip(asked.views, entries, batch.decisions, strict=True):
+            decision_id = recorder.ids.new()
+            self.metrics.decided(decision)
+            recorder.decided(
+                Routed(
+                    decision_id=decision_id,
+                    router=live.router,
+                    view=view,
+                    entry=entry,
+                    decision=decision,
+                    policy=asked.policy,
+                    number=None,
+                    session=None,
+                )
+            )
+            decisions.append({"decision_id": decision_id, **decision.to_dict()})
+        return Response(encode({**batch.totals(), "decisions": decisions}))
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        limit, timeout_s = self.settings.max_body_bytes, self.settings.timeout_s
+        return await read_body(headers, receive, limit=limit, timeout_s=timeout_s)
+
+    async def _entry(self, live: Live, view: PromptView, deadline: float) -> Entry:
+        """The cached scores of a prompt, scored now if it is new."""
+        key = live.cache.key(view)
+        entry = live.cache.get(key)
+        (self.metrics.misses if entry is None else self.metrics.hits).inc()
+        if entry is None:
+            entry = live.cache.put(key, *await self._score(live.router, view, deadline))
+        return entry
 
     async def _score(
         self, router: Router, view: PromptView, deadline: float

@@ -22,6 +22,7 @@ REASONS = (
     "quality_floor",
     "quality_floor_unreachable",
     "cost_cap",
+    "batch_budget",
     "allowed_models_filter",
     "capability_filter",
     "context_filter",

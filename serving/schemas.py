@@ -7,7 +7,7 @@ got. Fields that it does use are strict: a number in quotes or a boolean is not 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -72,7 +72,16 @@ class RouteRequest(Struct, frozen=True):
     response_format: ResponseFormat | None = None
 
 
-_DECODER = msgspec.json.Decoder(RouteRequest)
+class BatchRequest(RouteRequest, frozen=True):
+    """Many prompts with one policy; with `budget_usd`, one budget for all of them."""
+
+    prompts: list[str | list[Message]] | None = None
+
+
+Body = TypeVar("Body", bound=RouteRequest)
+Document = TypeVar("Document", bound=Struct)
+ROUTE = msgspec.json.Decoder(RouteRequest)
+BATCH = msgspec.json.Decoder(BatchRequest)
 REPAIR_BYTES = 1 << 18  # larger bodies are not worth the time on the event loop
 # an escaped backslash, a pair of surrogates (both are fine), or half of a pair
 _SURROGATES = re.compile(
@@ -81,16 +90,25 @@ _SURROGATES = re.compile(
 )
 _ITEM = re.compile(rb"\[\s*[^\s\]]")  # an array with something in it
 _AT = re.compile(r"(?: - at `(?P<path>[^`]*)`)$")
-_FIELDS = frozenset(RouteRequest.__struct_fields__)
+_FIELDS = frozenset(BatchRequest.__struct_fields__)
 
 
 def parse(body: bytes) -> RouteRequest:
-    """Read the body of a request to be routed.
+    """Read the body of one request.
 
     Raises:
         Problem: `invalid_json`, or `invalid_request` with the path of the field.
     """
-    request: RouteRequest = decode_body(_DECODER, body)
+    return parse_as(body, ROUTE)
+
+
+def parse_as(body: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
+    """Read a body of the decoder's kind.
+
+    Raises:
+        Problem: `invalid_json`, or `invalid_request` with the path of the field.
+    """
+    request = decode_body(decoder, body)
     for name, start in (("metadata", b"{"), ("tools", b"["), ("functions", b"[")):
         raw = bytes(getattr(request, name))
         if raw not in (b"", b"null") and not raw.startswith(start):
@@ -99,7 +117,7 @@ def parse(body: bytes) -> RouteRequest:
     return request
 
 
-def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401
+def decode_body(decoder: msgspec.json.Decoder[Document], body: bytes) -> Document:
     """Decode a body into the decoder's type.
 
     Raises:
@@ -117,7 +135,7 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa
         raise Problem("invalid_json", "the body is nested too deeply") from None
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:  # noqa: ANN401
+def _decode(decoder: msgspec.json.Decoder[Document], body: bytes) -> Document:
     """Decode; half surrogate pairs, left by clients that cut text, become U+FFFD."""
     try:
         return decoder.decode(body)

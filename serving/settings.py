@@ -34,6 +34,7 @@ class Settings:
     max_prompt_chars: int = 200_000  # text of all messages together
     max_messages: int = 1000
     max_allowed_models: int = 64  # patterns in `allowed_models`
+    max_batch: int = 256  # prompts of one POST /route/batch
     max_concurrency: int = 64  # prompts being scored or waiting for it, per worker
     poll_s: float = 1.0  # between looks at a store's pointer
     timeout_s: float = 2.0  # from the first byte to the answer
@@ -166,6 +167,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "max_prompt_chars": ("TIERWISE_MAX_PROMPT_CHARS", _whole(1, 1 << 30)),
     "max_messages": ("TIERWISE_MAX_MESSAGES", _whole(1, 1_000_000)),
     "max_allowed_models": ("TIERWISE_MAX_ALLOWED_MODELS", _whole(1, 10_000)),
+    "max_batch": ("TIERWISE_MAX_BATCH", _whole(1, 100_000)),
     "max_concurrency": ("TIERWISE_MAX_CONCURRENCY", _whole(1, 100_000)),
     "poll_s": ("TIERWISE_POLL_S", _seconds(0.02, 3600)),
     "timeout_s": ("TIERWISE_TIMEOUT_S", _seconds(0.05, 600)),

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from data.clean import clean_outcomes
 from data.errors import DataError
-from data.tables import load_prompts, read_table
+from data.tables import load_prompts, read_table, write_table
 from router import Router
 from router.errors import RouterError
 from router.types import Arm, Doubles, Scores
@@ -117,7 +117,7 @@ def _make(logged: Logged, budget_usd: float, judge_usd: float, seed: int, path: 
         )
     design = plan(weight, variance, label_usd, budget_usd - spare)
     table = plan_table(logged, design, seed)
-    _write(path, table)
+    write_table(path, table)
     random = even_design(weight > 0, label_usd, budget_usd)
     planned, even = (
         NORMAL_95 * np.sqrt(mean_variance(weight, variance, d)) for d in (design, random)
@@ -194,13 +194,3 @@ def _points(logged: Logged, quality: Doubles, half_width: Doubles) -> list[dict[
         }
         for t, cost, q, h in zip(GRID, spent, quality, half_width, strict=True)
     ]
-
-
-def _write(path: Path, table: pl.DataFrame) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        table.write_parquet(path)
-    elif path.suffix == ".csv":
-        table.write_csv(path)
-    else:
-        raise DataError(f"a plan is written as .csv or .parquet, not {path.name}")

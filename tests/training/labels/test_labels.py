@@ -234,7 +234,7 @@ def test_labels_that_did_not_come_are_counted_and_weighed_for(
     [
         ([], "give --budget-usd to make a plan, or --labels"),
         (["--budget-usd", 1e-9, "--judge-usd", 1], "does not buy the dearest label with certainty"),
-        (["--budget-usd", 1, "--plan", "plan.xlsx"], "a plan is written as .csv or .parquet"),
+        (["--budget-usd", 1, "--plan", "plan.xlsx"], "a table is written as .csv or .parquet"),
     ],
 )
 def test_what_cannot_be_planned_is_explained(

@@ -1,0 +1,95 @@
+"""POST /route/batch in process, over a real bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+PROMPTS = [
+    "What is 17*23?",
+    [{"role": "user", "content": "Write a haiku about rain."}],
+    "Why is the sky blue at noon and red at dusk?",
+]
+PATH = "/route/batch"
+
+
+def test_a_budget_is_spent_over_all_prompts_and_the_gap_is_told(ask: Any) -> None:  # noqa: ANN401
+    reply = ask({"prompts": PROMPTS, "budget_usd": 10.0}, path=PATH)
+    answer = reply.json()
+    assert reply.status == 200
+    assert (answer["n_prompts"], answer["budget_usd"]) == (3, 10.0)
+    assert len({d["decision_id"] for d in answer["decisions"]}) == 3
+    cost = sum(d["predicted"]["cost_usd"] for d in answer["decisions"])
+    assert cost == pytest.approx(answer["expected"]["cost_usd"], rel=1e-4)
+    assert answer["gap"] == {"quality": 0.0, "one_upgrade": 0.0}
+    assert {d["reasons"][0]["code"] for d in answer["decisions"]} == {"batch_budget"}
+
+
+def test_a_smaller_budget_costs_less_and_is_kept(ask: Any) -> None:  # noqa: ANN401
+    rich = ask({"prompts": PROMPTS, "budget_usd": 10.0}, path=PATH).json()["expected"]
+    poor = ask({"prompts": PROMPTS, "threshold": 0.0}, path=PATH).json()["expected"]
+    budget = (rich["cost_usd"] + poor["cost_usd"]) / 2
+    found = ask({"prompts": PROMPTS, "budget_usd": budget}, path=PATH).json()["expected"]
+    assert poor["cost_usd"] <= found["cost_usd"] <= budget < rich["cost_usd"]
+    assert found["quality"] <= rich["quality"]
+
+
+def test_a_knob_decides_as_single_requests_do(ask: Any) -> None:  # noqa: ANN401
+    answer = ask({"prompts": PROMPTS, "threshold": 0.6}, path=PATH).json()
+    single = ask({"prompt": PROMPTS[0], "threshold": 0.6}).json()
+    first = answer["decisions"][0]
+    assert first.pop("decision_id") != single.pop("decision_id")
+    assert first == single
+    assert (answer["budget_usd"], answer["gap"]["quality"]) == (None, None)
+
+
+def test_a_batch_shares_the_cache_with_single_requests(make_app: Callable[..., Any]) -> None:
+    ask = make_app()
+    ask({"prompt": PROMPTS[0]})
+    ask({"prompts": [PROMPTS[0], PROMPTS[0]]}, path=PATH)
+    text = ask(path="/metrics", method="GET").body.decode()
+    assert 'tierwise_cache_lookups_total{result="hit"} 2.0' in text
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field", "says"),
+    [
+        ({}, "invalid_request", "prompts", "give prompts"),
+        ({"prompts": []}, "invalid_request", "prompts", "give prompts"),
+        ({"prompt": "x", "prompts": ["x"]}, "invalid_request", "prompts", "give prompts"),
+        ({"prompts": ["x", " "]}, "invalid_prompt", "prompts[1]", "prompt is empty"),
+        ({"prompts": ["x"], "budget_usd": 0}, "invalid_policy", "budget_usd", "> 0"),
+        ({"prompts": ["x"], "budget_usd": 1e-9}, "budget_too_small", "budget_usd", "cheapest"),
+        (
+            {"prompts": ["x"], "budget_usd": 1, "threshold": 0.5},
+            "conflicting_knobs",
+            "budget_usd",
+            "threshold",
+        ),
+        ({"prompts": ["x"] * 257}, "batch_too_large", "prompts", "TIERWISE_MAX_BATCH"),
+        ({"prompts": [3]}, "invalid_request", "prompts[0]", "Expected"),
+    ],
+)
+def test_a_refusal_names_the_field_and_what_would_work(
+    ask: Any, body: Any, code: str, field: str, says: str  # noqa: ANN401
+) -> None:  # fmt: skip
+    problem = ask(body, path=PATH).json()
+    assert (problem["code"], problem["field"]) == (code, field)
+    assert says in problem["detail"]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(["prompts", "budget_usd", "threshold"]), JSON_VALUES))
+def test_nothing_that_a_caller_sends_is_answered_with_a_5xx(ask: Any, body: Any) -> None:  # noqa: ANN401
+    assert ask(body, path=PATH).status < 500
