@@ -151,7 +151,10 @@ def _points(counts: Counts, sweep: Sweep, outcomes: Outcomes) -> tuple[Doubles, 
     quality = np.zeros((len(counts), levels))
     for rows, weight in _blocks(counts):
         chosen = np.asarray(sweep.choices[:, rows], dtype=np.int64).T
-        cost += weight @ np.take_along_axis(outcomes.cost_usd[rows], chosen, axis=1)
+        paid = np.take_along_axis(outcomes.cost_usd[rows], chosen, axis=1)
+        if sweep.extra_usd is not None:
+            paid = paid + sweep.extra_usd[:, rows].T
+        cost += weight @ paid
         quality += weight @ np.take_along_axis(outcomes.quality[rows], chosen, axis=1)
     return cost, quality
 

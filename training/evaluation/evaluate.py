@@ -11,6 +11,8 @@ from data.tables import Tables
 from router import Policy, Router, features
 from router.types import Bools, Doubles, Ints, Scores
 
+from ..baselines.evidence import Evidence
+from ..baselines.suite import METHODS, Fitted, fit_baselines
 from ..config import EncoderConfig, build
 from ..dataset import Dataset, dataset_of
 from ..depth import SAMPLE, embed_inputs
@@ -20,7 +22,6 @@ from ..errors import TrainingError
 from ..predictors.base import Inputs
 from ..progress import Reporter
 from ..validation import complete, outcomes_of
-from .baselines import METHODS, Evidence, fit_baselines
 from .errors import EvaluationError
 from .outcomes import Outcomes, Sweep
 from .result import Evaluation, evaluate_sweeps
@@ -68,10 +69,14 @@ def evaluate_bundle(
     data = dataset_of(tables, list(router.arms))
     scored = score_split(router, data, split, cache, reporter)
     outcomes = outcomes_of(scored.data)
-    others = _baselines(router, data, scored, outcomes, cache, reporter) if baselines else []
+    others = _baselines(router, data, scored, outcomes, cache, reporter) if baselines else Fitted()
     with reporter.stage("measure and resample"):
         found = evaluate_sweeps(
-            outcomes, threshold_sweep(router, scored.scores), others, resamples=resamples
+            outcomes,
+            threshold_sweep(router, scored.scores),
+            others.sweeps,
+            not_applicable=dict(others.not_applicable),
+            resamples=resamples,
         )
     return found, scored
 
@@ -176,7 +181,7 @@ def _baselines(
     outcomes: Outcomes,
     cache: Path,
     reporter: Reporter,
-) -> list[Sweep]:
+) -> Fitted:
     train = data.rows(~data.test)
     if len(train) == 0:
         raise TrainingError(

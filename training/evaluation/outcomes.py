@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.types import Arm, Doubles, Ints
+from router.types import Arm, Doubles, Floats, Ints
 
 from .errors import EvaluationError
 
@@ -79,6 +79,8 @@ class Sweep:
         predicted_quality: (n, a) P(acceptable), or None where the method predicts none.
         expected_quality: (L,) what the method promised at each setting, or None.
         expected_cost_usd: (L,) the same for US dollars per request.
+        extra_usd: (L, n) US dollars spent on calls before the chosen one, or None; a cascade pays
+            for every answer that it throws away.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Sweep:
     predicted_quality: Doubles | None = None
     expected_quality: Doubles | None = None
     expected_cost_usd: Doubles | None = None
+    extra_usd: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.choices.ndim != 2 or self.choices.size == 0:
@@ -95,7 +98,7 @@ class Sweep:
             )
         if self.choices.dtype != np.int16:
             object.__setattr__(self, "choices", self.choices.astype(np.int16))
-        for field in ("settings", "expected_quality", "expected_cost_usd"):
+        for field in ("settings", "expected_quality", "expected_cost_usd", "extra_usd"):
             values = getattr(self, field)
             if values is not None and len(values) != len(self.choices):
                 raise EvaluationError(
@@ -117,6 +120,10 @@ class Sweep:
                 f"{self.name} chose arm {self.choices.min()} to {self.choices.max()}, "
                 f"outcomes have 0 to {len(outcomes.arms) - 1}"
             )
+        if self.extra_usd is not None and self.extra_usd.shape != self.choices.shape:
+            raise EvaluationError(
+                f"{self.name} has extra costs {self.extra_usd.shape}, choices {self.choices.shape}"
+            )
         predicted = self.predicted_quality
         if predicted is not None and predicted.shape != outcomes.quality.shape:
             raise EvaluationError(
@@ -126,7 +133,9 @@ class Sweep:
     def rows(self, keep: NDArray[Any]) -> Sweep:
         """The choices for some prompts; promises do not carry over."""
         predicted = None if self.predicted_quality is None else self.predicted_quality[keep]
-        return Sweep(self.name, self.choices[:, keep], self.settings, predicted)
+        extra = None if self.extra_usd is None else self.extra_usd[:, keep]
+        choices = self.choices[:, keep]
+        return Sweep(self.name, choices, self.settings, predicted, extra_usd=extra)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +185,8 @@ def realised(sweep: Sweep, outcomes: Outcomes) -> tuple[Doubles, Doubles]:
     """
     prompts = np.arange(outcomes.n)
     cost = np.array([outcomes.cost_usd[prompts, arm].mean() for arm in sweep.choices])
+    if sweep.extra_usd is not None:
+        cost += sweep.extra_usd.mean(axis=1, dtype=np.float64)
     quality = np.array([outcomes.quality[prompts, arm].mean() for arm in sweep.choices])
     return cost, quality
 

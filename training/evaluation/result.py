@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,6 +45,7 @@ class Evaluation:
         router: the method under test; it has the bootstrap band.
         baselines: the others, in the order they were given.
         zero: the hull of the single arms.
+        not_applicable: baselines that these data cannot have, with the reason.
     """
 
     outcomes: Outcomes
@@ -53,6 +54,7 @@ class Evaluation:
     baselines: tuple[Curve, ...]
     zero: Curve
     resampled: Resampled
+    not_applicable: Mapping[str, str]
 
     @cached_property
     def operating_point(self) -> int:
@@ -76,6 +78,7 @@ def evaluate_sweeps(
     router: Sweep,
     baselines: Sequence[Sweep] = (),
     *,
+    not_applicable: Mapping[str, str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -87,6 +90,7 @@ def evaluate_sweeps(
         outcomes: of every evaluated arm on every prompt.
         router: the method under test.
         baselines: what it is compared with.
+        not_applicable: further baselines that do not apply, with the reason.
         resamples: of the paired bootstrap.
         seed: of the bootstrap.
     Raises:
@@ -108,9 +112,9 @@ def evaluate_sweeps(
         seed=seed,
         band_usd=_band_costs(curves[0], reference),
     )
-    return Evaluation(
-        outcomes, reference, curves[0], tuple(curves[1:]), zero or extra[0], resampled
-    )
+    others, bar = tuple(curves[1:]), zero or extra[0]
+    without = dict(not_applicable or {})
+    return Evaluation(outcomes, reference, curves[0], others, bar, resampled, without)
 
 
 def _curve(sweep: Sweep, outcomes: Outcomes, reference: Reference) -> Curve:

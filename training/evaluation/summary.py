@@ -35,6 +35,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
             "operating_point": operating_point(evaluation),
         },
         "baselines": {c.sweep.name: _compared(evaluation, c) for c in evaluation.baselines},
+        "not_applicable": dict(evaluation.not_applicable),
         "per_domain": [_domain(evaluation, row) for row in domain_rows(evaluation)],
         "per_arm": per_arm(evaluation),
         "bootstrap": {"resamples": len(evaluation.resampled.band), "unit": "prompt"},

@@ -1,0 +1,1 @@
+"""Published routing methods as named baselines, one module a family."""
