@@ -31,10 +31,10 @@ class Recipe:
     noise: float  # standard deviation added to every embedding dimension, in training alone
     unit_arms: bool = False  # arm vectors scaled to length 1
     difficulty: bool = False  # subtract a scalar of the prompt, the same for all arms
-    step: float = 2e-3
+    step: float = 5e-4
     batch: int = 256  # prompts, each with all its arms
-    steps: int = 1500
-    check: int = 50  # steps between looks at the tenth kept aside
+    steps: int = 2500
+    check: int = 25  # steps between looks at the tenth kept aside
 
 
 class Head(nn.Module):  # type: ignore[misc]  # torch is not type-checked here

@@ -58,10 +58,11 @@ def carrot_knn(evidence: Evidence) -> Sweep:
 def _carrot_target(evidence: Evidence, target: Floats | Doubles) -> Doubles:
     inputs, errors = evidence.train_inputs, np.zeros(len(CARROT_SIZES))
     sizes = [k for k in CARROT_SIZES if k <= int(0.8 * len(inputs))]
+    spread = np.maximum(np.nanvar(target, axis=0), np.finfo(np.float32).tiny)
     for fitted, held in folds(len(inputs), 5, evidence.seed):
         found = neighbour_means(inputs.rows(fitted), inputs.rows(held), target[fitted], sizes)
         for i, predicted in enumerate(found):
-            errors[i] += np.nanmean((predicted - target[held]) ** 2 / np.nanvar(target, axis=0))
+            errors[i] += np.nanmean((predicted - target[held]) ** 2 / spread)
     k = sizes[int(np.argmin(errors[: len(sizes)]))]
     return neighbour_means(inputs, evidence.test_inputs, target, [k])[0]
 

@@ -109,7 +109,12 @@ def soft_logistic(seen: Floats, target: Doubles, asked: Floats, seed: int) -> Do
     groups = np.tile(np.random.default_rng(seed).permutation(np.arange(len(seen)) % 5), 2)[kept]
     parts = [(np.flatnonzero(groups != g), np.flatnonzero(groups == g)) for g in range(5)]
     model = LogisticRegressionCV(
-        Cs=STRENGTHS, cv=parts, scoring="neg_log_loss", max_iter=300, use_legacy_attributes=False
+        Cs=STRENGTHS,
+        l1_ratios=(0.0,),
+        cv=parts,
+        scoring="neg_log_loss",
+        max_iter=300,
+        use_legacy_attributes=False,
     )
     model.fit(rows[kept], label[kept], sample_weight=weight[kept])
     return np.asarray(model.predict_proba(asked)[:, 1], dtype=np.float64)

@@ -41,7 +41,7 @@ def routerbench_mlp(evidence: Evidence) -> Sweep:
         if rows.sum() < FEW:
             continue
         model = MLPRegressor(
-            (100,),
+            hidden_layer_sizes=(100,),
             max_iter=EPOCHS,
             early_stopping=True,
             n_iter_no_change=PATIENCE,
