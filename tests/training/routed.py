@@ -44,7 +44,7 @@ class Traffic:
     ) -> Path:
         """Log decisions and feedback; `lie(key, arm, quality)` is what is reported."""
         router, rng = Router.load(self.base), np.random.default_rng(seed)
-        recorder = Recorder(Settings(log_dir=folder, seed=seed), Metrics())
+        recorder = Recorder(Settings(log_dir=folder, log_key=b"k" * 32, seed=seed), Metrics())
         recorder.serves(router)
         exploring = Exploration(rate=rate, max_quality_loss=1.0, max_cost_ratio=1e9)
         part = self.truth.rows(prompts)

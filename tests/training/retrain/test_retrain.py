@@ -152,3 +152,29 @@ def test_the_command_trains_and_says_what_it_left_out(
     )
     assert wrong.exit_code == 1
     assert "TIERWISE_LOG_DIR" in wrong.output
+
+
+def test_forged_feedback_moves_no_arm_by_more_than_two_points(
+    traffic: Traffic, tmp_path: Path, tiny_config: TrainConfig
+) -> None:
+    """5 % of all feedback is one key's, which praises the first arm and damns the others."""
+
+    def key(i: int) -> str:
+        return "forger" if i % 20 == 0 else f"honest {i % 4}"
+
+    def lie(key: str, arm: int, quality: float) -> float:
+        return (1.0 if arm == 0 else 0.0) if key == "forger" else quality
+
+    base, shares = Bundle.load(traffic.base), []
+    held = traffic.truth.rows(HELD)
+    for name, told in (("honest", lambda _key, _arm, quality: quality), ("forged", lie)):
+        log = traffic.route(tmp_path / name, slice(0, 1500), key=key, lie=told)
+        rows = read_traffic(read_log(log), base.manifest)
+        if name == "honest":  # the same rows, without what the forger would have sent
+            forger = np.array(rows.keys) == "forger"
+            rows = replace(rows, quality=np.where(forger, np.nan, rows.quality))
+        retrain(rows, base, tmp_path / f"{name} out", CACHE, Timings(), config=tiny_config)
+        router = Router.load(tmp_path / f"{name} out")
+        chosen = [router.route(text).arm for text in held.texts]
+        shares.append(np.array([chosen.count(arm) for arm in router.arms]) / len(chosen))
+    assert np.abs(shares[0] - shares[1]).max() <= 0.02
