@@ -3,7 +3,8 @@
 A logged decision has one outcome, so its row has one cell; a table's prompt has many. Cells that
 nobody observed are masked, as everywhere. Which arm was asked depends on the prompt alone, as the
 models see it, so the observed cells teach P(acceptable | prompt, arm) without bias where a method
-is flexible; exploration is what makes them be there. An arm with little evidence keeps what the
+is flexible, and weights (`weights`) help those that are not; exploration is what makes them be
+there. An arm with little evidence keeps what the
 base predicts for it, as a few pseudo-rows that evidence outweighs.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from router.bundle import ENCODER, Bundle
 from router.manifest import Manifest
-from router.types import Bools, Doubles
+from router.types import Bools, Doubles, Ints
 
 from ..catalogue import Capabilities, Catalogue
 from ..config import TrainConfig, build
@@ -33,6 +34,7 @@ from ..predictors.base import Inputs
 from ..progress import Reporter
 from .traffic import HELD_OUT, Traffic, held_out
 from .trust import Suspect, believed, suspects
+from .weights import outcome_weights, repeated
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -95,15 +97,18 @@ def retrain(
                 f"from ({holdout:.0%} are held out for the gate); "
                 f"{LEAST_FEEDBACK} are needed"
             )
-        parts = [logged_rows(traffic, use, base)]
+        logged = logged_rows(traffic, use, base)
+        parts = [taken(logged, repeated(outcome_weights(traffic, use), settings.seed))]
         stage.note(f"{int(use.sum())} of {len(traffic)} decisions with feedback")
     if tables is not None:
         parts.append(full_rows(tables, base.manifest, encoder, cache, reporter))
+    full = sum(len(part.data) for part in parts[1:])
     rows = with_prior(joined(parts), base, seed=settings.seed)
     record: dict[str, Any] = {
         "base": base.manifest.bundle_id,
         "logged_decisions": int(use.sum()),
-        "full_prompts": len(rows.data) - int(use.sum()),
+        "weighted_rows": len(rows.data) - full,
+        "full_prompts": full,
         "suspected_keys": [suspect.key for suspect in found],
     }
     trained = learn(
@@ -118,7 +123,7 @@ def retrain(
     return Retrained(
         trained=trained,
         logged=int(use.sum()),
-        full=record["full_prompts"],
+        full=full,
         suspects=tuple(found),
     )
 
@@ -201,6 +206,22 @@ def logged_rows(traffic: Traffic, use: Bools, base: Bundle) -> Rows:
         dropped_arms={},
     )
     return Rows(data=data, inputs=inputs)
+
+
+def taken(rows: Rows, index: Ints) -> Rows:
+    """The rows of these numbers, repeats included; repeats share a fold by their text."""
+    data = rows.data
+    names = ("n_chars", "quality", "input_tokens", "output_tokens", "cost_usd", "test")
+    return Rows(
+        data=replace(
+            data,
+            prompt_ids=tuple(data.prompt_ids[i] for i in index),
+            texts=tuple(data.texts[i] for i in index),
+            domains=tuple(data.domains[i] for i in index),
+            **{name: getattr(data, name)[index] for name in names},
+        ),
+        inputs=Inputs(rows.inputs.embedding[index], rows.inputs.features[index]),
+    )
 
 
 def full_rows(

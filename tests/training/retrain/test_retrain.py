@@ -24,6 +24,7 @@ from training.progress import Timings
 from training.retrain.retrain import logged_rows, retrain, with_prior
 from training.retrain.traffic import held_out, read_traffic
 from training.retrain.trust import believed, suspects
+from training.retrain.weights import feedback_chance, outcome_weights, repeated
 
 ROUTED, HELD = slice(0, 900), slice(2700, None)
 
@@ -178,3 +179,27 @@ def test_forged_feedback_moves_no_arm_by_more_than_two_points(
         chosen = [router.route(text).arm for text in held.texts]
         shares.append(np.array([chosen.count(arm) for arm in router.arms]) / len(chosen))
     assert np.abs(shares[0] - shares[1]).max() <= 0.02
+
+
+def test_outcomes_count_for_those_that_were_not_seen(traffic: Traffic, log: Path) -> None:
+    rows = read_traffic(read_log(log), read_manifest(traffic.base))
+    came = np.random.default_rng(0).random(len(rows)) < np.where(rows.arm == 0, 0.9, 0.3)
+    told = replace(rows, quality=np.where(came, rows.quality, np.nan))
+    chance = feedback_chance(told)
+    assert chance[rows.arm == 0].mean() == pytest.approx(0.9, abs=0.06)
+    assert chance[rows.arm != 0].mean() == pytest.approx(0.3, abs=0.06)
+    weight = outcome_weights(told, came)
+    drawn = rows.propensity[np.arange(len(rows)), rows.arm][came]
+    assert weight.min() == 1.0
+    assert weight.max() == 4.0
+    rare, usual = weight[drawn < 0.2], weight[drawn > 0.5]
+    assert rare.mean() > 1.5 * usual.mean()
+    assert (feedback_chance(rows) == 1.0).all()
+
+
+def test_repeats_keep_the_mean_and_drop_nobody() -> None:
+    weight = np.full(4000, 1.3)
+    index = repeated(weight, 0)
+    assert len(index) == pytest.approx(1.3 * 4000, rel=0.02)
+    assert set(index.tolist()) == set(range(4000))
+    assert np.array_equal(index, repeated(weight, 0))

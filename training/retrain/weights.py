@@ -1,0 +1,60 @@
+"""How much each logged outcome counts: as many times as it stands for others that were not seen.
+
+An outcome is seen when its arm was drawn (probability p, known) and feedback came (probability f,
+learned from which decisions got any). Weighing it by 1 / (p·f) makes the seen outcomes of an arm
+look like a sample of all traffic (Horvitz & Thompson 1952; selective labels, Lakkaraju et al., KDD
+2017). Unclipped, a few rare draws would rule a fit, so weights are clipped, as everywhere in the
+off-policy literature; methods that are local in the prompt hardly need them.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from router.types import Bools, Doubles, Ints
+
+from .traffic import Traffic
+
+MOST = 4.0  # times an outcome counts, at most
+FEW, MANY = 0.02, 0.98  # shares of feedback beyond which it is not modelled
+LEAST = 0.05  # of the modelled probability of feedback
+
+
+def outcome_weights(traffic: Traffic, use: Bools) -> Doubles:
+    """1 / (p·f) of the used decisions, 1 for the least surprising one, clipped: (n used,)."""
+    rows = np.flatnonzero(use)
+    drawn = traffic.propensity[rows, traffic.arm[rows]]
+    weight = 1.0 / (drawn * feedback_chance(traffic)[rows])
+    return np.asarray(np.minimum(weight / weight.min(), MOST))
+
+
+def feedback_chance(traffic: Traffic) -> Doubles:
+    """P(feedback | prompt, arm), by logistic regression; 1 where nearly all or none came: (n,)."""
+    came = ~np.isnan(traffic.quality)
+    if not FEW < came.mean() < MANY:
+        return np.ones(len(traffic))
+    features = traffic.inputs.features
+    scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
+    arms = np.eye(len(traffic.arms))[traffic.arm]
+    matrix = np.concatenate([traffic.inputs.embedding, 0.2 * scaled, arms], axis=1)
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=1.0, max_iter=100).fit(matrix, came)
+    return np.asarray(np.maximum(model.predict_proba(matrix)[:, 1], LEAST))
+
+
+def repeated(weight: Doubles, seed: int) -> Ints:
+    """Row numbers in which row i appears weight[i] times on average, and at least once.
+
+    Whole numbers by seeded rounding, up or down with the probability that keeps the mean: so every
+    method learns from weighted rows, whether it knows weights or not.
+    """
+    rng = np.random.default_rng(seed)
+    whole = np.floor(weight)
+    times = whole + (rng.random(len(weight)) < weight - whole)
+    return np.repeat(np.arange(len(weight)), np.maximum(times, 1).astype(np.int64))
