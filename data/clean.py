@@ -14,7 +14,7 @@ import polars as pl
 
 from .errors import ColumnError
 from .prices import PriceTable
-from .schema import OPTIONAL, Outcomes, Pairs, Prompts, reason
+from .schema import OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, reason
 
 REASON = "reject_reason"
 
@@ -40,6 +40,7 @@ class CleanReport:
     moved_to_test: int = 0  # prompts that were in train, but themselves or a twin in test as well
     # models without a price -> the nearest names that have one
     unpriced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown_arms: tuple[str, ...] = ()  # of battles, with neither an outcome nor a price
 
     def add(self, table: str, cleaned: Cleaned) -> None:
         """Count one cleaned table; later rejects of the same table add up."""
@@ -70,8 +71,28 @@ def clean_prompts(table: pl.DataFrame) -> Cleaned:
 
 
 def clean_pairs(table: pl.DataFrame) -> Cleaned:
-    """Check preference pairs; raises as `clean_outcomes`."""
-    return _sorted_out(conform(table, Pairs, "pairs"), Pairs)
+    """Check preference pairs; raises as `clean_outcomes`.
+
+    A named outcome stands for a preference that is missing, a bare model for its default tier, and
+    a column `judge` for `source`.
+    """
+    if "judge" in table.columns and "source" not in table.columns:
+        table = table.rename({"judge": "source"})
+    if "outcome" in table.columns and "preference" not in table.columns:
+        table = table.with_columns(preference=pl.lit(None, pl.Float64))
+    table = conform(table, Pairs, "pairs")
+    said = pl.col("outcome").replace_strict(PREFERENCES, default=None, return_dtype=pl.Float64)
+    table = table.with_columns(
+        _full_arm("arm_a"), _full_arm("arm_b"), preference=pl.coalesce("preference", said)
+    )
+    return _sorted_out(table, Pairs)
+
+
+def _full_arm(column: str) -> pl.Expr:
+    """`model|tier`: a bare model is at its default tier."""
+    arm = pl.col(column)
+    bare = ~arm.str.contains("|", literal=True) & (arm.str.len_chars() > 0)
+    return pl.when(bare).then(arm + "|default").otherwise(arm).alias(column)
 
 
 def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:

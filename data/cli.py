@@ -145,10 +145,13 @@ def check(
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--arms", type=click.IntRange(2, 60), default=8, show_default=True)
 @click.option("--missing-share", type=click.FloatRange(0, 1, max_open=True), default=0.0)
-def simulate(out: Path, n_prompts: int, seed: int, arms: int, missing_share: float) -> None:
+@click.option("--pairs", type=click.IntRange(min=0), default=500, show_default=True)
+def simulate(
+    out: Path, n_prompts: int, seed: int, arms: int, missing_share: float, pairs: int
+) -> None:
     """Write a made-up world whose true qualities and costs are known."""
     config = SimulationConfig(
-        n_prompts=n_prompts, seed=seed, arms=arms, missing_share=missing_share
+        n_prompts=n_prompts, seed=seed, arms=arms, missing_share=missing_share, pairs=pairs
     )
     world = simulate_world(config)
     tables = {

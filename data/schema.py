@@ -9,6 +9,10 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
+ARM = r"^[^|]+\|[^|]+$"
+# what a judge may have said -> the preference that it amounts to
+PREFERENCES = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5}
+
 
 class Outcomes(dy.Schema):
     """How well one arm answered one prompt."""
@@ -53,18 +57,51 @@ class Prompts(dy.Schema):
 
 
 class Pairs(dy.Schema):
-    """Which of two arms' answers to one prompt was preferred."""
+    """Which of two arms' answers to one prompt was preferred, by one judge."""
 
     prompt_id = dy.String(nullable=False, min_length=1)
-    arm_a = dy.String(nullable=False, min_length=1)  # `model|tier`
-    arm_b = dy.String(nullable=False, min_length=1)
+    arm_a = dy.String(nullable=False, min_length=1, regex=ARM)  # `model|tier`
+    arm_b = dy.String(nullable=False, min_length=1, regex=ARM)
     preference = dy.Float64(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
+    outcome = dy.String(nullable=True, check=lambda said: said.is_in(list(PREFERENCES)))
+    source = dy.String(nullable=True)  # who judged: people, a model; null is one source
+    length_a = dy.Int64(nullable=True, min=0)  # of the answers, characters or tokens
+    length_b = dy.Int64(nullable=True, min=0)
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
 
     @dy.rule()
     def two_arms(cls) -> pl.Expr:  # noqa: N805
         """An arm has nothing to win against itself."""
         return pl.col("arm_a") != pl.col("arm_b")
+
+    @dy.rule()
+    def outcome_agrees(cls) -> pl.Expr:  # noqa: N805
+        """Where a winner or a tie is named, the preference must say the same."""
+        return _agrees()
+
+    @dy.rule()
+    def one_judgement(cls) -> pl.Expr:  # noqa: N805
+        """A source judges two answers once in each order; of several usable rows the first counts.
+
+        The other order is a judgement of its own: judges favour sides, and both orders cancel that.
+        """
+        usable = (
+            pl.col("preference").is_between(0.0, 1.0).fill_null(value=False)
+            & (pl.col("arm_a") != pl.col("arm_b")).fill_null(value=False)
+            & (pl.col("outcome").is_null() | pl.col("outcome").is_in(list(PREFERENCES)))
+            & _agrees()
+            & (pl.col("length_a").fill_null(0) >= 0)
+            & (pl.col("length_b").fill_null(0) >= 0)
+            & pl.col("split").fill_null("train").is_in(["train", "test"])
+        )
+        return _first(usable, "prompt_id", "arm_a", "arm_b", "source")
+
+
+def _agrees() -> pl.Expr:
+    """Whether outcome and preference lean to the same side; true where there is no outcome."""
+    said = pl.col("outcome").replace_strict(PREFERENCES, default=None, return_dtype=pl.Float64)
+    leans = (pl.col("preference") - 0.5).sign()
+    return ((said - 0.5).sign() == leans).fill_null(value=True)
 
 
 def _first(usable: pl.Expr, *keys: str) -> pl.Expr:
@@ -82,7 +119,7 @@ OPTIONAL: dict[type[dy.Schema], dict[str, str | None]] = {
         "split": None,
     },
     Prompts: {"domain": None, "split": None},
-    Pairs: {"split": None},
+    Pairs: {"outcome": None, "source": None, "length_a": None, "length_b": None, "split": None},
 }
 
 # rule of a schema -> the machine-readable reason that users see
@@ -102,6 +139,13 @@ REASONS = {
     "one_row_per_cell": "duplicate_cell",
     "one_row_per_prompt": "duplicate_prompt_id",
     "two_arms": "same_arm",
+    "outcome_agrees": "contradictory_outcome",
+    "one_judgement": "duplicate_pair",
+    "arm_a|regex": "invalid_arm",
+    "arm_b|regex": "invalid_arm",
+    "outcome|check": "unknown_outcome",
+    "length_a|min": "negative_length",
+    "length_b|min": "negative_length",
     "prompt|regex": "empty_prompt",
     "prompt|nullability": "empty_prompt",
     "preference|min": "preference_out_of_range",

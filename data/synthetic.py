@@ -17,6 +17,7 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from .dice import Dice, Draft
 from .fleet import EASY, MAX_ARMS, Fleet, build_fleet
+from .schema import PREFERENCES
 from .split import prompt_id
 from .templates import DOMAINS, FAMILIES, REASONING, drafts, reworded
 
@@ -192,21 +193,31 @@ def _quality(chance: Doubles, graded: bool, rng: np.random.Generator) -> Floats:
 def _pairs(
     prompts: pl.DataFrame, truth: _Truth, fleet: Fleet, count: int, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """Battles between two arms by Bradley and Terry, with Davidson's ties."""
-    row = rng.integers(0, prompts.height, count)
-    first = rng.integers(0, len(fleet.arms), count)
-    second = (first + rng.integers(1, len(fleet.arms), count)) % len(fleet.arms)
-    lead = (truth.logit[row, first] - truth.logit[row, second]) / 2.0
-    win, loss = np.exp(lead), np.exp(-lead)
-    drawn = rng.random(count) * (win + loss + TIE_WEIGHT)
-    preference = np.select([drawn < win, drawn < win + TIE_WEIGHT], [1.0, 0.5], 0.0)
+    """Battles between two arms by Bradley and Terry, with Davidson's ties; none is fought twice.
+
+    A tie is of two bad answers as often as two answers that are both right or both wrong are wrong.
+    """
+    arms = len(fleet.arms)
+    cells = prompts.height * arms * (arms - 1)
+    row, rest = np.divmod(rng.choice(cells, min(count, cells), replace=False), arms * (arms - 1))
+    first, ahead = np.divmod(rest, arms - 1)
+    second = (first + 1 + ahead) % arms
+    ours, theirs = truth.logit[row, first], truth.logit[row, second]
+    win, loss = np.exp((ours - theirs) / 2.0), np.exp((theirs - ours) / 2.0)
+    drawn = rng.random(len(row)) * (win + loss + TIE_WEIGHT)
+    bad = rng.random(len(row)) < _probability(-ours - theirs)
+    outcome = np.select(
+        [drawn < win, drawn >= win + TIE_WEIGHT, bad], ["a", "b", "both_bad"], "tie"
+    )
     names = pl.Series("arm", [arm.id for arm in fleet.arms], pl.String)
+    said = pl.Series("outcome", outcome.tolist(), pl.String)
     return pl.DataFrame(
         [
             prompts["prompt_id"].gather(row),
             names.gather(first).alias("arm_a"),
             names.gather(second).alias("arm_b"),
-            pl.Series("preference", preference),
+            said.replace_strict(PREFERENCES, return_dtype=pl.Float64).alias("preference"),
+            said,
         ]
     ).with_columns(split=pl.lit(None, pl.String))
 

@@ -111,7 +111,8 @@ def load_tables(
     Args:
         data: outcomes.
         prompts: prompts; outcomes of other ids are rejected as `unknown_prompt`.
-        pairs: preference pairs, if any.
+        pairs: preference pairs, if any; an arm with neither an outcome nor a list price cannot
+            be routed to, and its battles are rejected as `unknown_arm`.
         split: of the hash split for prompts without one.
         prices: list prices for outcomes without a cost.
     Raises:
@@ -132,7 +133,9 @@ def load_tables(
     sides = texts.select("prompt_id", "split")
     battles = None
     if pairs is not None:
-        found = _counted(report, "pairs", _known(load_pairs(pairs), texts))
+        fought = _known(load_pairs(pairs), texts)
+        found = _counted(report, "pairs", _priced_arms(fought, kept, prices))
+        report.unknown_arms = _unknown_arms(fought.kept, found)
         battles = _with_side(found, sides)
     return Tables(_with_side(kept, sides), texts, battles, report, prices)
 
@@ -147,6 +150,28 @@ def _known(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
     known = pl.col("prompt_id").is_in(prompts["prompt_id"].implode())
     lost = cleaned.kept.filter(~known).with_columns(pl.lit("unknown_prompt").alias(REASON))
     return Cleaned(cleaned.kept.filter(known), pl.concat([cleaned.rejected, lost]))
+
+
+def _priced_arms(pairs: Cleaned, outcomes: pl.DataFrame, prices: PriceTable | None) -> Cleaned:
+    """Reject battles of arms that have neither an outcome nor a price: they cannot be routed to."""
+    answered = outcomes.select(pl.concat_str("model", "tier", separator="|")).to_series().unique()
+    priced = prices.frame()["model"] if prices is not None else pl.Series([], dtype=pl.String)
+    model = pl.col("arm_a", "arm_b").str.split("|").list.first()
+    known = pl.col("arm_a", "arm_b").is_in(answered.implode()) | model.is_in(priced.implode())
+    lost = pairs.kept.filter(~pl.all_horizontal(known)).with_columns(
+        pl.lit("unknown_arm").alias(REASON)
+    )
+    kept = pairs.kept.filter(pl.all_horizontal(known))
+    return Cleaned(kept, pl.concat([pairs.rejected, lost]))
+
+
+def _unknown_arms(fought: pl.DataFrame, kept: pl.DataFrame) -> tuple[str, ...]:
+    """The arms whose battles were all rejected for want of outcomes and price."""
+
+    def arms(table: pl.DataFrame) -> set[str]:
+        return set(table["arm_a"]) | set(table["arm_b"])
+
+    return tuple(sorted(arms(fought) - arms(kept)))
 
 
 def _split_of(prompts: pl.DataFrame, outcomes: pl.DataFrame) -> tuple[pl.DataFrame, int]:

@@ -47,6 +47,10 @@ class Battle:
     arm_a: str | None = None  # `model|tier`
     arm_b: str | None = None
     preference: object = None  # 0 to 1: that a is better
+    outcome: str | None = None  # a, b, tie or both_bad, where the record tells
+    source: str | None = None  # who judged
+    length_a: int | None = None  # of the answers, characters
+    length_b: int | None = None
     domain: str | None = None
     fault: str | None = None
 

@@ -11,19 +11,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..layouts import prompt_text
+from ..schema import PREFERENCES
 from .base import UNREADABLE_ROW, Battle, Format, Options, at, each, first, label, parsed, text
 from .files import Head, Row, rows
 
-FLAGS = {"winner_model_a": 1.0, "winner_model_b": 0.0, "winner_tie": 0.5}
+FLAGS = {"winner_model_a": "a", "winner_model_b": "b", "winner_tie": "tie"}
 SET = {"1", "1.0", "true"}
 WORDS = {
-    "model_a": 1.0,
-    "model_b": 0.0,
-    "tie": 0.5,
-    "both_bad": 0.5,
-    "tie (bothbad)": 0.5,
-    "tie(all bad)": 0.5,
+    "model_a": "a",
+    "model_b": "b",
+    "tie": "tie",
+    "both_bad": "both_bad",
+    "tie (bothbad)": "both_bad",
+    "tie(all bad)": "both_bad",
 }
+SOURCES = ("source", "judge")  # a person's own name in `judge` is a source too
+ANSWERS = (("response_a", "response_b"), ("conversation_a", "conversation_b"))
 
 
 def recognises(head: Head) -> bool:
@@ -38,14 +41,36 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Battle]:  # noqa: 
 
 
 def _battle(row: Row) -> Battle:
-    preference, fault = _preference(row)
+    outcome, fault = _outcome(row)
+    lengths = _lengths(row)
     return Battle(
         prompt=_prompt(row),
         arm_a=_arm(row.get("model_a")),
         arm_b=_arm(row.get("model_b")),
-        preference=preference,
+        preference=None if outcome is None else PREFERENCES[outcome],
+        outcome=outcome,
+        source=next((label(row[name]) for name in SOURCES if first(row.get(name))), None),
+        length_a=lengths[0],
+        length_b=lengths[1],
         fault=fault,
     )
+
+
+def _lengths(row: Row) -> tuple[int | None, int | None]:
+    """Characters of the two answers; null where the row does not hold them."""
+    for names in ANSWERS:
+        said = [_answer(row.get(name)) for name in names]
+        if all(said):
+            return len(said[0] or ""), len(said[1] or "")
+    return None, None
+
+
+def _answer(value: object) -> str | None:
+    """The model's turns as one text, of a text, a list of texts or chat messages."""
+    found = parsed(value)
+    if isinstance(found, list) and any(at(turn, "role") for turn in found):
+        found = [at(turn, "content") for turn in found if at(turn, "role") == "assistant"]
+    return prompt_text(found, lists=True) or None
 
 
 def _arm(model: object) -> str | None:
@@ -63,13 +88,14 @@ def _prompt(row: Row) -> str | None:
     return "\n".join(filter(None, (text(turn) for turn in turns))) or text(row.get("question"))
 
 
-def _preference(row: Row) -> tuple[float | None, str | None]:
+def _outcome(row: Row) -> tuple[str | None, str | None]:
+    """What the judge said, and why it cannot be used where it cannot."""
     if "winner" in row:
         word = str(row["winner"]).strip().lower()
         known = WORDS.get(word)
         missing = first(row["winner"]) is None
         return known, None if known is not None or missing else "unreadable_preference"
-    won = [side for flag, side in FLAGS.items() if str(row.get(flag)).lower() in SET]
+    won = [said for flag, said in FLAGS.items() if str(row.get(flag)).lower() in SET]
     return (won[0], None) if len(won) == 1 else (None, "contradictory_winner")
 
 

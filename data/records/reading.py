@@ -17,7 +17,8 @@ from .registry import FORMATS
 
 CHUNK = 20_000  # records held as objects at once
 COLUMNS = (*TEXTS, *NUMBERS, "answer", "fault")
-BATTLE = (*ABOUT_PROMPT, "arm_a", "arm_b", "preference", "fault")
+JUDGED = ("arm_a", "arm_b", "preference", "outcome", "source", "length_a", "length_b")
+BATTLE = (*ABOUT_PROMPT, *JUDGED, "fault")
 IDS = ("record_id", "request_id", "observation_id", "response_id", "span_id", "id")
 
 

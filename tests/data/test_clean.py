@@ -142,6 +142,51 @@ def test_a_preference_is_a_probability() -> None:
     assert clean_pairs(table).counts() == {"missing_preference": 1, "preference_out_of_range": 1}
 
 
+FIGHT = {"prompt_id": "p", "arm_a": "m|d", "arm_b": "n|d", "preference": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"arm_a": "m|"}, "invalid_arm"),
+        ({"arm_b": "m|d|e"}, "invalid_arm"),
+        ({"arm_a": None}, "missing_arm_a"),
+        ({"outcome": "draw"}, "unknown_outcome"),
+        ({"outcome": "b"}, "contradictory_outcome"),
+        ({"outcome": "both_bad"}, "contradictory_outcome"),
+        ({"length_b": -1}, "negative_length"),
+        ({"split": "valid"}, "unknown_split"),
+        ({"arm_b": "m|d", "preference": 2.0}, "preference_out_of_range"),
+    ],
+)
+def test_a_bad_battle_is_rejected_with_its_reason(row: dict[str, object], reason: str) -> None:
+    cleaned = clean_pairs(pl.DataFrame([FIGHT | row, FIGHT]))
+    assert cleaned.counts() == {reason: 1}
+    assert cleaned.kept["prompt_id"].to_list() == ["p"], "the good row keeps its place"
+
+
+def test_a_named_outcome_stands_for_a_preference_and_a_bare_model_for_its_default_tier() -> None:
+    said = ["a", "b", "tie", "both_bad"]
+    table = pl.DataFrame(
+        {"prompt_id": list("pqrs"), "arm_a": "m", "arm_b": "n|low", "outcome": said, "judge": "me"}
+    )
+    kept = clean_pairs(table).kept
+    assert kept["preference"].to_list() == [1.0, 0.0, 0.5, 0.5]
+    assert kept.select("arm_a", "arm_b", "source").row(0) == ("m|default", "n|low", "me")
+
+
+def test_a_source_judges_two_answers_once_in_each_order() -> None:
+    rows = [
+        FIGHT,
+        FIGHT | {"preference": 0.0},
+        FIGHT | {"arm_a": "n|d", "arm_b": "m|d"},
+        FIGHT | {"source": "someone else"},
+    ]
+    cleaned = clean_pairs(pl.DataFrame(rows))
+    assert cleaned.counts() == {"duplicate_pair": 1}
+    assert cleaned.kept["preference"].to_list() == [1.0, 1.0, 1.0]
+
+
 cells = st.fixed_dictionaries(
     {
         "prompt_id": st.sampled_from(["a", "b", ""]),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import ColumnError, DataError, FormatError
-from data.prices import PriceTable
+from data.prices import Price, PriceTable
 from data.split import SplitConfig, folds, normalise, prompt_id, with_split
 from data.tables import load_tables, read_table
 
@@ -104,11 +104,29 @@ def test_pairs_join_the_split_of_their_prompt(tmp_path: Path) -> None:
         {"prompt_id": ["a", "z"], "arm_a": ["m|d"] * 2, "arm_b": ["n|d"] * 2, "preference": [1, 0]}
     )
     pairs.write_parquet(tmp_path / "pairs.parquet")
-    tables = load_tables(*write(tmp_path), tmp_path / "pairs.parquet")
+    priced = [Price(model=name, usd_per_1m_input=1.0, usd_per_1m_output=1.0) for name in "mn"]
+    prices = PriceTable(tuple(priced))
+    tables = load_tables(*write(tmp_path), tmp_path / "pairs.parquet", prices=prices)
     assert tables.pairs is not None
     side = dict(tables.prompts.select("prompt_id", "split").iter_rows())["a"]
     assert tables.pairs["split"].to_list() == [side]
     assert tables.report.rejected["pairs"] == {"unknown_prompt": 1}
+
+
+def test_an_arm_that_nobody_priced_does_not_battle(tmp_path: Path) -> None:
+    pairs = pl.DataFrame(
+        {"prompt_id": ["a"] * 3, "arm_a": "m|d", "arm_b": ["new|d", "n|d", "m|e"], "preference": 1}
+    )
+    pairs.write_parquet(tmp_path / "pairs.parquet")
+    answered = OUTCOMES.with_columns(model=pl.Series(["m", "n", "n"]), tier=pl.lit("d"))
+    data, prompts = write(tmp_path)
+    answered.write_parquet(data)
+    found = load_tables(data, prompts, tmp_path / "pairs.parquet")
+    assert found.report.rejected["pairs"] == {"unknown_arm": 2}
+    assert found.report.unknown_arms == ("m|e", "new|d")
+    priced = PriceTable((Price(model="new", usd_per_1m_input=1.0, usd_per_1m_output=1.0),))
+    found = load_tables(data, prompts, tmp_path / "pairs.parquet", prices=priced)
+    assert found.report.unknown_arms == ("m|e",)
 
 
 def test_a_split_of_the_outcomes_table_is_kept(tmp_path: Path) -> None:

@@ -160,12 +160,18 @@ def test_battles_become_preferences(tmp_path: Path, kind: str) -> None:
 
 def test_winners_in_words_are_read(lines: Writer) -> None:
     turns = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
+    answers = {
+        f"conversation_{side}": [*turns, {"role": "assistant", "content": "x" * length}]
+        for side, length in (("a", 3), ("b", 5))
+    }
     rows = [
-        {"model_a": "aster", "model_b": "brook", "winner": word, "conversation_a": turns}
-        for word in ("model_a", "both_bad", "tie (bothbad)", "neither", None)
+        {"model_a": "aster", "model_b": "brook", "winner": word, "judge": f"j{i}"} | answers
+        for i, word in enumerate(("model_a", "both_bad", "tie (bothbad)", "neither", None))
     ]
     found = ingest([lines("battles.jsonl", rows)])
     assert found.pairs["preference"].to_list() == [1.0, 0.5, 0.5]
+    assert found.pairs["outcome"].to_list() == ["a", "both_bad", "both_bad"]
+    assert found.pairs.select("source", "length_a", "length_b").row(0) == ("j0", 3, 5)
     assert reasons(found.rejected_pairs) == {"missing_preference": 1, "unreadable_preference": 1}
     assert found.prompts["prompt"].to_list() == ["Hi"]
 
