@@ -31,6 +31,7 @@ from .problems import Problem
 from .recorder import Recorder, Routed
 from .schemas import encode, parse, policy_problem, read_policy, read_view
 from .settings import Settings
+from .status import rendered
 
 log = logging.getLogger("tierwise.serving")
 
@@ -179,7 +180,7 @@ class App:
                 headers=((b"allow", allow.encode()),),
             )
         if path == "/metrics":
-            body = await asyncio.to_thread(self.metrics.render)
+            body = await asyncio.to_thread(rendered, self.metrics, self.settings.status_metrics)
             return Response(body, media_type=MEDIA_TYPE)
         headers = dict(scope["headers"])
         key = check_key(headers, self.settings)

@@ -50,6 +50,7 @@ class Settings:
     explore_quality_loss: float = 0.1  # predicted quality that a trial may give up
     explore_cost_ratio: float = 3.0  # a tried arm may cost so many times the ruling one
     seed: int = 0  # of the draws
+    status_metrics: Path | None = None  # what `tierwise status --metrics` wrote; told at /metrics
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -183,4 +184,5 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "explore_quality_loss": ("TIERWISE_EXPLORE_QUALITY_LOSS", _number(0, 1)),
     "explore_cost_ratio": ("TIERWISE_EXPLORE_COST_RATIO", _number(1, 1e6)),
     "seed": ("TIERWISE_SEED", _whole(0, (1 << 63) - 1)),
+    "status_metrics": ("TIERWISE_STATUS_METRICS", _path),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,26 +20,37 @@ from router.store import Store, is_store
 
 from ..errors import TrainingError
 from ..retrain.traffic import read_traffic
-from .report import DriftReport, canary_findings, drift_report
+from .certificate import certificate_state
+from .exposition import exposition, write_metrics
+from .report import LEVELS, DriftReport, canary_findings, drift_report
 
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("bundle", type=PATH)
-@click.option("--log", "log_dir", type=PATH, required=True, help="The service's TIERWISE_LOG_DIR.")
+@click.option("--log", "log_dir", type=PATH, help="The service's TIERWISE_LOG_DIR.")
 @click.option("--prices", type=PATH, help="CSV of today's prices.")
 @click.option("--json", "json_path", type=PATH, help="Write the report here.")
-@click.option("--prom", type=PATH, help="Write Prometheus text here, for a textfile collector.")
+@click.option(
+    "--metrics",
+    type=PATH,
+    help="Write Prometheus text here: for a textfile collector, or TIERWISE_STATUS_METRICS.",
+)
 def status(
-    bundle: Path, log_dir: Path, prices: Path | None, json_path: Path | None, prom: Path | None
+    bundle: Path,
+    log_dir: Path | None,
+    prices: Path | None,
+    json_path: Path | None,
+    metrics: Path | None,
 ) -> None:
     """Say how BUNDLE, or a store's live one, is doing; exit code 1 when something alarms."""
+    now = time.time()
     try:
         manifest = read_manifest(find_bundle(bundle))
-        log = read_log(log_dir)
+        log = EventLog() if log_dir is None else read_log(log_dir)
         listed = None if prices is None else PriceTable.load(prices)
-        report = report_of(log, manifest, listed)
+        report = report_of(log, manifest, listed, now=now)
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
     if is_store(bundle) and (candidate := Store(bundle).candidate) is not None:
@@ -46,13 +58,16 @@ def status(
     for line in told(report, log):
         click.echo(line)
     if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(report.to_dict(), indent=1) + "\n", "utf-8")
-    if prom is not None:
-        prom.write_text(report.metrics(), "utf-8")
-    raise SystemExit(1 if report.alarms else 0)
+    if metrics is not None:
+        write_metrics(metrics, exposition(report, now=now))
+    raise SystemExit(0 if report.calm else 1)
 
 
-def report_of(log: EventLog, manifest: Manifest, prices: PriceTable | None) -> DriftReport:
+def report_of(
+    log: EventLog, manifest: Manifest, prices: PriceTable | None, *, now: float
+) -> DriftReport:
     """The report of one bundle's own decisions, with a canary's beside them."""
     own = {
         name: event
@@ -67,10 +82,13 @@ def report_of(log: EventLog, manifest: Manifest, prices: PriceTable | None) -> D
             for model, price in found.items()
             if price is not None
         }
-    traffic = read_traffic(replace(log, decisions=own), manifest)
+    traffic = read_traffic(replace(log, decisions=own), manifest) if own else None
     report = drift_report(traffic, manifest, prices=today)
-    everything = read_traffic(log, manifest)
-    return replace(report, findings=(*report.findings, *canary_findings(everything, log)))
+    findings = report.findings
+    if own:
+        findings = (*findings, *canary_findings(read_traffic(log, manifest), log))
+    state = certificate_state(manifest, findings, now=now)
+    return replace(report, findings=findings, certificate=state)
 
 
 def told(report: DriftReport, log: EventLog) -> list[str]:
@@ -78,13 +96,15 @@ def told(report: DriftReport, log: EventLog) -> list[str]:
     roles = np.unique([event["role"] for event in log.decisions.values()], return_counts=True)
     counts = ", ".join(f"{n} {role}" for role, n in zip(*roles, strict=True))
     lines = [
-        f"bundle {report.bundle_id}: {report.decisions} decisions of its own, {counts} in the "
-        f"log, {len(log.feedback)} with feedback"
+        f"bundle {report.bundle_id}: {report.decisions} decisions of its own, "
+        f"{counts or 'none at all'} in the log, {len(log.feedback)} with feedback"
     ]
+    if report.certificate is not None:
+        lines.append(f"certificate: {report.certificate.state} ({report.certificate.reason})")
     lines += [f"left out {count}: {why}" for why, count in sorted(log.rejected.items())]
     if report.reason is not None:
         lines.append(f"drift is not judged: {report.reason}")
-    for found in sorted(report.findings, key=lambda f: ("alarm", "look", "ok").index(f.level)):
+    for found in sorted(report.findings, key=lambda f: -LEVELS.index(f.level)):
         chance = "" if found.p_value is None else f"p {found.p_value:.3f}"
         lines.append(
             f"{found.level:<6} {found.kind:<20} {found.subject:<36} {found.value:+9.4f} "

@@ -14,14 +14,16 @@ from router.manifest import Manifest
 from router.types import Bools, Doubles
 
 from ..retrain.traffic import Traffic
+from .certificate import EXPIRED, CertificateState
 from .detectors import Change, change_point, embedding_shift, price_changes, psi
 from .sequential import Watch, watch
 
-OK, LOOK, ALARM = "ok", "look", "alarm"
+OK, LOOK, ALARM = LEVELS = ("ok", "look", "alarm")
 LEVEL = 0.01  # p-value of an alarm, divided by the number of arms where there are several
 PSI_LOOK, PSI_ALARM = 0.1, 0.25
 EXPECTED_FAR = 0.01  # share of training prompts beyond their own 99th percentile
 LEAST = 100  # decisions in a window; fewer are not judged
+BELOW_PROMISE = 0.05  # of quality; predictions of the arm that looks best flatter a little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class Finding:
 
     Attributes:
         kind: traffic_clusters, traffic_embeddings, out_of_distribution, quality, length, alias,
-            price or canary.
+            price, promise or canary.
         subject: arm, model, or "traffic".
         level: ok, look or alarm.
         value: what was measured.
@@ -47,35 +49,32 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport:
-    """Everything that was looked at; `reason` says why there is nothing."""
+    """Everything that was looked at; `reason` says why traffic and answers were not."""
 
     bundle_id: str
     decisions: int
     findings: tuple[Finding, ...]
     reason: str | None = None
+    certificate: CertificateState | None = None
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
         """What needs somebody."""
         return tuple(f for f in self.findings if f.level == ALARM)
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing alarms and no certificate has expired."""
+        expired = self.certificate is not None and self.certificate.state == EXPIRED
+        return not self.alarms and not expired
+
     def to_dict(self) -> dict[str, Any]:
         """The report as plain values."""
         return asdict(self)
 
-    def metrics(self) -> str:
-        """Prometheus text for a textfile collector: 0 ok, 1 look, 2 alarm, by kind and subject."""
-        lines = ["# TYPE tierwise_drift_level gauge"]
-        for found in self.findings:
-            level = (OK, LOOK, ALARM).index(found.level)
-            subject = found.subject.replace("\\", "").replace('"', "")
-            labels = f'kind="{found.kind}",subject="{subject}"'
-            lines.append(f"tierwise_drift_level{{{labels}}} {level}")
-        return "\n".join(lines) + "\n"
-
 
 def drift_report(
-    traffic: Traffic,
+    traffic: Traffic | None,
     manifest: Manifest,
     *,
     prices: Mapping[str, tuple[float, float]] | None = None,
@@ -84,7 +83,7 @@ def drift_report(
     """Compare the earlier half of the decisions with the later half, and both with training.
 
     Args:
-        traffic: decisions of this bundle alone, in order of time.
+        traffic: decisions of this bundle alone, in order of time; null where there are none.
         manifest: of the bundle that routes.
         prices: model -> today's prices, where they are known.
         seed: of the permutations.
@@ -92,8 +91,10 @@ def drift_report(
     findings: list[Finding] = []
     if prices is not None:
         findings += price_findings(manifest, prices)
-    n = len(traffic)
-    if n < 2 * LEAST:
+    n = 0 if traffic is None else len(traffic)
+    if traffic is not None:
+        findings += promise_findings(traffic)
+    if traffic is None or n < 2 * LEAST:
         reason = f"{n} decisions; {2 * LEAST} are needed to compare two windows"
         return DriftReport(
             bundle_id=manifest.bundle_id, decisions=n, findings=tuple(findings), reason=reason
@@ -190,6 +191,27 @@ def price_findings(manifest: Manifest, prices: Mapping[str, tuple[float, float]]
                 value=moved, p_value=None, detail=f"price changed by {moved:+.1%}")
         for model, moved in price_changes(old, prices).items()
         if abs(moved) > 1e-3
+    ]  # fmt: skip
+
+
+def promise_findings(traffic: Traffic) -> list[Finding]:
+    """Whether the answers since this bundle went live are worse than it said they would be.
+
+    A bet on every answer with feedback, in order of time: may be looked at whenever one likes.
+    """
+    seen = ~np.isnan(traffic.quality)
+    if not seen.any():
+        return []
+    said: Doubles = traffic.expected[np.arange(len(traffic)), traffic.arm][seen]
+    state = watch(traffic.quality[seen], said, margin=BELOW_PROMISE)
+    level = ALARM if state.alarm_at is not None else OK
+    detail = (
+        f"{state.pairs} answers since it went live, quality minus prediction "
+        f"{state.difference or 0.0:+.3f}; wealth 20 alarms"
+    )
+    return [
+        Finding(kind="promise", subject="traffic", level=level, value=state.wealth, p_value=None,
+                detail=detail)
     ]  # fmt: skip
 
 

@@ -9,13 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
 from data.events import read_log
 from router.cli import main
 from router.manifest import read_manifest
+from serving.status import read_status
 from tests.training.routed import Traffic
+from training.drift.certificate import CertificateState
 from training.drift.detectors import change_point, embedding_shift, price_changes, psi
-from training.drift.report import ALARM, answer_findings, drift_report, traffic_findings
+from training.drift.exposition import exposition
+from training.drift.report import (
+    ALARM,
+    DriftReport,
+    Finding,
+    answer_findings,
+    drift_report,
+    promise_findings,
+    traffic_findings,
+)
 from training.drift.sequential import watch
 from training.retrain.traffic import Traffic as Rows
 from training.retrain.traffic import read_traffic
@@ -140,10 +152,57 @@ def test_the_command_tells_writes_and_exits_by_the_alarms(
     done = CliRunner().invoke(
         main,
         ["status", str(traffic.base), "--log", str(log), "--prices", str(tmp_path / "prices.csv"),
-         "--json", str(tmp_path / "s.json"), "--prom", str(tmp_path / "s.prom")],
+         "--json", str(tmp_path / "s.json"), "--metrics", str(tmp_path / "new" / "s.prom")],
     )  # fmt: skip
     assert done.exit_code == 1, done.output
     assert "price changed by +100.0%" in done.output
     report = json.loads((tmp_path / "s.json").read_text())
     assert report["decisions"] == 1000
-    assert 'kind="price"' in (tmp_path / "s.prom").read_text()
+    assert report["certificate"]["state"] == "none"
+    assert "certificate: none" in done.output
+    series = samples(read_status(tmp_path / "new" / "s.prom"))
+    assert series["tierwise_status_decisions"] == {report["bundle_id"]: 1000}
+    assert series["tierwise_certificate"] == {"none": 1, "valid": 0, "expired": 0}
+    assert series["tierwise_drift_level"][f"price {next(iter(models)).model}"] == 2
+    assert sum(level == 2 for level in series["tierwise_drift_level"].values()) == sum(
+        series["tierwise_status_alarms"].values()
+    )
+
+
+def samples(content: bytes) -> dict[str, dict[str, float]]:
+    """Family -> its labels' values in one string -> value."""
+    return {
+        family.name: {" ".join(s.labels.values()): s.value for s in family.samples}
+        for family in text_string_to_metric_families(content.decode())
+    }
+
+
+def test_a_bundle_that_nobody_asked_yet_has_a_status(traffic: Traffic, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["status", str(traffic.base)])
+    assert done.exit_code == 0, done.output
+    assert "0 decisions; 200 are needed" in done.output
+
+
+def test_answers_that_are_worse_than_promised_are_noticed_whenever_one_looks(rows: Rows) -> None:
+    (kept,) = promise_findings(rows)
+    assert kept.level != ALARM
+    rng = np.random.default_rng(0)
+    worse = replace(rows, quality=rows.quality * (rng.random(len(rows)) < 0.6))
+    (broken,) = promise_findings(worse)
+    assert broken.level == ALARM
+    assert broken.value >= 20
+    silent = replace(rows, quality=np.full(len(rows), np.nan))
+    assert promise_findings(silent) == []
+
+
+def test_an_expired_certificate_is_no_calm_and_odd_names_stay_one_label() -> None:
+    expired = CertificateState(state="expired", reason="prices changed")
+    finding = Finding(kind="price", subject='a "b"\\\n c', level="ok", value=0.1, p_value=None,
+                      detail="")  # fmt: skip
+    report = DriftReport(bundle_id="x", decisions=0, findings=(finding,), certificate=expired)
+    assert not report.calm
+    assert replace(report, certificate=None).calm
+    series = samples(exposition(report, now=5.0).encode())
+    assert series["tierwise_drift_value"] == {f"price {finding.subject}": 0.1}
+    assert series["tierwise_certificate"]["expired"] == 1
+    assert series["tierwise_status_time_seconds"] == {"": 5.0}
