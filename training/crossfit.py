@@ -129,10 +129,14 @@ def crossfit_costs(
     inputs: Inputs, data: Dataset, tokens: Floats, meter: Meter, config: TrainConfig
 ) -> Doubles:
     """Out-of-fold predicted cost in US dollars (n, a)."""
-    out = np.full(tokens.shape, np.nan)
+    return meter.cost_usd(data.n_chars, crossfit_tokens(inputs, data, tokens, config))
+
+
+def crossfit_tokens(inputs: Inputs, data: Dataset, tokens: Floats, config: TrainConfig) -> Floats:
+    """Out-of-fold predicted output tokens (n, a)."""
+    out = np.full(tokens.shape, np.nan, dtype=np.float32)
     fold = folds(data.texts, config.folds.folds, config.folds.seed)
     for train, held in fold_masks(fold):
         model: TokenModel = fit_tokens(inputs.rows(train), tokens[train], config.linear)
-        predicted = model.predict(inputs.rows(held))
-        out[held] = meter.cost_usd(data.n_chars[held], predicted)
+        out[held] = model.predict(inputs.rows(held))
     return out

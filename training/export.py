@@ -23,12 +23,17 @@ from .card import render_card
 from .encoder import ExportedEncoder
 from .errors import ExportError
 from .golden import GOLDEN_PROMPTS
+from .outoffold import VALIDATION, OutOfFold
 
 CARD = "card.md"
 
 
 def write_bundle(
-    out: Path, manifest: Manifest, heads: onnx.ModelProto, encoder: ExportedEncoder
+    out: Path,
+    manifest: Manifest,
+    heads: onnx.ModelProto,
+    encoder: ExportedEncoder,
+    memory: OutOfFold | None = None,
 ) -> Manifest:
     """Write the bundle `out`, replacing an older bundle there, and load it back once.
 
@@ -37,6 +42,7 @@ def write_bundle(
         manifest: everything but `files` and `bundle_id`, which are filled in.
         heads: the graph of `router.onnx`.
         encoder: the exported encoder whose embeddings the heads were trained on.
+        memory: what the bundle remembers of its training rows, if anything.
     Returns:
         The completed manifest.
     Raises:
@@ -50,6 +56,8 @@ def write_bundle(
         for name in ("model.onnx", "tokenizer.json"):
             shutil.copyfile(encoder.folder / name, building / ENCODER / name)
         (building / HEADS).write_bytes(heads.SerializeToString())
+        if memory is not None:
+            (building / VALIDATION).write_bytes(memory.to_onnx())
         write_golden(building, manifest)
         finished = finish(building, manifest)
         Bundle.load(building)
@@ -95,6 +103,8 @@ def finish(folder: Path, manifest: Manifest) -> Manifest:
     """Hash every file, derive the bundle's id, write card and manifest, in this order."""
     names = (HEADS, GOLDEN, f"{ENCODER}/model.onnx", f"{ENCODER}/tokenizer.json")
     files = {name: entry(folder / name) for name in names}
+    if (folder / VALIDATION).is_file():
+        files[VALIDATION] = entry(folder / VALIDATION)
     manifest = replace(manifest, files=files, bundle_id="")
     manifest = replace(manifest, bundle_id=bundle_id(manifest))
     (folder / CARD).write_text(render_card(manifest), "utf-8")

@@ -13,20 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router.manifest import Manifest
+from router.types import Floats
 
 from .catalogue import load_catalogue
 from .config import TrainConfig
 from .constants import Origin, arm_infos, decision_constants, mean_quality
 from .costs import fit_meter, token_targets
-from .crossfit import crossfit, crossfit_costs
+from .crossfit import crossfit, crossfit_tokens
 from .dataset import Dataset, build_dataset
 from .depth import embed_inputs, open_encoder
 from .encoder import ExportedEncoder
 from .export import check_target, write_bundle
 from .fit import combine, final_fit
 from .manifest import describe, training_record
-from .model import Parity, check_parity
+from .model import FittedModel, Parity, check_parity
+from .outoffold import OutOfFold, out_of_fold
 from .predictors.base import Inputs
+from .predictors.cluster import nearest
 from .progress import Reporter
 from .sweep import threshold_map
 from .validation import validation_metrics
@@ -112,7 +115,8 @@ def learn(
     with reporter.stage("cost model"):
         meter = fit_meter(data, origin.prices)
         tokens = token_targets(data, meter)
-        cost = crossfit_costs(inputs, data, tokens, meter, config)
+        answers = crossfit_tokens(inputs, data, tokens, config)
+        cost = meter.cost_usd(data.n_chars, answers)
     with reporter.stage("cross-fit methods", methods) as stage:
         fitted = crossfit(inputs, data, cost, config, stage)
     with reporter.stage("stack and calibrate") as stage:
@@ -136,7 +140,7 @@ def learn(
         rule = decision_constants(
             model, inputs, data, quality=quality, cost_usd=cost, config=config
         )
-        table = threshold_map(quality, cost, data, rule.band)
+        table = threshold_map(quality, cost, data.quality, rule.band)
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
@@ -152,6 +156,22 @@ def learn(
             metrics=validation_metrics(quality, cost, data, rule.band),
             config=config,
         )
-        manifest = write_bundle(out, manifest, graph, encoder)
+        memory = remembered(model, inputs, data, quality=quality, output_tokens=answers)
+        manifest = write_bundle(out, manifest, graph, encoder, memory)
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)
+
+
+def remembered(
+    model: FittedModel, inputs: Inputs, data: Dataset, *, quality: Floats, output_tokens: Floats
+) -> OutOfFold:
+    """The out-of-fold predictions that go into the bundle."""
+    return out_of_fold(
+        data.texts,
+        quality=quality,
+        quality_se=model.table.blended(inputs, model.table.errors),
+        output_tokens=output_tokens,
+        realised=data.quality,
+        n_chars=data.n_chars,
+        cluster=nearest(inputs.embedding, model.table.centroids)[0],
+    )

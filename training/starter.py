@@ -26,6 +26,7 @@ from .encoder import ExportedEncoder, export_encoder
 from .errors import TrainingError
 from .export import CARD, finish
 from .golden import GOLDEN_PROMPTS
+from .outoffold import VALIDATION
 from .pipeline import train
 from .progress import ConsoleReporter
 
@@ -50,7 +51,7 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
     try:
-        for name in HEAD_FILES:
+        for name in _head_files(manifest):
             shutil.copyfile(heads / name, building / name)
         (building / ENCODER).mkdir()
         for name in ("model.onnx", "tokenizer.json"):
@@ -65,6 +66,11 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return manifest
+
+
+def _head_files(manifest: Manifest) -> tuple[str, ...]:
+    """The committed files; heads of before bundles remembered anything lack the last."""
+    return (*HEAD_FILES, *({VALIDATION} & manifest.files.keys()))
 
 
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
@@ -110,7 +116,7 @@ def build_command(datasets: Path, out: Path, cache: Path) -> None:
         bundle = Path(folder) / "bundle"
         trained = train(tables, config, bundle, cache, ConsoleReporter())
         out.mkdir(parents=True, exist_ok=True)
-        for name in HEAD_FILES:
+        for name in _head_files(trained.manifest):
             shutil.copyfile(bundle / name, out / name)
     click.echo(f"starter heads {trained.manifest.bundle_id} in {out}")
 

@@ -11,26 +11,27 @@ import numpy as np
 from router.manifest import ThresholdMap
 from router.types import Doubles, Floats
 
-from .dataset import Dataset
 from .regret import SPARSE, choices, price_grid
 
 KNOTS = 200
 MAX_ROWS = 20_000  # an even sample beyond that is as good
 
 
-def threshold_map(quality: Floats, cost_usd: Doubles, data: Dataset, band: Doubles) -> ThresholdMap:
+def threshold_map(
+    quality: Floats, cost_usd: Doubles, outcomes: Floats, band: Doubles
+) -> ThresholdMap:
     """Sweep λ and keep the knots where expected spend moves.
 
     Args:
         quality: (n, a) out-of-fold calibrated predictions.
         cost_usd: (n, a) out-of-fold predicted costs, whose mean is monotone in λ.
-        data: realised outcomes of the same rows, for the quality that is promised.
+        outcomes: (n, a) realised quality, NaN where missing, for the quality that is promised.
         band: (n,) near-tie widths.
     """
-    step = -(-len(data) // MAX_ROWS)
+    step = -(-len(outcomes) // MAX_ROWS)
     rows = slice(None, None, step)
     quality, cost_usd, band = quality[rows], cost_usd[rows], band[rows]
-    realised = data.quality[rows]
+    realised = outcomes[rows]
     sparse = np.isnan(realised).mean() > SPARSE
     index = np.arange(len(quality))
     spend, reached, prices = [], [], price_grid(cost_usd, KNOTS)[::-1]

@@ -95,7 +95,7 @@ def test_the_oracle_has_no_regret_and_the_worst_has_most() -> None:
 
 def test_the_threshold_runs_from_the_cheapest_to_the_best_spend() -> None:
     quality = CHANCE.astype(np.float32)
-    table = threshold_map(quality, COST, dataset(), np.zeros(N))
+    table = threshold_map(quality, COST, dataset().quality, np.zeros(N))
     assert (table.threshold[0], table.threshold[-1]) == (0.0, 1.0)
     assert (np.diff(table.threshold) > 0).all()
     assert (np.diff(table.money_price) <= 0).all()
@@ -107,7 +107,7 @@ def test_the_threshold_runs_from_the_cheapest_to_the_best_spend() -> None:
 @pytest.mark.parametrize("threshold", [0.1, 0.25, 0.5, 0.75, 0.9])
 def test_a_threshold_spends_its_share_of_the_way(threshold: float) -> None:
     quality = CHANCE.astype(np.float32)
-    table = threshold_map(quality, COST, dataset(), np.zeros(N))
+    table = threshold_map(quality, COST, dataset().quality, np.zeros(N))
     arm = choices(quality, COST, money_price_at(table, threshold))
     spent = COST[np.arange(N), arm].mean()
     low, high = table.cost_usd[0], table.cost_usd[-1]
@@ -116,7 +116,7 @@ def test_a_threshold_spends_its_share_of_the_way(threshold: float) -> None:
 
 def test_arms_of_one_price_leave_a_map_all_the_same() -> None:
     flat = np.full_like(COST, 0.01)
-    table = threshold_map(CHANCE.astype(np.float32), flat, dataset(cost_usd=flat), np.zeros(N))
+    table = threshold_map(CHANCE.astype(np.float32), flat, dataset().quality, np.zeros(N))
     assert (table.threshold[0], table.threshold[-1]) == (0.0, 1.0)
     assert list(table.cost_usd) == pytest.approx([0.01] * len(table.cost_usd))
 
