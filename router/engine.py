@@ -15,8 +15,10 @@ import numpy as np
 
 from . import features
 from .bundle import Bundle
-from .errors import NoArmAllowed
+from .catalogue import Catalogue
+from .errors import BundleError, CatalogueError, NoArmAllowed
 from .explore import OFF, Exploration, certainly, pick, propensities
+from .hints import tier_document
 from .manifest import ArmInfo, Manifest
 from .policy import (
     Policy,
@@ -41,9 +43,19 @@ class Router:
     """Routes prompts by one bundle. Safe to share between threads."""
 
     def __init__(self, bundle: Bundle) -> None:
+        """Make a router of a loaded bundle.
+
+        Raises:
+            BundleError: the manifest's catalogue is not one.
+        """
         self.bundle = bundle
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
+        try:
+            self.catalogue = Catalogue.of(self.manifest.catalogue)
+            self.tiers = {arm.id: tier_document(self.catalogue, arm) for arm in self._arms}
+        except CatalogueError as err:
+            raise BundleError(f"the manifest's catalogue cannot be used: {err}") from err
         self._edges = np.array(self.manifest.decision.difficulty_edges)
         # callers use few thresholds, and reading the map anew costs more than choosing does
         table = self.manifest.threshold_map
@@ -321,6 +333,7 @@ class Router:
             bundle_id=self.manifest.bundle_id,
             propensity=chances[self._arms[index].id],
             propensities=chances,
+            tiers=self.tiers,
         )
 
     def _predicted(self, scores: Scores, index: int) -> Predicted:
@@ -360,6 +373,7 @@ class Router:
             expected_cost_usd=None,
             bundle_id=self.manifest.bundle_id,
             propensities={info.arm.id: 1.0},
+            tiers=self.tiers,
         )
 
 

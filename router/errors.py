@@ -2,6 +2,7 @@
 
 RouterError
 ├── BundleError      a bundle is missing, damaged, foreign or does not replay its golden prompts
+├── CatalogueError   a catalogue cannot be read, or something in it is wrong
 ├── StoreError       a store has no such bundle, or a change is not allowed
 └── PolicyError      the request asks for something contradictory or out of range
     └── NoArmAllowed the filters leave no arm
@@ -18,6 +19,12 @@ class BundleError(RouterError):
     """A bundle cannot be trusted; the message names the file."""
 
     code = "bundle_refused"
+
+
+class CatalogueError(RouterError):
+    """A catalogue cannot be used; the message names the key and what would work."""
+
+    code = "catalogue_refused"
 
 
 class StoreError(RouterError):

@@ -115,6 +115,7 @@ class Manifest:
     arms: tuple[ArmInfo, ...]
     decision: DecisionInfo
     threshold_map: ThresholdMap
+    catalogue: dict[str, Any] = field(default_factory=dict)  # of `router.catalogue`, plain values
     training: dict[str, Any] = field(default_factory=dict)  # rows, rejects, folds, stack weights
     metrics: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)

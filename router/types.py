@@ -109,6 +109,7 @@ class Decision:
         expected_cost_usd: mean US dollars per request there; both null when no threshold ruled.
         propensity: probability with which this arm was drawn; 1 unless exploring.
         propensities: the same for every eligible arm, by arm id.
+        tiers: what to do at the tier of an arm, by arm id, where the catalogue knows it.
     """
 
     arm: Arm
@@ -124,13 +125,18 @@ class Decision:
     bundle_id: str
     propensity: float = 1.0
     propensities: dict[str, float] = field(default_factory=dict)
+    tiers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def tier_of(self, arm: Arm) -> dict[str, Any]:
+        """The `tier` object of an arm: its name and, where it is known, what to do."""
+        return self.tiers.get(arm.id, {"name": arm.tier})
 
     def to_dict(self) -> dict[str, Any]:
         """The decision with the names of the HTTP contract."""
         return {
             "model": self.arm.model,
-            "tier": {"name": self.arm.tier},
-            "fallbacks": [{"model": a.model, "tier": {"name": a.tier}} for a in self.fallbacks],
+            "tier": self.tier_of(self.arm),
+            "fallbacks": [{"model": a.model, "tier": self.tier_of(a)} for a in self.fallbacks],
             "predicted": {
                 "quality": self.predicted.quality,
                 "interval": list(self.predicted.interval),

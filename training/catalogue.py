@@ -1,75 +1,70 @@
-"""What models can do: a small TOML file of capabilities, by model name or wildcard.
-
-    [models."gpt-4o*"]
-    context_tokens = 128000
-    tools = true
-    vision = true
-    json = true
-
-What is not stated is unknown, and an unknown capability cannot be required of an arm.
-"""
+"""The catalogue that a configuration names, with the errors of training."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
-from pathlib import Path
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from router.catalogue import Catalogue
+from router.errors import CatalogueError
+from router.hints import tier_document
+from router.types import Arm
 
 from .errors import ConfigError
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What one model can do; null is unknown."""
-
-    context_tokens: int | None = None
-    tools: bool | None = None
-    vision: bool | None = None
-    json: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Capabilities by pattern; the first that matches a model counts."""
-
-    entries: dict[str, Capabilities]
-
-    def of(self, model: str) -> Capabilities:
-        """The capabilities of a model, all unknown where no pattern matches."""
-        for pattern, capabilities in self.entries.items():
-            if model == pattern or fnmatchcase(model, pattern):
-                return capabilities
-        return Capabilities()
+if TYPE_CHECKING:
+    from data.prices import PriceTable
 
 
 def load_catalogue(path: str | None) -> Catalogue:
     """Read a catalogue, or an empty one where no path is given.
 
     Raises:
-        ConfigError: the file cannot be read, or a key or type is not one of the above.
+        ConfigError: the file cannot be read, or a key or type is not one of `router.catalogue`.
     """
     if path is None:
-        return Catalogue({})
+        return Catalogue()
     try:
-        raw = tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as err:
-        raise ConfigError(f"catalogue {path} cannot be read: {err}") from err
-    models = raw.get("models")
-    if not isinstance(models, dict):
-        raise ConfigError(f'catalogue {path} has no [models."NAME"] section')
-    return Catalogue({name: _entry(name, values) for name, values in models.items()})
+        return Catalogue.load(path)
+    except CatalogueError as err:
+        raise ConfigError(str(err)) from err
 
 
-def _entry(model: str, values: dict[str, object]) -> Capabilities:
-    known = {f.name: (int if f.name == "context_tokens" else bool) for f in fields(Capabilities)}
-    for key, value in values.items():
-        if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            raise ConfigError(f"catalogue: {model} has unknown key {key}; did you mean {near}?")
-        if type(value) is not known[key]:
-            raise ConfigError(
-                f"catalogue: {model}.{key} must be {known[key].__name__}, got {value!r}"
+def catalogue_of(catalogue: Catalogue, arms: tuple[Arm, ...]) -> Catalogue:
+    """What a bundle of these arms keeps of a catalogue.
+
+    Raises:
+        ConfigError: the API of an arm's model has no words for what its tier asks.
+    """
+    kept = catalogue.only(arms)
+    try:
+        for arm in arms:
+            tier_document(kept, arm)
+    except CatalogueError as err:
+        raise ConfigError(str(err)) from err
+    return kept
+
+
+def list_prices(
+    catalogue: Catalogue, prices: PriceTable | None, models: Iterable[str]
+) -> PriceTable | None:
+    """The price table, with the catalogue's prices for models that it does not name."""
+    from data.prices import Price, PriceTable
+
+    rows = () if prices is None else prices.rows
+    named = {row.model for row in rows}
+    more = []
+    for model in sorted(set(models) - named):
+        price = catalogue.model(model).price
+        if price is not None:
+            day = None if price.valid_from is None else date.fromisoformat(price.valid_from)
+            more.append(
+                Price(
+                    model=model,
+                    usd_per_1m_input=price.usd_per_1m_input,
+                    usd_per_1m_output=price.usd_per_1m_output,
+                    valid_from=day,
+                )
             )
-    return Capabilities(**values)  # type: ignore[arg-type]
+    return PriceTable((*rows, *more)) if more else prices

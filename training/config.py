@@ -7,14 +7,14 @@ manifest. Configs live here together because they are read, checked and recorded
 from __future__ import annotations
 
 import tomllib
-import types
-import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from data.split import SplitConfig
+from router.strict import FieldError
+from router.strict import build as build_strictly
 
 from .errors import ConfigError
 
@@ -53,7 +53,7 @@ class ArmsConfig:
     min_coverage: float = 0.9  # of the prompts that the best-covered arm answered
     min_rows: int = 30  # training rows
     prices: str | None = None  # CSV of dated list prices; null: read off the table's own costs
-    catalogue: str | None = None  # TOML of capabilities by model
+    catalogue: str | None = None  # TOML or JSON: capabilities, prices, latency, tiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,37 +220,10 @@ def build(kind: type[T], raw: dict[str, Any], where: str) -> T:
     Raises:
         ConfigError: names the key, and the nearest known one where a key is unknown.
     """
-    hints = typing.get_type_hints(kind)
-    names = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    values = {}
-    for key, value in raw.items():
-        if key not in names:
-            near = get_close_matches(key, names, n=1, cutoff=0.0)
-            raise ConfigError(f"unknown key {where}{key}; did you mean {where}{near[0]}?")
-        values[key] = _value(hints[key], value, f"{where}{key}")
     try:
-        return kind(**values)
-    except ValueError as err:
+        return build_strictly(kind, raw, where)
+    except FieldError as err:
         raise ConfigError(str(err)) from err
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
-    if is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise ConfigError(f"{where} is a section; write [{where}]")
-        return build(typing.cast("type[Any]", hint), value, f"{where}.")
-    if typing.get_origin(hint) is tuple:
-        items = value if isinstance(value, list) else [value]
-        return tuple(_value(typing.get_args(hint)[0], item, where) for item in items)
-    if isinstance(hint, types.UnionType):
-        if value is None:  # TOML has no null, a manifest has
-            return None
-        hint = next(arg for arg in typing.get_args(hint) if arg is not types.NoneType)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise ConfigError(f"{where} must be {hint.__name__}, got {value!r}")
-    return value
 
 
 def _at_least(name: str, value: float, least: float) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from router.catalogue import Catalogue
 from router.manifest import ArmInfo, DecisionInfo
 from router.policy import near_tie_band
 from router.types import Doubles, Floats
 
-from .catalogue import Catalogue
 from .config import TrainConfig
 from .dataset import Dataset
 from .model import FittedModel
@@ -98,7 +98,7 @@ class Origin:
     Attributes:
         prices: list prices that replace what the rows say; null without.
         price_dates: model -> ISO date of its price, where there is one.
-        catalogue: capabilities.
+        catalogue: capabilities, prices, latency and what the tiers mean.
         rejected: reason -> rows left out.
         record: what else the manifest should say of the training.
     """
@@ -119,7 +119,7 @@ def arm_infos(
     rows = (~np.isnan(data.quality)).sum(axis=0)
     infos = []
     for i, arm in enumerate(data.arms):
-        able = origin.catalogue.of(arm.model)
+        able = origin.catalogue.model(arm.model)
         infos.append(
             ArmInfo(
                 model=arm.model,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from router import features
+from router.catalogue import Catalogue
 from router.manifest import (
     PROTOCOL,
     ArmInfo,
@@ -37,6 +38,7 @@ def describe(
     training: dict[str, Any],
     metrics: dict[str, Any],
     config: TrainConfig,
+    catalogue: Catalogue,
 ) -> Manifest:
     """The manifest without files and id, which only writing can give it."""
     decision: DecisionInfo = rule.info
@@ -53,6 +55,7 @@ def describe(
         training=training,
         metrics=metrics,
         config=config.to_dict(),
+        catalogue=catalogue.to_dict(),
         versions={name: metadata.version(name) for name in LIBRARIES} | {"tierwise": __version__},
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 from router.manifest import Manifest
 from router.types import Floats
 
-from .catalogue import load_catalogue
+from .catalogue import catalogue_of, list_prices, load_catalogue
 from .config import TrainConfig
 from .constants import Origin, arm_infos, decision_constants, mean_quality
 from .costs import fit_meter, token_targets
@@ -76,16 +76,18 @@ def train(
 
 def origin_of(tables: Tables, config: TrainConfig) -> Origin:
     """What tables and catalogue say of the models."""
-    prices = tables.prices
+    catalogue = load_catalogue(config.arms.catalogue)
+    models = tables.outcomes["model"].unique().to_list()
+    prices = list_prices(catalogue, tables.prices, models)
     dates = {}
-    for model in [] if prices is None else tables.outcomes["model"].unique().to_list():
+    for model in [] if prices is None else models:
         found = prices.find(model) if prices is not None else None
         if found is not None and found.valid_from is not None:
             dates[model] = found.valid_from.isoformat()
     return Origin(
         prices=prices,
         price_dates=dates,
-        catalogue=load_catalogue(config.arms.catalogue),
+        catalogue=catalogue,
         rejected=tables.report.rejected_by_reason(),
     )
 
@@ -112,6 +114,7 @@ def learn(
         reporter: shows stages, counts and remaining time.
     """
     methods = len(config.predictors)
+    catalogue = catalogue_of(origin.catalogue, data.arms)
     with reporter.stage("cost model"):
         meter = fit_meter(data, origin.prices)
         tokens = token_targets(data, meter)
@@ -155,6 +158,7 @@ def learn(
             training=training_record(data, origin, fitted, stack, rule, parity),
             metrics=validation_metrics(quality, cost, data, rule.band),
             config=config,
+            catalogue=catalogue,
         )
         memory = remembered(model, inputs, data, quality=quality, output_tokens=answers)
         manifest = write_bundle(out, manifest, graph, encoder, memory)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from router.bundle import ENCODER, Bundle
+from router.catalogue import Catalogue
 from router.manifest import Manifest
 from router.types import Bools, Doubles, Ints
 
-from ..catalogue import Capabilities, Catalogue
 from ..config import TrainConfig, build
 from ..constants import Origin
 from ..dataset import Dataset, dataset_of
@@ -142,10 +142,15 @@ def base_encoder(base: Bundle) -> ExportedEncoder:
 def base_origin(
     manifest: Manifest, rejected: Mapping[str, int], record: Mapping[str, Any]
 ) -> Origin:
-    """Prices' dates and capabilities as the base has them."""
-    entries = {
-        escape(info.model): Capabilities(
-            context_tokens=info.context_tokens, tools=info.tools, vision=info.vision, json=info.json
+    """Prices' dates, capabilities and tiers as the base has them."""
+    known = Catalogue.of(manifest.catalogue)
+    models = {
+        escape(info.model): replace(
+            known.model(info.model),
+            context_tokens=info.context_tokens,
+            tools=info.tools,
+            vision=info.vision,
+            json=info.json,
         )
         for info in manifest.arms
     }
@@ -153,7 +158,7 @@ def base_origin(
     return Origin(
         prices=None,
         price_dates=dates,
-        catalogue=Catalogue(entries),
+        catalogue=replace(known, models=models),
         rejected=dict(rejected),
         record={"retrained": dict(record)},
     )
