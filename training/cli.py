@@ -56,11 +56,7 @@ def train(
         prices = PriceTable.load(Path(listed)) if listed is not None else None
         tables = load_tables(data_path, prompts, pairs, split=settings.split, prices=prices)
         report_rejects(console, tables)
-        if tables.pairs is not None:
-            console.print(
-                f"{tables.pairs.height} preference pairs were checked; this version learns from "
-                "outcomes alone and leaves pairs aside"
-            )
+        refuse_unpriced(tables)
         trained = run(tables, settings, out, cache, ConsoleReporter(console))
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
@@ -72,6 +68,21 @@ def report_rejects(console: Console, tables: Tables) -> None:
     """Say which rows were left out, and why."""
     for reason, count in sorted(tables.report.rejected_by_reason().items()):
         console.print(f"left out {count} rows: {reason}")
+
+
+def refuse_unpriced(tables: Tables) -> None:
+    """An arm that only battles can be routed to where it has a price, and only then.
+
+    Raises:
+        TrainingError: names the arms that have none.
+    """
+    unknown = tables.report.unknown_arms
+    if unknown:
+        shown = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if unknown[8:] else "")
+        raise TrainingError(
+            f"--pairs names {shown}, without an outcome in --data and without a price; name a CSV "
+            "of prices as arms.prices in --config, or leave these battles out"
+        )
 
 
 def _summary(manifest: Manifest) -> Table:

@@ -19,7 +19,7 @@ from router.strict import build as build_strictly
 from .errors import ConfigError
 
 T = TypeVar("T")
-METHODS = ("cluster", "knn", "ridge", "logistic", "kernel", "labels", "trees")
+METHODS = ("cluster", "knn", "ridge", "logistic", "kernel", "labels", "utility", "trees")
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -122,6 +122,18 @@ class LabelsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UtilityConfig:
+    """One utility of labels and battles; it takes part where there are pairs."""
+
+    alpha: tuple[float, ...] = (1.0, 3.0, 10.0)
+    weights: tuple[float, ...] = (1.0, 0.3, 0.1, 0.0)  # of a source's battle beside a label
+    components: int = 128  # principal components of embedding and text features
+    iterations: int = 100
+    length: bool = True  # learn a judge's taste for long answers, and leave it out
+    min_battles: int = 30  # that an arm without labels needs to be routed to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TreesConfig:
     """LightGBM per arm on low-dimensional inputs and the other methods' predictions."""
 
@@ -176,6 +188,7 @@ class TrainConfig:
     linear: LinearConfig = field(default_factory=LinearConfig)
     kernel: KernelConfig = field(default_factory=KernelConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
+    utility: UtilityConfig = field(default_factory=UtilityConfig)
     trees: TreesConfig = field(default_factory=TreesConfig)
     stack: StackConfig = field(default_factory=StackConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)

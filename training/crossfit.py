@@ -17,9 +17,10 @@ from .config import TrainConfig
 from .costs import Meter, TokenModel, fit_tokens
 from .dataset import Dataset
 from .errors import TrainingError
-from .methods import Settings, Task, fit_predictor, variants
+from .methods import Settings, Task, finer, fit_predictor, variants
 from .predictors.base import Inputs
 from .predictors.labels import usable
+from .preferences.battles import Battles
 from .progress import Stage
 from .regret import SPARSE, decision_regret
 from .stack import contrast_error
@@ -47,6 +48,7 @@ def crossfit(
     cost_usd: Doubles,
     config: TrainConfig,
     stage: Stage,
+    battles: Battles | None = None,
 ) -> Crossfit:
     """Cross-fit every configured method and choose its variant.
 
@@ -60,20 +62,25 @@ def crossfit(
         cost_usd: (n, a) out-of-fold predicted costs.
         config: methods and their candidates.
         stage: advances once per method.
+        battles: of training prompts; those of held-out prompts are held out too.
     Raises:
         TrainingError: no configured method can learn from this table.
     """
     out = Crossfit(fold=folds(data.texts, config.folds.folds, config.folds.seed))
     for name in config.predictors:
         tried: dict[str, tuple[float, Settings, Floats]] = {}
-        if name == "labels" and len(usable(data.domains, config.labels)) < 2:
+        if not _has_evidence(name, data, battles, config):
             stage.advance()
-            continue  # nobody told the tasks apart
-        for settings in variants(name, config, len(data)):
-            predicted = _out_of_fold(name, settings, inputs, data, config, out)
-            score = judge(predicted, cost_usd, data)
-            tried[_label(settings)] = (score, settings, predicted)
-        best = min(tried, key=lambda label: tried[label][0])
+            continue
+        queue = variants(name, config, len(data))
+        while queue:
+            for settings in queue:
+                predicted = _out_of_fold(name, settings, inputs, data, config, out, battles)
+                score = judge(predicted, cost_usd, data)
+                tried[_label(settings)] = (score, settings, predicted)
+            best = min(tried, key=lambda label: tried[label][0])
+            more = finer(name, tried[best][1], battles, config)
+            queue = [settings for settings in more if _label(settings) not in tried]
         out.scores[name] = {label: float(f"{entry[0]:.6g}") for label, entry in tried.items()}
         _, out.chosen[name], out.predictions[name] = tried[best]
         stage.advance()
@@ -84,6 +91,13 @@ def crossfit(
             f"task labels have {config.labels.min_rows} prompts; name another method too"
         )
     return out
+
+
+def _has_evidence(name: str, data: Dataset, battles: Battles | None, config: TrainConfig) -> bool:
+    """Whether there is what a method is made for: labels that tell tasks apart, or battles."""
+    if name == "labels":
+        return len(usable(data.domains, config.labels)) >= 2
+    return name != "utility" or (battles is not None and len(battles) > 0)
 
 
 def judge(predicted: Floats, cost_usd: Doubles, data: Dataset) -> float:
@@ -104,13 +118,20 @@ def _out_of_fold(
     data: Dataset,
     config: TrainConfig,
     done: Crossfit,
+    battles: Battles | None,
 ) -> Floats:
+    fought = folds(battles.texts if battles else (), config.folds.folds, config.folds.seed)
     out = np.full(data.quality.shape, np.nan, dtype=np.float32)
     for train, held in fold_masks(done.fold):
+        known = None if battles is None else battles.prompts(fought != done.fold[held][0])
         others = {key: values[train] for key, values in done.predictions.items()}
         seen = data.rows(train)
         task = Task(
-            inputs=inputs.rows(train), quality=seen.quality, labels=seen.domains, others=others
+            inputs=inputs.rows(train),
+            quality=seen.quality,
+            labels=seen.domains,
+            others=others,
+            battles=known,
         )
         model = fit_predictor(name, settings, task, config)
         held_others = {key: values[held] for key, values in done.predictions.items()}

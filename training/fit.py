@@ -18,6 +18,7 @@ from .methods import Task, fit_predictor
 from .model import FittedModel
 from .predictors.base import Inputs, Predictor
 from .predictors.cluster import ClusterTable
+from .preferences.battles import Battles
 from .progress import Stage
 from .regret import row_regret
 from .stack import Stack, fit_stack
@@ -25,6 +26,7 @@ from .stack import Stack, fit_stack
 SIMPLER = 2.0  # standard errors by which fitted weights must beat the plain mean
 BETTER = 3.0  # and one method the stack: it is the best of several, each the best of its variants
 EARN = frozenset({"labels"})  # methods that are left out where the mean is better without them
+UTILITY = "utility"  # the method that knows battles
 DEFAULT_K = 32  # clusters that name regions when the cluster table is no configured method
 
 
@@ -39,7 +41,7 @@ def combine(
     Returns:
         The final stack, its calibration, and (n, a) calibrated out-of-fold predictions.
     """
-    fitted = earned(fitted, data, cost_usd)
+    fitted = accompanied(earned(fitted, data, cost_usd), data, cost_usd)
     stack, raw = choose_stack(fitted, data, cost_usd, config)
     single = better_single(fitted.predictions, raw, cost_usd, data)
     if single is not None:
@@ -61,6 +63,30 @@ def earned(fitted: Crossfit, data: Dataset, cost_usd: Doubles) -> Crossfit:
         if rest and _mean_score(rest, data, cost_usd) <= _mean_score(kept, data, cost_usd):
             kept = rest
     return replace(fitted, predictions=kept)
+
+
+def accompanied(fitted: Crossfit, data: Dataset, cost_usd: Doubles) -> Crossfit:
+    """With the company that suits the utility of labels and battles, or without that utility.
+
+    It alone knows the battles. Where labels are few it knows more than all the others together,
+    and their mean would drown it; where they are many it may add nothing. Its share is therefore
+    none, that of one method among all, a half beside the best other one, or everything: whichever
+    has the least regret on labels that the models did not see.
+    """
+    if UTILITY not in fitted.predictions or len(fitted.predictions) == 1:
+        return fitted
+    own = fitted.predictions[UTILITY]
+    rest = {name: p for name, p in fitted.predictions.items() if name != UTILITY}
+    best = min(rest, key=lambda name: judge(rest[name], cost_usd, data))
+    companies = (
+        rest,
+        dict(fitted.predictions),
+        {best: rest[best], UTILITY: own},
+        {UTILITY: own},
+    )
+    return replace(
+        fitted, predictions=min(companies, key=lambda each: _mean_score(each, data, cost_usd))
+    )
 
 
 def _mean_score(predictions: Mapping[str, Floats], data: Dataset, cost_usd: Doubles) -> float:
@@ -133,12 +159,19 @@ def final_fit(
     tokens: Floats,
     config: TrainConfig,
     stage: Stage,
+    battles: Battles | None = None,
 ) -> FittedModel:
     """Refit every method on all training rows, with the settings that cross-fitting chose."""
     predictors: dict[str, Predictor] = {}
     for name in needed(stack, config):
         others = {key: fitted.predictions[key] for key in predictors}
-        task = Task(inputs=inputs, quality=data.quality, labels=data.domains, others=others)
+        task = Task(
+            inputs=inputs,
+            quality=data.quality,
+            labels=data.domains,
+            others=others,
+            battles=battles,
+        )
         predictors[name] = fit_predictor(name, fitted.chosen[name], task, config)
         stage.advance()
         stage.note(name)

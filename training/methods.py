@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from router.types import Floats
 
 from .config import TrainConfig
@@ -18,8 +20,11 @@ from .predictors.knn import Neighbours
 from .predictors.labels import Labels, LabelTable
 from .predictors.linear import fit_logistic, fit_ridge
 from .predictors.trees import TreeHeads
+from .preferences.battles import Battles, no_battles
+from .preferences.utility import fit_utility
 
 Settings = Mapping[str, float | int]
+ALL_SOURCES = "battles"  # setting: what a battle of any source counts beside a label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +35,42 @@ class Task:
         quality: (n, a), NaN where missing.
         labels: task labels of the n prompts, None where nobody said.
         others: (n, a) out-of-fold predictions of methods that trees build on, by name.
+        battles: of prompts that may be learned from; null where there are no pairs.
     """
 
     inputs: Inputs
     quality: Floats
     labels: Labels
     others: Mapping[str, Floats]
+    battles: Battles | None = None
+
+
+def _nothing_finer(best: Settings, battles: Battles | None, config: TrainConfig) -> list[Settings]:  # noqa: ARG001
+    return []
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """Candidate settings for n training prompts, and a fit with one of them."""
+    """Candidate settings for n training prompts, and a fit with one of them.
+
+    `refine` gives further candidates around the best so far; it is asked until it has none.
+    """
 
     variants: Callable[[TrainConfig, int], list[Settings]]
     fit: Callable[[Task, Settings, TrainConfig], Predictor]
+    refine: Callable[[Settings, Battles | None, TrainConfig], list[Settings]] = _nothing_finer
 
 
 def variants(name: str, config: TrainConfig, n: int) -> list[Settings]:
     """The candidate settings of a method for n training prompts."""
     return REGISTRY[name].variants(config, n)
+
+
+def finer(
+    name: str, best: Settings, battles: Battles | None, config: TrainConfig
+) -> list[Settings]:
+    """Further candidates around the best settings so far."""
+    return REGISTRY[name].refine(best, battles, config)
 
 
 def fit_predictor(name: str, settings: Settings, task: Task, config: TrainConfig) -> Predictor:
@@ -116,6 +138,37 @@ def _fit_labels(task: Task, settings: Settings, config: TrainConfig) -> Predicto
     )
 
 
+def _utility_settings(config: TrainConfig, n: int) -> list[Settings]:  # noqa: ARG001
+    first = config.utility.weights[0]
+    return [{"alpha": alpha, ALL_SOURCES: first} for alpha in config.utility.alpha]
+
+
+def _source_weights(best: Settings, battles: Battles | None, config: TrainConfig) -> list[Settings]:
+    """What battles count: of all sources alike, then of each source on its own."""
+    if battles is None:
+        return []
+    alike: list[Settings] = [{**best, ALL_SOURCES: weight} for weight in config.utility.weights]
+    own = [f"{ALL_SOURCES}:{name}" for name in battles.sources]
+    single = [] if len(own) < 2 else own
+    return alike + [{**best, key: w} for key in single for w in config.utility.weights]
+
+
+def _fit_utility(task: Task, settings: Settings, config: TrainConfig) -> Predictor:
+    battles = task.battles or no_battles(task.inputs, task.quality.shape[1])
+    common = settings[ALL_SOURCES]
+    weight = [settings.get(f"{ALL_SOURCES}:{name}", common) for name in battles.sources]
+    fitted = fit_utility(
+        task.inputs,
+        task.quality,
+        battles,
+        config.utility,
+        config.linear,
+        alpha=settings["alpha"],
+        weight=np.array(weight, dtype=np.float64),
+    )
+    return fitted.head(task.quality.shape[1])
+
+
 def _fit_trees(task: Task, settings: Settings, config: TrainConfig) -> Predictor:
     below = {key: task.others[key] for key in config.trees.builds_on if key in task.others}
     others = below if settings["others"] else {}
@@ -129,5 +182,6 @@ REGISTRY: dict[str, Method] = {
     "logistic": Method(_alphas(lambda config: config.linear.logistic), _fit_logistic),
     "kernel": Method(_kernel_settings, _fit_kernel),
     "labels": Method(_alphas(lambda config: config.labels.alpha), _fit_labels),
+    "utility": Method(_utility_settings, _fit_utility, _source_weights),
     "trees": Method(_tree_settings, _fit_trees),
 }

@@ -30,6 +30,8 @@ from .model import FittedModel, Parity, check_parity
 from .outoffold import OutOfFold, out_of_fold
 from .predictors.base import Inputs
 from .predictors.cluster import nearest
+from .preferences.battles import Battles
+from .preferences.evidence import pairs_record, split_battles
 from .progress import Reporter
 from .sweep import threshold_map
 from .validation import validation_metrics
@@ -71,7 +73,10 @@ def train(
     encoder = open_encoder(data, config, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
     origin = origin_of(tables, config)
-    return learn(data, inputs, encoder, origin, config=config, out=out, reporter=reporter)
+    battles = split_battles(tables, data, encoder, cache, reporter)
+    return learn(
+        data, inputs, encoder, origin, config=config, out=out, reporter=reporter, battles=battles
+    )
 
 
 def origin_of(tables: Tables, config: TrainConfig) -> Origin:
@@ -101,6 +106,7 @@ def learn(
     config: TrainConfig,
     out: Path,
     reporter: Reporter,
+    battles: Battles | None = None,
 ) -> Trained:
     """Everything after the embeddings.
 
@@ -112,6 +118,7 @@ def learn(
         config: everything that can be chosen.
         out: the bundle's folder.
         reporter: shows stages, counts and remaining time.
+        battles: preferences to learn from beside the outcomes.
     """
     methods = len(config.predictors)
     catalogue = catalogue_of(origin.catalogue, data.arms)
@@ -121,7 +128,7 @@ def learn(
         answers = crossfit_tokens(inputs, data, tokens, config)
         cost = meter.cost_usd(data.n_chars, answers)
     with reporter.stage("cross-fit methods", methods) as stage:
-        fitted = crossfit(inputs, data, cost, config, stage)
+        fitted = crossfit(inputs, data, cost, config, stage, battles)
     with reporter.stage("stack and calibrate") as stage:
         stack, calibration, quality = combine(fitted, data, cost, config)
         stage.note(
@@ -138,6 +145,7 @@ def learn(
             tokens=tokens,
             config=config,
             stage=stage,
+            battles=battles,
         )
     with reporter.stage("decision constants") as stage:
         rule = decision_constants(
@@ -155,7 +163,8 @@ def learn(
             arms=arm_infos(model, data, origin, mean_quality(data, quality)),
             rule=rule,
             threshold_map=table,
-            training=training_record(data, origin, fitted, stack, rule, parity),
+            training=training_record(data, origin, fitted, stack, rule, parity)
+            | pairs_record(battles, stack),
             metrics=validation_metrics(quality, cost, data, rule.band),
             config=config,
             catalogue=catalogue,

@@ -1,0 +1,1 @@
+"""Preferences between answers and correctness of answers, learned as one utility."""
