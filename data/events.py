@@ -21,7 +21,8 @@ from .errors import DataError
 
 SEGMENTS = ("*.parquet", "*.jsonl", "*.jsonl.open")
 _NUMBERS = pl.List(pl.Float64)
-# type -> columns of its Parquet files; a policy is kept as JSON, its knobs differ
+AS_JSON = ("policy", "ration")  # kept as text in Parquet: their fields differ from row to row
+# type -> columns of its Parquet files
 COLUMNS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "bundle": {
         "time": pl.Float64,
@@ -48,6 +49,7 @@ COLUMNS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "policy": pl.String,
         "seed": pl.Int64,
         "draw": pl.Float64,
+        "ration": pl.String,
         "reasons": pl.List(pl.String),
         "role": pl.String,
         "session": pl.String,
@@ -159,7 +161,7 @@ def read_segment(path: Path, rejected: Counter[str]) -> Iterator[dict[str, Any]]
     """The events of one segment; what is no event is counted."""
     if path.suffix == ".parquet":
         for row in pl.read_parquet(path).iter_rows(named=True):
-            yield row | ({"policy": json.loads(row["policy"])} if "policy" in row else {})
+            yield row | {name: json.loads(row[name]) for name in AS_JSON if row.get(name)}
         return
     with path.open("rb") as file:
         for line in file:
@@ -206,7 +208,8 @@ def pack_log(folder: Path) -> tuple[int, int, Counter[str]]:
 def _write(path: Path, kind: str, rows: list[dict[str, Any]]) -> None:
     columns = COLUMNS[kind]
     if kind == "decision":
-        rows = [row | {"policy": json.dumps(row["policy"])} for row in rows]
+        texts = [{n: json.dumps(row[n]) for n in AS_JSON if row.get(n) is not None} for row in rows]
+        rows = [row | text for row, text in zip(rows, texts, strict=True)]
     data = {name: [row.get(name) for row in rows] for name in columns}
     table = pl.DataFrame(data, schema=columns).with_columns(
         v=pl.Series([row["v"] for row in rows], dtype=pl.Int32), type=pl.lit(kind)

@@ -29,6 +29,7 @@ from .policy import (
     expected_at,
     money_price_at,
     near_tie_band,
+    within,
 )
 from .prompt import Prompt, PromptView, read_prompt
 from .scoring import finite
@@ -232,7 +233,8 @@ class Router:
         """The arm that a budget buys, then the next best ones at its price of money."""
         chosen, price = ration.arm, ration.money_price
         if chosen is None:
-            chosen = int(self._choose_at(scores, eligible, price)[0])
+            paid = within(scores.cost_usd, eligible, ration.cap_usd)
+            chosen = int(self._choose_at(scores, paid, price)[0])
         order = np.argsort(price * scores.cost_usd[0] - scores.quality[0], kind="stable")
         return _with_fallbacks(chosen, order, eligible)
 

@@ -64,6 +64,8 @@ class DecisionEvent:
         seed: of the draw; null where nothing was drawn.
         draw: the number in [0, 1) that the seed and the id gave; null likewise.
         reasons: codes.
+        ration: what a shared budget granted: λ, and what was left of it in US dollars; null
+            where a knob ruled.
         role: "live", or what a candidate would have answered ("shadow"), or "canary".
         text: the prompt, only where the operator switched that on.
     """
@@ -86,6 +88,7 @@ class DecisionEvent:
     seed: int | None
     draw: float | None
     reasons: tuple[str, ...]
+    ration: dict[str, float | None] | None = None
     role: str = "live"
     session: str | None = None
     text: str | None = None

@@ -76,6 +76,7 @@ class Ration:
     money_price: float  # λ >= 0, quality per US dollar
     reason: Reason
     arm: int | None = None  # where a batch as a whole has settled it
+    cap_usd: float | None = None  # what is left; beyond it only the cheapest arm answers
 
 
 def choose(
@@ -121,6 +122,18 @@ def cheapest(quality: Doubles, cost_usd: Doubles, among: Bools) -> Ints:
     tied = among & (cost <= least * (1 + SAME_COST))
     index = np.where(tied, quality, -np.inf).argmax(axis=1).astype(np.int64)
     return np.where(among.any(axis=1), index, NO_ARM)
+
+
+def within(cost_usd: Doubles, eligible: Bools, cap_usd: float | None) -> Bools:
+    """(n, a) eligible arms that a cap pays for; a prompt for which it pays none keeps its cheapest.
+
+    A budget that is nearly spent thus answers with the cheapest arm rather than not at all.
+    """
+    if cap_usd is None:
+        return eligible
+    least = np.where(eligible, cost_usd, np.inf).min(axis=1, keepdims=True)
+    left: Bools = eligible & (cost_usd <= np.maximum(cap_usd, least))
+    return left
 
 
 def choose_floor(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, floor: Doubles) -> Ints:

@@ -1,4 +1,4 @@
-"""The HTTP application: POST /route, /route/batch and /feedback, GET /arms, /frontier, /metrics.
+"""The HTTP application: every path, from a request to its answer.
 
 Raw ASGI. Everything but scoring happens on the event loop; scoring has one thread of its own,
 because two would share one core's worth of throughput and double the latency, and because on
@@ -11,25 +11,26 @@ import asyncio
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from time import perf_counter
 
 from router.engine import Router
-from router.errors import PolicyError, RouterError
-from router.explore import OFF, Exploration, draw
-from router.policy import Policy
+from router.errors import RouterError
+from router.explore import draw
 from router.prompt import PromptView
-from router.types import Decision, Reading, Scores
+from router.types import Reading, Scores
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
 from .batch import read_batch
+from .budgets import read_budget
 from .cache import Entry
+from .deciding import decide, shadow_of, timed_score
 from .feedback import Memory, read_feedback
 from .holder import Holder, Live
 from .metrics import MEDIA_TYPE, Metrics
+from .pacing import Pacer
 from .problems import Problem
 from .recorder import Recorder, Routed
-from .schemas import encode, parse, policy_problem, read_policy, read_view
+from .schemas import encode, parse, read_policy, read_view
 from .settings import Settings
 from .status import rendered
 
@@ -42,6 +43,7 @@ PATHS = {
     "/route/batch": ("POST",),
     "/arms": ("GET", "HEAD"),
     "/frontier": ("GET", "HEAD"),
+    "/budgets": ("GET", "HEAD"),
     "/metrics": ("GET", "HEAD"),
     "/livez": ("GET", "HEAD"),
     "/healthz": ("GET", "HEAD"),
@@ -61,6 +63,8 @@ class App:
         self.holder = Holder(settings.cache_size)
         self._metrics: Metrics | None = None
         self._recorder: Recorder | None = None
+        self._pacer: Pacer | None = None
+        self._pacing: asyncio.Task[None] | None = None
         self._memory = Memory()
         self._shadows: set[asyncio.Future[None]] = set()
         self._scorer = ThreadPoolExecutor(1, thread_name_prefix="score")
@@ -87,6 +91,13 @@ class App:
             self._recorder = Recorder(self.settings, self.metrics)
         return self._recorder
 
+    @property
+    def pacer(self) -> Pacer:
+        """This worker's budgets, opened on first use."""
+        if self._pacer is None:
+            self._pacer = Pacer(self.settings, self.metrics)
+        return self._pacer
+
     def start(self) -> None:
         """Begin to load the bundle in the background of the running event loop."""
         self._loading = asyncio.get_running_loop().create_task(self._load())
@@ -96,6 +107,10 @@ class App:
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
+        if self._pacing is not None:
+            self._pacing.cancel()
+            await asyncio.gather(self._pacing, return_exceptions=True)
+            await self.pacer.close()
         self._scorer.shutdown(wait=False, cancel_futures=True)
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close)
@@ -103,6 +118,8 @@ class App:
     async def _load(self) -> None:
         """Load the bundle and follow its store; say once why a bundle is refused, and try again."""
         path, said, loaded = self.settings.bundle, "", False
+        await self.pacer.open()
+        self._pacing = asyncio.get_running_loop().create_task(self.pacer.run())
         while True:
             begun = perf_counter()
             try:
@@ -185,12 +202,14 @@ class App:
         headers = dict(scope["headers"])
         key = check_key(headers, self.settings)
         if path == "/route":
-            return await self._route(headers, receive)
+            return await self._route(headers, receive, key)
         if path == "/feedback":
             return await self._feedback(headers, receive, key)
         if path == "/route/batch":
             return await self._route_batch(headers, receive)
         live = self._live()
+        if path == "/budgets":
+            return Response(encode(self.pacer.view(live.router, key)))
         return Response(live.arms if path == "/arms" else live.frontier)
 
     def _live(self) -> Live:
@@ -199,13 +218,16 @@ class App:
             raise Problem("not_ready", self._refusal, headers=RETRY_SOON)
         return live
 
-    async def _route(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
+    async def _route(self, headers: dict[bytes, bytes], receive: Receive, key: str) -> Response:
         begun, settings, metrics = perf_counter(), self.settings, self.metrics
         deadline = begun + settings.timeout_s
         body = await self._body(headers, receive)
         live, trial, read = self._live(), self.holder.trial, perf_counter()
         request = parse(body)
         policy, view = read_policy(request, settings), read_view(request, settings)
+        budget = read_budget(request, settings.budgets, key)
+        if budget is not None:
+            self.pacer.check(budget)
         metrics.steps["parse"].observe(perf_counter() - read)
         recorder = self.recorder
         decision_id, explored = recorder.ids.new(), recorder.exploration
@@ -214,8 +236,12 @@ class App:
             live = trial.live
         entry = await self._entry(live, view, deadline)
         scored = perf_counter()
-        number = draw(settings.seed, decision_id) if explored.rate else None
-        decision = decide(live.router, view, entry, policy, explored, number)
+        number = draw(settings.seed, decision_id) if explored.rate and budget is None else None
+        grant = None if budget is None else self.pacer.grant(budget, live.router)
+        ration = None if grant is None else grant.ration
+        decision = decide(live.router, view, entry, policy, explored, number, ration)
+        if grant is not None:
+            self.pacer.charge(grant, decision_id, decision, live.router, view)
         body = encode({"decision_id": decision_id, **decision.to_dict()})
         routed = Routed(
             decision_id=decision_id,
@@ -227,6 +253,7 @@ class App:
             number=number,
             session=request.session_id,
             role="canary" if canary else "live",
+            ration=ration,
         )
         recorder.decided(routed)
         if trial is not None and not canary:
@@ -254,11 +281,15 @@ class App:
         )
         event = read_feedback(body, recorder.ids, key)
         if recorder.log is None:
+            if self.pacer.settle(event):
+                return Response(encode({"decision_id": event.decision_id, "status": "recorded"}))
             raise Problem("log_off", "set TIERWISE_LOG_DIR to a folder; feedback is kept there")
         fresh = self._memory.admit(event)
         if fresh and not recorder.feedback(event):
             self._memory.forget(event)
             raise Problem("log_full", "the log's queue is full; send it again", headers=RETRY_SOON)
+        if fresh:
+            self.pacer.settle(event)
         result = "recorded" if fresh else "known"
         self.metrics.feedback[result].inc()
         return Response(encode({"decision_id": event.decision_id, "status": result}))
@@ -336,59 +367,6 @@ class App:
         self.metrics.steps["wait"].observe(begun - asked)
         self.metrics.steps["score"].observe(ended - begun)
         return found
-
-
-def timed_score(router: Router, view: PromptView) -> tuple[tuple[Scores, Reading], float, float]:
-    """The scores of one prompt and what they are made of, with when scoring began and ended."""
-    begun = perf_counter()
-    reading = router.read(view)
-    scores = router.score_reading(reading)
-    return (scores, reading), begun, perf_counter()
-
-
-def shadow_of(router: Router, routed: Routed, recorder: Recorder) -> None:
-    """Write down what a candidate would have answered; embeddings of one encoder are shared."""
-    known = routed.router.manifest.encoder_sha256 == router.manifest.encoder_sha256
-    reading = routed.entry.reading if known else router.read(routed.view)
-    scores = router.score_reading(reading)
-    try:
-        decision = router.decide(routed.view, scores, routed.policy)
-    except PolicyError:  # it has no arm that this request allows
-        return
-    recorder.decided(
-        replace(
-            routed,
-            router=router,
-            entry=Entry(scores, reading),
-            decision=decision,
-            number=None,
-            role="shadow",
-        )
-    )
-
-
-def decide(
-    router: Router,
-    view: PromptView,
-    entry: Entry,
-    policy: Policy,
-    exploration: Exploration = OFF,
-    number: float | None = None,
-) -> Decision:
-    """Apply a policy to cached scores; without a draw, the same policy has the same decision.
-
-    Raises:
-        Problem: the filters leave no arm.
-    """
-    if entry.decision is not None and entry.policy == policy and entry.vision == view.vision:
-        return entry.decision
-    try:
-        decision = router.decide(view, entry.scores, policy, exploration, number)
-    except PolicyError as err:
-        raise policy_problem(err) from None
-    if number is None:
-        entry.policy, entry.vision, entry.decision = policy, view.vision, decision
-    return decision
 
 
 def hint(settings: Settings) -> str:

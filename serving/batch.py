@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from router.batch import Batch, route_batch
 from router.engine import Router
 from router.errors import PolicyError
@@ -68,12 +66,19 @@ def read_batch(body: bytes, settings: Settings) -> Asked:
             "(TIERWISE_MAX_BATCH)",
             field="prompts",
         )
+    for name in ("budget", "budget_key", "budget_period", "budget_hard_stop"):
+        if getattr(request, name) is not None:
+            raise Problem(
+                "unsupported_knob",
+                f"{name} paces a stream of POST /route; a batch takes budget_usd for all of it",
+                field=name,
+            )
     budget = request.budget_usd
     if budget is not None and not budget > 0:
         raise Problem(
             "invalid_policy", f"budget_usd must be > 0 US dollars, got {budget}", field="budget_usd"
         )
-    policy = read_policy(msgspec.structs.replace(request, budget_usd=None), settings)
+    policy = read_policy(request, settings)
     return Asked(_views(request, settings), policy, budget)
 
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from router.types import Arm, Decision
 
+from .budget_metrics import BudgetMetrics
 from .problems import PROBLEMS
 
 MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -23,6 +24,7 @@ REASONS = (
     "quality_floor_unreachable",
     "cost_cap",
     "batch_budget",
+    "budget",
     "allowed_models_filter",
     "capability_filter",
     "context_filter",
@@ -78,6 +80,7 @@ class Metrics:
         self.logged, self.unlogged = events.labels("written"), events.labels("dropped")
         feedback = Counter("tierwise_feedback", "Feedback taken", ["result"], registry=registry)
         self.feedback = {result: feedback.labels(result) for result in ("recorded", "known")}
+        self.budgets = BudgetMetrics(registry)
         self.ready = Gauge(
             "tierwise_ready_workers",
             "Workers whose bundle has answered its golden prompts",

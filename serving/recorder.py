@@ -16,7 +16,7 @@ from router import features
 from router.engine import Router
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent, pack
 from router.explore import Exploration
-from router.policy import Policy
+from router.policy import Policy, Ration
 from router.prompt import PromptView
 from router.types import Decision
 
@@ -42,6 +42,7 @@ class Routed:
     number: float | None
     session: str | None
     role: str = "live"
+    ration: Ration | None = None
 
 
 class Recorder:
@@ -115,6 +116,7 @@ class Recorder:
             seed=self._settings.seed if routed.number is not None else None,
             draw=routed.number,
             reasons=tuple(reason.code for reason in decision.reasons),
+            ration=_ration(routed.ration),
             role=routed.role,
             session=None if routed.session is None else self._hash(routed.session),
             text=view.text if self._settings.log_text else None,
@@ -123,6 +125,13 @@ class Recorder:
     def _hash(self, text: str) -> str:
         content = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(content, digest_size=16, key=self._key).hexdigest()
+
+
+def _ration(ration: Ration | None) -> dict[str, float | None] | None:
+    """What replays the decision."""
+    if ration is None:
+        return None
+    return {"money_price": ration.money_price, "cap_usd": ration.cap_usd}
 
 
 def _bundle_event(router: Router) -> BundleEvent:

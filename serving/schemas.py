@@ -62,6 +62,10 @@ class RouteRequest(Struct, frozen=True):
     max_quality_drop: float | None = None
     max_cost_usd: float | None = None
     budget_usd: float | None = None
+    budget: Name | None = None  # one that the operator declared
+    budget_key: Name | None = None
+    budget_period: str | int | None = None
+    budget_hard_stop: bool | None = None
     allowed_models: list[Name] | None = None
     requires: Needs | None = None
     session_id: Name | None = None
@@ -198,12 +202,6 @@ def read_policy(request: RouteRequest, settings: Settings) -> Policy:
     Raises:
         Problem: a knob is out of range, contradicts another or is not supported.
     """
-    if request.budget_usd is not None:
-        raise Problem(
-            "unsupported_knob",
-            "budget_usd is not supported yet; max_cost_usd caps each request",
-            field="budget_usd",
-        )
     allowed = request.allowed_models
     if allowed is not None and not allowed:
         raise Problem(

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .declared import BudgetFileError, Declared, read_budgets
+
 ROOT = Path(__file__).resolve().parent.parent  # the checkout, or a Bento's source folder
 STARTER = ROOT / "artifacts" / "starter"
 LOG = ROOT / "artifacts" / "log"
+BUDGETS = ROOT / "artifacts" / "budgets"
 
 
 class SettingsError(ValueError):
@@ -51,6 +54,11 @@ class Settings:
     explore_cost_ratio: float = 3.0  # a tried arm may cost so many times the ruling one
     seed: int = 0  # of the draws
     status_metrics: Path | None = None  # what `tierwise status --metrics` wrote; told at /metrics
+    budgets: tuple[Declared, ...] = ()  # that requests may name
+    max_budgets: int = 1000  # of the requests' own, per worker
+    budget_dir: Path | None = BUDGETS  # where workers meet and a restart finds what was spent
+    budget_sync_s: float = 0.5  # between exchanges with other processes; a kill loses so much
+    redis_url: str | None = field(default=None, repr=False)  # where replicas meet
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -65,7 +73,13 @@ class Settings:
             text = found.get(variable, "").strip()
             if text:
                 values[name] = read(variable, text)
-        return cls(**values)
+        settings = cls(**values)
+        if settings.workers != 1 and settings.budget_dir is None and settings.redis_url is None:
+            raise SettingsError(
+                "TIERWISE_BUDGET_DIR=off needs TIERWISE_WORKERS=1 or a TIERWISE_REDIS_URL; workers "
+                "that know nothing of each other would each spend the whole budget"
+            )
+        return settings
 
 
 def _whole(low: int, high: int) -> Callable[[str, str], int]:
@@ -123,7 +137,20 @@ def _one_of(*names: str) -> Callable[[str, str], str]:
     return read
 
 
-def _log_dir(variable: str, text: str) -> Path | None:
+def _budgets(variable: str, text: str) -> tuple[Declared, ...]:
+    try:
+        return read_budgets(_path(variable, text))
+    except BudgetFileError as err:
+        raise SettingsError(f"{variable}: {err}") from None
+
+
+def _redis(variable: str, text: str) -> str:
+    if not text.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingsError(f"{variable} must begin with redis://, rediss:// or unix://")
+    return text
+
+
+def _folder(variable: str, text: str) -> Path | None:
     return None if text.lower() in ("off", "none") else _path(variable, text)
 
 
@@ -173,7 +200,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "poll_s": ("TIERWISE_POLL_S", _seconds(0.02, 3600)),
     "timeout_s": ("TIERWISE_TIMEOUT_S", _seconds(0.05, 600)),
     "api_keys": ("TIERWISE_API_KEYS", _keys),
-    "log_dir": ("TIERWISE_LOG_DIR", _log_dir),
+    "log_dir": ("TIERWISE_LOG_DIR", _folder),
     "log_text": ("TIERWISE_LOG_TEXT", _switch),
     "log_key": ("TIERWISE_LOG_KEY", _secret),
     "log_flush_s": ("TIERWISE_LOG_FLUSH_S", _seconds(0.01, 60)),
@@ -185,4 +212,9 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "explore_cost_ratio": ("TIERWISE_EXPLORE_COST_RATIO", _number(1, 1e6)),
     "seed": ("TIERWISE_SEED", _whole(0, (1 << 63) - 1)),
     "status_metrics": ("TIERWISE_STATUS_METRICS", _path),
+    "budgets": ("TIERWISE_BUDGETS", _budgets),
+    "max_budgets": ("TIERWISE_MAX_BUDGETS", _whole(1, 1_000_000)),
+    "budget_dir": ("TIERWISE_BUDGET_DIR", _folder),
+    "budget_sync_s": ("TIERWISE_BUDGET_SYNC_S", _seconds(0.02, 60)),
+    "redis_url": ("TIERWISE_REDIS_URL", _redis),
 }
