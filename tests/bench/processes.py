@@ -48,7 +48,13 @@ class Service:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "router", "serve", str(bundle), "--port", str(self.port)],
             cwd=ROOT,
-            env={**os.environ, "TIERWISE_WORKERS": "1", "TIERWISE_LOG_DIR": "off", **env},
+            env={
+                **os.environ,
+                "TIERWISE_WORKERS": "1",
+                "TIERWISE_LOG_DIR": "off",
+                "TIERWISE_BUDGET_DIR": "off",
+                **env,
+            },
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )

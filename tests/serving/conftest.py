@@ -108,7 +108,9 @@ def make_app(tiny_bundle: Path) -> Callable[..., Driver]:
     """Build a driven application with other settings."""
 
     def make(*, load: bool = True, **settings: Any) -> Driver:  # noqa: ANN401
-        app = App(Settings(bundle=tiny_bundle, **({"log_dir": None} | settings)))
+        app = App(
+            Settings(bundle=tiny_bundle, **({"log_dir": None, "budget_dir": None} | settings))
+        )
         if load:
             app.metrics.name_arms(app.holder.swap(tiny_bundle).router.arms)
         return Driver(app)
@@ -189,6 +191,7 @@ def run_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
             "TEST_SOCKET_LOG": str(folder / "sockets"),
             "BENTOML_HOME": str(folder / "bentoml"),
             "TIERWISE_LOG_DIR": str(folder / "decisions"),
+            "TIERWISE_BUDGET_DIR": str(folder / "budgets"),
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TIERWISE_")}
         with (folder / "log").open("wb") as log:

@@ -47,7 +47,7 @@ def least(router: Router) -> float:
 
 @pytest.fixture(scope="module")
 def anything(make_app: Make) -> Driver:
-    return make_app(budget_dir=None, budgets=(TEAM,))
+    return make_app(budgets=(TEAM,))
 
 
 def budgets(ask: Driver, key: str | None = None) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def cost_of(answer: Any) -> float:  # noqa: ANN401
 
 
 def test_a_paced_answer_has_no_threshold_and_says_what_is_left_in_numbers(make_app: Make) -> None:
-    ask = make_app(budget_dir=None)
+    ask = make_app()
     Clock(ask)
     answer = ask({"prompt": PROMPTS[0], "budget_usd": 5}).json()
     assert answer["threshold"] is None
@@ -80,7 +80,7 @@ def test_a_paced_answer_has_no_threshold_and_says_what_is_left_in_numbers(make_a
 
 def test_a_large_budget_buys_better_answers_than_a_small_one(make_app: Make, least: float) -> None:
     def quality(usd: float) -> float:
-        ask = make_app(budget_dir=None)
+        ask = make_app()
         clock = Clock(ask)
         total = 0.0
         for i in range(300):
@@ -99,7 +99,7 @@ def test_a_steady_stream_spends_its_hour_evenly_and_within_the_budget(
     views = [read_prompt(p) for p in PROMPTS]
     middle = [router.decide(v, router.score(v), Policy(threshold=0.5)) for v in views]
     usd = 1000 * sum(d.predicted.cost_usd for d in middle) / len(middle)
-    ask = make_app(budget_dir=None, budgets=(Declared(name="h", usd=usd, period="hour"),))
+    ask = make_app(budgets=(Declared(name="h", usd=usd, period="hour"),))
     clock = Clock(ask)
     for i in range(1000):
         clock.now = NOON + 3.6 * i
@@ -118,7 +118,7 @@ def test_a_spent_budget_answers_with_the_cheapest_arm_unless_it_has_a_hard_stop(
 ) -> None:
     stops = Declared(name="stops", usd=3.5 * least, period="hour", hard_stop=True)
     goes_on = Declared(name="goes-on", usd=3.5 * least, period="hour")
-    ask = make_app(budget_dir=None, budgets=(stops, goes_on))
+    ask = make_app(budgets=(stops, goes_on))
     clock = Clock(ask)
     answers = [ask({"prompt": PROMPTS[i], "budget": "goes-on"}) for i in range(12)]
     assert {a.status for a in answers} == {200}
@@ -141,7 +141,7 @@ def test_a_spent_budget_answers_with_the_cheapest_arm_unless_it_has_a_hard_stop(
 
 
 def test_what_is_refused_is_not_charged(make_app: Make, least: float) -> None:
-    ask = make_app(budget_dir=None)
+    ask = make_app()
     Clock(ask)
     body = {"prompt": PROMPTS[0], "budget_usd": 0.1 * least, "budget_hard_stop": True}
     assert ask(body).json()["code"] == "budget_exhausted"
@@ -154,7 +154,7 @@ def test_what_is_refused_is_not_charged(make_app: Make, least: float) -> None:
 def test_a_reported_cost_corrects_the_charge_once(
     make_app: Make, tmp_path: Path, *, log_dir: bool
 ) -> None:
-    ask = make_app(budget_dir=None, log_dir=tmp_path if log_dir else None)
+    ask = make_app(log_dir=tmp_path if log_dir else None)
     Clock(ask)
     answer = ask({"prompt": PROMPTS[0], "budget_usd": 5}).json()
     report = {"decision_id": answer["decision_id"], "cost_usd": 3 * cost_of(answer)}
@@ -169,7 +169,7 @@ def test_a_reported_cost_corrects_the_charge_once(
 
 
 def test_reported_tokens_are_priced_by_the_arm(make_app: Make, router: Router) -> None:
-    ask = make_app(budget_dir=None)
+    ask = make_app()
     Clock(ask)
     answer = ask({"prompt": PROMPTS[0], "budget_usd": 5}).json()
     (info,) = [
@@ -183,7 +183,7 @@ def test_reported_tokens_are_priced_by_the_arm(make_app: Make, router: Router) -
 
 
 def test_a_report_of_an_earlier_period_leaves_this_one_alone(make_app: Make) -> None:
-    ask = make_app(budget_dir=None)
+    ask = make_app()
     clock = Clock(ask)
     answer = ask({"prompt": PROMPTS[0], "budget_usd": 5, "budget_period": "hour"}).json()
     clock.now += 3600
@@ -193,7 +193,7 @@ def test_a_report_of_an_earlier_period_leaves_this_one_alone(make_app: Make) -> 
 
 def test_nobody_elses_key_can_see_spend_or_correct_ones_budget(make_app: Make) -> None:
     per_key = Declared(name="each", usd=1.0, per_key=True)
-    ask = make_app(budget_dir=None, api_keys=("one", "two"), budgets=(per_key,))
+    ask = make_app(api_keys=("one", "two"), budgets=(per_key,))
     Clock(ask)
     one, two = ({**JSON, "x-api-key": key} for key in ("one", "two"))
     answer = ask({"prompt": PROMPTS[0], "budget_usd": 5}, headers=one).json()
@@ -210,7 +210,7 @@ def test_nobody_elses_key_can_see_spend_or_correct_ones_budget(make_app: Make) -
 
 
 def test_keys_and_periods_are_purses_of_their_own(make_app: Make) -> None:
-    ask = make_app(budget_dir=None, max_budgets=3)
+    ask = make_app(max_budgets=3)
     clock = Clock(ask)
     for extra in ({}, {"budget_key": "a"}, {"budget_key": "a", "budget_period": 900}):
         assert ask({"prompt": PROMPTS[0], "budget_usd": 1, **extra}).status == 200
@@ -249,7 +249,7 @@ def test_a_refusal_names_the_field(
 
 
 def test_a_cap_on_one_request_may_join_a_budget(make_app: Make, least: float) -> None:
-    ask = make_app(budget_dir=None)
+    ask = make_app()
     for prompt in PROMPTS[:3]:
         found = ask({"prompt": prompt, "budget_usd": 100, "max_cost_usd": 2 * least}).json()
         assert cost_of(found) <= 2 * least
@@ -258,7 +258,7 @@ def test_a_cap_on_one_request_may_join_a_budget(make_app: Make, least: float) ->
 def test_a_logged_ration_replays_the_decision(
     make_app: Make, tmp_path: Path, router: Router
 ) -> None:
-    ask = make_app(budget_dir=None, log_dir=tmp_path, explore_rate=1.0)
+    ask = make_app(log_dir=tmp_path, explore_rate=1.0)
     clock = Clock(ask)
     for i in range(40):
         clock.now += 60.0
@@ -278,7 +278,7 @@ def test_a_logged_ration_replays_the_decision(
 
 
 def test_many_callers_at_once_are_all_charged(make_app: Make) -> None:
-    ask = make_app(budget_dir=None, max_concurrency=64)
+    ask = make_app(max_concurrency=64)
     Clock(ask)
 
     async def together() -> list[Any]:
@@ -294,7 +294,7 @@ def test_many_callers_at_once_are_all_charged(make_app: Make) -> None:
 
 
 def test_metrics_name_the_operators_budgets_alone(make_app: Make) -> None:
-    ask = make_app(budget_dir=None, budgets=(TEAM,))
+    ask = make_app(budgets=(TEAM,))
     Clock(ask)
     answer = ask({"prompt": PROMPTS[0], "budget": "team"}).json()
     ask({"prompt": PROMPTS[0], "budget_usd": 1, "budget_key": "a-callers-word"})

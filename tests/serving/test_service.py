@@ -69,7 +69,7 @@ REFUSED: dict[str, tuple[bytes | dict[str, Any], int, str]] = {
     "cost 0": ({"prompt": "a", "max_cost_usd": 0}, 422, "invalid_policy"),
     "cost tiny": ({"prompt": "a", "max_cost_usd": 1e-15}, 422, "no_arm_allowed"),
     "two knobs": ({"prompt": "a", "threshold": 0, "min_quality": 0}, 422, "conflicting_knobs"),
-    "budget": ({"prompt": "a", "budget_usd": 1}, 422, "unsupported_knob"),
+    "budget": ({"prompt": "a", "budget": "nobody's"}, 422, "unknown_budget"),
     "no such model": ({"prompt": "a", "allowed_models": ["zz/*"]}, 422, "no_arm_allowed"),
     "models empty": ({"prompt": "a", "allowed_models": []}, 422, "invalid_request"),
     "context huge": (
