@@ -15,6 +15,7 @@ from .fetch.cli import fetch
 from .ingest import Ingested
 from .ingest import ingest as ingest_files
 from .prices import PriceTable
+from .prices_cli import prices as prices_group
 from .records.base import Options
 from .records.registry import SOURCES
 from .synthetic import SimulationConfig
@@ -30,6 +31,7 @@ def data() -> None:
 
 
 data.add_command(fetch)
+data.add_command(prices_group)
 
 
 @data.command("pack-log")

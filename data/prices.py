@@ -18,8 +18,12 @@ KINDS = {
     "model": pl.String,
     "usd_per_1m_input": pl.Float64,
     "usd_per_1m_output": pl.Float64,
+    "usd_per_1m_cached_input": pl.Float64,
+    "usd_per_1m_cache_write": pl.Float64,
+    "usd_per_1m_reasoning": pl.Float64,
     "valid_from": pl.Date,
 }
+OPTIONAL = tuple(name for name in KINDS if name not in NEEDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,9 @@ class Price:
     model: str
     usd_per_1m_input: float
     usd_per_1m_output: float
+    usd_per_1m_cached_input: float | None = None  # null: nothing is known to be cached
+    usd_per_1m_cache_write: float | None = None
+    usd_per_1m_reasoning: float | None = None  # null: as output
     valid_from: date | None = None
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> float:
@@ -45,7 +52,7 @@ class PriceTable:
 
     @classmethod
     def load(cls, path: Path) -> PriceTable:
-        """Read a CSV of model, usd_per_1m_input, usd_per_1m_output and maybe valid_from.
+        """Read a CSV of model, usd_per_1m_input, usd_per_1m_output and maybe more of `Price`.
 
         Raises:
             DataError: the file cannot be read, a column is missing, or a price is no price.
@@ -57,7 +64,7 @@ class PriceTable:
         missing = [name for name in NEEDED if name not in table.columns]
         if missing:
             raise ColumnError(f"{path} lacks {', '.join(missing)}; it has {table.columns}")
-        kept = [name for name in (*NEEDED, "valid_from") if name in table.columns]
+        kept = [name for name in (*NEEDED, *OPTIONAL) if name in table.columns]
         rows = tuple(Price(**row) for row in table.select(kept).iter_rows(named=True))
         _check(rows, path)
         return cls(rows)

@@ -101,13 +101,15 @@ def _by_budget(
     budget_usd: float,
 ) -> Batch:
     known = [_known(router, row) for row in scores]
-    masks = [
-        router.affordable(row, router.eligible(view, policy)[0], policy)
-        for view, row in zip(views, known, strict=True)
-    ]
+    charged, masks = [], []
+    for view, row in zip(views, known, strict=True):
+        paid = router.admission.charged(view, row, policy)
+        eligible, _ = router.admission.eligible(view, paid, policy)
+        charged.append(paid)
+        masks.append(router.admission.affordable(paid, eligible, policy))
     found = allocate(
-        np.concatenate([row.quality for row in known]),
-        np.concatenate([row.cost_usd for row in known]),
+        np.concatenate([row.quality for row in charged]),
+        np.concatenate([row.cost_usd for row in charged]),
         eligible=np.concatenate(masks),
         budget_usd=budget_usd,
     )

@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from .bundle import Bundle
+from .catalogue import Catalogue
+from .catalogue_cli import catalogue
 from .engine import Router
 from .errors import RouterError
+from .explain import explain as explain_decision
+from .explain_text import render
 from .policy import Policy
+from .prompt import read_prompt
 from .store_cli import candidate, history, promote, rollback
 from .version import __version__
 
@@ -89,36 +96,64 @@ def main() -> None:
     """Route every prompt to the model and compute tier that is worth its price."""
 
 
+Asked = TypeVar("Asked", bound=Callable[..., Any])
+
+
+def wishes(command: Asked) -> Asked:
+    """The options of one decision: a knob, and what an arm must do."""
+    options = (
+        click.option("--threshold", type=float, help="0 cheapest … 1 best; else the bundle's own."),
+        click.option("--min-quality", type=float, help="Cheapest arm that reaches this."),
+        click.option("--max-quality-drop", type=float, help="Loss against the best single arm."),
+        click.option("--max-cost-usd", type=float, help="Best arm within this price."),
+        click.option("--max-latency-ms", type=float, help="By the catalogue's quantiles."),
+        click.option("--current-arm", help="Who answered the turn before: MODEL or MODEL|TIER."),
+        click.option("--allow", "allowed_models", multiple=True, help="Wildcard; may be repeated."),
+        click.option("--catalogue", type=click.Path(path_type=Path), help="In the bundle's place."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("prompt")
-@click.option("--threshold", type=float, help="0 cheapest … 1 best; the bundle has a default.")
-@click.option("--min-quality", type=float, help="Cheapest arm that reaches this probability.")
-@click.option("--max-quality-drop", type=float, help="Largest loss against the best single arm.")
-@click.option("--max-cost-usd", type=float, help="Best arm within this price per request.")
-@click.option("--allow", "allowed", multiple=True, help="Model wildcard; may be repeated.")
-def route(
-    bundle: Path,
-    prompt: str,
-    threshold: float | None,
-    min_quality: float | None,
-    max_quality_drop: float | None,
-    max_cost_usd: float | None,
-    allowed: tuple[str, ...],
-) -> None:
+@wishes
+def route(bundle: Path, prompt: str, catalogue: Path | None, **asked: Any) -> None:  # noqa: ANN401
     """Print the decision for PROMPT as one JSON object."""
     try:
-        policy = Policy(
-            threshold=threshold,
-            min_quality=min_quality,
-            max_quality_drop=max_quality_drop,
-            max_cost_usd=max_cost_usd,
-            allowed_models=allowed,
-        )
-        decision = Router.load(bundle).route(prompt, policy)
+        decision = _router(bundle, catalogue).route(prompt, Policy(**asked))
     except RouterError as err:
         raise click.ClickException(str(err)) from err
     click.echo(json.dumps(decision.to_dict(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@wishes
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+def explain(
+    bundle: Path,
+    prompt: str,
+    catalogue: Path | None,
+    as_json: bool,
+    **asked: Any,  # noqa: ANN401
+) -> None:
+    """Say why an arm is chosen for PROMPT, and what would change that."""
+    try:
+        router, view = _router(bundle, catalogue), read_prompt(prompt)
+        found = explain_decision(router, view, router.score(view), Policy(**asked))
+    except RouterError as err:
+        raise click.ClickException(str(err)) from err
+    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False)
+    click.echo(text if as_json else render(found))
+
+
+def _router(bundle: Path, catalogue: Path | None) -> Router:
+    router = Router.load(bundle)
+    return router if catalogue is None else router.recatalogued(Catalogue.load(catalogue))
 
 
 @main.command()
@@ -143,5 +178,5 @@ def inspect(bundle: Path) -> None:
     click.echo(json.dumps(asdict(manifest), indent=2, ensure_ascii=False))
 
 
-for command in (promote, rollback, history, candidate):
+for command in (promote, rollback, history, candidate, catalogue):
     main.add_command(command)

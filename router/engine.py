@@ -7,23 +7,23 @@ a pure function of (request, bundle, policy).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from . import features
+from .admission import Admission
 from .bundle import Bundle
 from .catalogue import Catalogue
-from .errors import BundleError, CatalogueError, NoArmAllowed
+from .errors import BundleError, CatalogueError
 from .explore import OFF, Exploration, certainly, pick, propensities
 from .hints import tier_document
-from .manifest import ArmInfo, Manifest
+from .manifest import Manifest
+from .overlay import overlaid, repriced
 from .policy import (
     Policy,
     Ration,
-    Requires,
     choose,
     choose_floor,
     expected_at,
@@ -33,23 +33,28 @@ from .policy import (
 )
 from .prompt import Prompt, PromptView, read_prompt
 from .scoring import finite
+from .session import blend
 from .types import Arm, Bools, Decision, Doubles, Ints, Predicted, Reading, Reason, Scores
 
 FALLBACKS = 3  # further arms named, in order
-NOTHING = Requires()
 INTERVAL_Z = 1.645  # standard errors of a two-sided 90 % interval
 
 
 class Router:
     """Routes prompts by one bundle. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, *, promises: bool = True) -> None:
         """Make a router of a loaded bundle.
+
+        Args:
+            bundle: a verified bundle.
+            promises: whether its threshold map was measured at its prices, and may be promised.
 
         Raises:
             BundleError: the manifest's catalogue is not one.
         """
         self.bundle = bundle
+        self._promises = promises
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
         try:
@@ -57,6 +62,7 @@ class Router:
             self.tiers = {arm.id: tier_document(self.catalogue, arm) for arm in self._arms}
         except CatalogueError as err:
             raise BundleError(f"the manifest's catalogue cannot be used: {err}") from err
+        self.admission = Admission(self.catalogue, self.manifest.arms, bundle.scorer)
         self._edges = np.array(self.manifest.decision.difficulty_edges)
         # callers use few thresholds, and reading the map anew costs more than choosing does
         table = self.manifest.threshold_map
@@ -71,6 +77,15 @@ class Router:
             BundleError: the bundle is missing, damaged or foreign.
         """
         return cls(Bundle.load(path))
+
+    def recatalogued(self, catalogue: Catalogue) -> Router:
+        """This router with a newer catalogue over its bundle; see `overlay`.
+
+        Raises:
+            BundleError: the API of an arm's model has no words for what its tier asks.
+        """
+        bundle = overlaid(self.bundle, catalogue)
+        return Router(bundle, promises=not repriced(self.manifest, bundle.manifest))
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -93,8 +108,19 @@ class Router:
         return [self.decide(view, self.score(view), policy) for view in views]
 
     def score(self, view: PromptView) -> Scores:
-        """Predict quality and cost of every arm for one prompt; a batch of one."""
-        return self.score_reading(self.read(view))
+        """Predict quality and cost of every arm for one prompt; a batch of one.
+
+        Earlier user turns are scored, too, at most `prompt.EARLIER_TURNS`: what they were worth
+        is what a follow-up inherits.
+        """
+        own = self.score_reading(self.read(view))
+        return self.inherit(view, own, [self.score(turn) for turn in view.earlier])
+
+    def inherit(self, view: PromptView, own: Scores, earlier: Sequence[Scores]) -> Scores:
+        """Blend the scores of earlier turns into those of the last one, where there are any."""
+        if not earlier or not all(finite(scores)[0] for scores in earlier):
+            return own
+        return blend(view, own, earlier)
 
     def read(self, view: PromptView) -> Reading:
         """Embed one prompt and compute its text features; a batch of one.
@@ -134,10 +160,11 @@ class Router:
         Raises:
             NoArmAllowed: the filters leave no arm.
         """
-        eligible, reasons = self.eligible(view, policy)
+        scores = self.admission.charged(view, scores, policy)
+        eligible, reasons = self.admission.eligible(view, scores, policy)
         if not finite(scores)[0]:
             return self._invalid(scores, eligible, reasons)
-        eligible = self.affordable(scores, eligible, policy)
+        eligible = self.admission.affordable(scores, eligible, policy)
         if ration is not None:
             order = self._rationed(scores, eligible, ration)
             reasons += [ration.reason, *self._distance_reason(scores)]
@@ -165,63 +192,11 @@ class Router:
             reasons.append(Reason("exploration", f"drawn in place of {name} to learn from it"))
         return self._decision(scores, order, reasons, self._ruling(policy), chances)
 
-    def eligible(self, view: PromptView, policy: Policy) -> tuple[Bools, list[Reason]]:
-        """(1, a) arms that may answer, and a reason for each filter that took some away.
-
-        Raises:
-            NoArmAllowed: none is left.
-        """
-        infos = self.manifest.arms
-        n_chars = np.array([view.n_chars], dtype=np.int64)
-        left = np.ones(len(infos), dtype=np.bool_)
-        reasons: list[Reason] = []
-        filters = (
-            ("allowed_models", _allowed(infos, policy.allowed_models)),
-            ("capability", _capable(infos, policy.requires, vision=view.vision)),
-            ("context", self.bundle.scorer.fits_context(n_chars)[0]),
-        )
-        for name, passed in filters:
-            removed = int((left & ~passed).sum())
-            left &= passed
-            if not left.any():
-                raise NoArmAllowed(self._nothing_left(name, view, policy))
-            if removed:
-                kept = int(left.sum())
-                reasons.append(Reason(f"{name}_filter", f"{removed} arms excluded, {kept} left"))
-        return left[None, :], reasons
-
-    def _nothing_left(self, name: str, view: PromptView, policy: Policy) -> str:
-        arms = ", ".join(arm.id for arm in self._arms[:8])
-        more = f" and {len(self._arms) - 8} more" if len(self._arms) > 8 else ""
-        asked = {
-            "allowed_models": f"allowed_models={list(policy.allowed_models)}",
-            "capability": f"requires={_wanted(policy.requires, vision=view.vision)}",
-            "context": f"a prompt of {view.n_chars} characters",
-        }[name]
-        return f"{asked} leaves no arm; this bundle has {arms}{more}"
-
-    def affordable(self, scores: Scores, eligible: Bools, policy: Policy) -> Bools:
-        """(1, a) those of `eligible` that the policy's cap on one request pays for.
-
-        Raises:
-            NoArmAllowed: it pays for none.
-        """
-        cap = policy.max_cost_usd
-        if cap is None:
-            return eligible
-        left: Bools = eligible & (scores.cost_usd <= cap)
-        if not left.any():
-            need = float(scores.cost_usd[eligible].min())
-            raise NoArmAllowed(
-                f"max_cost_usd={cap:g} leaves no arm; this prompt needs at least {need:.3g}"
-            )
-        return left
-
     def _ranking(self, scores: Scores, eligible: Bools, policy: Policy) -> list[int]:
         """The chosen arm, then the next best ones by the same knob."""
         chosen = int(self.choose(scores, eligible, policy)[0])
         quality, cost = scores.quality[0], scores.cost_usd[0]
-        floor = self._floor(scores, policy)
+        floor = self.floor(scores, policy)
         if floor is None:
             order = np.argsort(self.money_price(policy) * cost - quality, kind="stable")
         else:  # those that reach the floor, by cost, before the others, by quality
@@ -241,7 +216,7 @@ class Router:
     def choose(self, scores: Scores, eligible: Bools, policy: Policy) -> Ints:
         """Apply a policy's knob to n prompts: (n,) arm indices, -1 where none is eligible."""
         quality, cost = scores.quality, scores.cost_usd
-        floor = self._floor(scores, policy)
+        floor = self.floor(scores, policy)
         if floor is not None:
             return choose_floor(quality, cost, eligible=eligible, floor=floor)
         return self._choose_at(scores, eligible, self.money_price(policy))
@@ -252,7 +227,7 @@ class Router:
             scores.quality, scores.cost_usd, eligible=eligible, money_price=money_price, band=band
         )
 
-    def _floor(self, scores: Scores, policy: Policy) -> Doubles | None:
+    def floor(self, scores: Scores, policy: Policy) -> Doubles | None:
         """The quality that an arm must reach on each prompt (n,), where a knob asks for one."""
         if policy.min_quality is not None:
             return np.full(len(scores.quality), policy.min_quality)
@@ -318,7 +293,8 @@ class Router:
         threshold: float | None,
         chances: dict[str, float],
     ) -> Decision:
-        expected = self.expected(threshold) if threshold is not None else (None, None)
+        promised = threshold if self._promises else None
+        expected = self.expected(promised) if promised is not None else (None, None)
         index = order[0]
         score = float(1.0 - scores.quality[0].mean())
         return Decision(
@@ -387,36 +363,3 @@ def _tried(order: list[int], arm: int) -> list[int]:
 def _with_fallbacks(chosen: int, order: Ints, eligible: Bools) -> list[int]:
     others = [i for i in order.tolist() if eligible[0, i] and i != chosen]
     return [chosen, *others[:FALLBACKS]]
-
-
-def _allowed(infos: Sequence[ArmInfo], patterns: Sequence[str]) -> Bools:
-    if not patterns:
-        return np.ones(len(infos), dtype=np.bool_)
-    names = [(info.model, info.arm.id) for info in infos]
-    return np.array(
-        [any(fnmatchcase(name, p) for name in pair for p in patterns) for pair in names],
-        dtype=np.bool_,
-    )
-
-
-def _wanted(requires: Requires, *, vision: bool) -> list[str]:
-    wanted = [name for name in ("tools", "vision", "json") if getattr(requires, name)]
-    if vision and "vision" not in wanted:
-        wanted.append("vision")
-    return wanted + ([f"context={requires.context}"] if requires.context is not None else [])
-
-
-def _capable(infos: Sequence[ArmInfo], requires: Requires, *, vision: bool) -> Bools:
-    """Unknown is not capable: a wrong guess would be a failed request in production."""
-    if requires == NOTHING and not vision:
-        return np.ones(len(infos), dtype=np.bool_)
-    wanted = [n for n in _wanted(requires, vision=vision) if not n.startswith("context")]
-    capable = [all(getattr(info, name) is True for name in wanted) for info in infos]
-    if requires.context is not None:
-        need = requires.context
-        windows = [info.context_tokens for info in infos]
-        capable = [
-            ok and window is not None and window >= need
-            for ok, window in zip(capable, windows, strict=True)
-        ]
-    return np.array(capable, dtype=np.bool_)

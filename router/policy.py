@@ -42,12 +42,19 @@ class Policy:
     max_cost_usd: float | None = None  # per request, > 0
     allowed_models: tuple[str, ...] = ()  # shell wildcards on `model` or `model|tier`; () = all
     requires: Requires = field(default_factory=Requires)
+    max_latency_ms: float | None = None  # to the last token, > 0; by the catalogue's quantiles
+    current_arm: str | None = None  # `model` or `model|tier` that answered the turn before
+    in_tool_loop: bool | None = None  # null: as the messages look
 
     def __post_init__(self) -> None:
         for name in ("threshold", "min_quality", "max_quality_drop"):
             _in_unit(name, getattr(self, name))
         if self.max_cost_usd is not None and not self.max_cost_usd > 0:
             raise PolicyError(f"max_cost_usd must be > 0 US dollars, got {self.max_cost_usd}")
+        if self.max_latency_ms is not None and not self.max_latency_ms > 0:
+            raise PolicyError(f"max_latency_ms must be > 0, got {self.max_latency_ms}")
+        if self.current_arm is not None and not self.current_arm.partition("|")[0]:
+            raise PolicyError(f"current_arm names no model, got {self.current_arm!r}")
         others = [n for n in ("min_quality", "max_quality_drop", "max_cost_usd") if self._has(n)]
         if self.threshold is not None and others:
             raise PolicyError(

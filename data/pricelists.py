@@ -1,0 +1,258 @@
+"""LiteLLM's price file as dated data, and what changed between two price lists.
+
+The file is one object keyed by model, with US dollars per token; `.schema.json` beside it tells
+consumers to ignore fields that they do not know. It is read as data and pinned by its date: prices
+are what they were on a day, never what they happen to be now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from .errors import DataError, FormatError
+from .prices import KINDS, Price, PriceTable
+
+NO_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
+ANSWERS = frozenset({"chat", "completion", "responses"})  # modes whose models answer a prompt
+# our column -> LiteLLM's, US dollars per token
+COLUMNS = {
+    "usd_per_1m_input": "input_cost_per_token",
+    "usd_per_1m_output": "output_cost_per_token",
+    "usd_per_1m_cached_input": "cache_read_input_token_cost",
+    "usd_per_1m_cache_write": "cache_creation_input_token_cost",
+    "usd_per_1m_reasoning": "output_cost_per_reasoning_token",
+}
+# our capability -> LiteLLM's
+ABILITIES = {
+    "context_tokens": "max_input_tokens",
+    "max_output_tokens": "max_output_tokens",
+    "tools": "supports_function_calling",
+    "vision": "supports_vision",
+    "json": "supports_response_schema",
+}
+NEEDED = ("usd_per_1m_input", "usd_per_1m_output")
+USD = tuple(COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceList:
+    """Prices of one day.
+
+    Attributes:
+        prices: by model.
+        abilities: model -> what the file says that it can do; what it does not say is left out.
+        unpriced: model -> why it has no price.
+        by_length: models that cost more beyond some length; their price is that of short prompts.
+    """
+
+    prices: dict[str, Price]
+    abilities: dict[str, dict[str, int | bool]]
+    unpriced: dict[str, str]
+    by_length: tuple[str, ...]
+
+    def pick(self, models: Iterable[str], renamed: Mapping[str, str]) -> PriceList:
+        """The prices of some models, under their own names.
+
+        Args:
+            models: as our tables and arms call them.
+            renamed: ours -> the list's, where they differ.
+
+        Raises:
+            DataError: some have no price; names all of them and what would work.
+        """
+        found, missing = {}, []
+        for model in sorted(set(models) | set(renamed)):
+            theirs = renamed.get(model) or self._named(model)
+            if theirs in self.prices:
+                found[model] = theirs
+            else:
+                missing.append(self._missing(model, renamed.get(model, model)))
+        if missing:
+            raise DataError("; ".join(missing))
+        return PriceList(
+            prices={m: _renamed(self.prices[theirs], m) for m, theirs in found.items()},
+            abilities={m: self.abilities.get(theirs, {}) for m, theirs in found.items()},
+            unpriced={},
+            by_length=tuple(m for m, theirs in found.items() if theirs in self.by_length),
+        )
+
+    def _named(self, model: str) -> str:
+        """The list's name of a model: the same, or the only one that adds a provider to it."""
+        if model in self.prices or model in self.unpriced:
+            return model
+        ends = [name for name in self.prices if name.rpartition("/")[2] == model]
+        return ends[0] if len(ends) == 1 else model
+
+    def _missing(self, model: str, theirs: str) -> str:
+        why = self.unpriced.get(theirs, "it is not in the list")
+        ends = [name for name in self.prices if name.rpartition("/")[2] == theirs]
+        near = ends[:3] or get_close_matches(theirs, list(self.prices), n=3, cutoff=0.5)
+        hint = f"; say --rename {model}=NAME with one of {', '.join(near)}" if near else ""
+        return f"no price for {model}: {why}{hint}"
+
+    def table(self) -> PriceTable:
+        """The prices as a table."""
+        return PriceTable(tuple(self.prices[model] for model in sorted(self.prices)))
+
+    def catalogue(self) -> dict[str, Any]:
+        """The same as the plain values of a catalogue: prices and abilities by model."""
+        return {"models": {model: self._entry(model) for model in sorted(self.prices)}}
+
+    def _entry(self, model: str) -> dict[str, Any]:
+        price = {k: v for k, v in asdict(self.prices[model]).items() if v is not None}
+        del price["model"]
+        if "valid_from" in price:
+            price["valid_from"] = price["valid_from"].isoformat()
+        return {**self.abilities.get(model, {}), "price": price}
+
+
+def read_list(path: Path, day: date | None = None) -> PriceList:
+    """Read a price list: LiteLLM's JSON, or a CSV of ours (its latest prices).
+
+    Args:
+        path: the file; `.csv` is ours.
+        day: since when LiteLLM's prices hold.
+
+    Raises:
+        DataError: it cannot be read, or has no price at all.
+    """
+    if path.suffix == ".csv":
+        table = PriceTable.load(path)
+        names = sorted({row.model for row in table.rows})
+        return PriceList(
+            prices={n: table.price(n) for n in names}, abilities={}, unpriced={}, by_length=()
+        )
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as err:
+        raise FormatError(f"{path} cannot be read as JSON: {err}") from err
+    if not isinstance(raw, dict):
+        raise FormatError(f"{path} must be one object keyed by model, as LiteLLM's price file is")
+    found = _litellm(raw, day)
+    if not found.prices:
+        raise FormatError(
+            f"{path} has no price of a chat model; LiteLLM's file has an object a model with mode, "
+            f"{COLUMNS['usd_per_1m_input']} and {COLUMNS['usd_per_1m_output']}"
+        )
+    return found
+
+
+def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
+    prices, abilities, unpriced, by_length = {}, {}, {}, []
+    for model, entry in raw.items():
+        if model in NO_MODELS or not isinstance(entry, dict) or entry.get("mode") not in ANSWERS:
+            continue
+        found = _price(model, entry, day)
+        if isinstance(found, str):
+            unpriced[model] = found
+            continue
+        prices[model] = found
+        abilities[model] = _abilities(entry)
+        if any("_above_" in key and "_token" in key for key in entry) or "tiered_pricing" in entry:
+            by_length.append(model)
+    return PriceList(
+        prices=prices, abilities=abilities, unpriced=unpriced, by_length=tuple(by_length)
+    )
+
+
+def _price(model: str, entry: Mapping[str, Any], day: date | None) -> Price | str:
+    """The price of a model, or why there is none."""
+    usd: dict[str, float | None] = {}
+    for ours, theirs in COLUMNS.items():
+        per_token = _number(entry.get(theirs))
+        if per_token is None and ours in NEEDED:
+            return f"{theirs} is {entry.get(theirs)!r}"
+        # twelve digits: 2.5e-06 a token is 2.5 a million, not 2.4999999999999996
+        usd[ours] = None if per_token is None else float(f"{per_token * 1e6:.12g}")
+    if not any(usd[name] for name in NEEDED) and str(entry.get("litellm_provider")) != "ollama":
+        return "both prices are 0, which says nothing"
+    return Price(model=model, valid_from=day, **usd)  # type: ignore[arg-type]
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401
+    """Dollars >= 0, written as a number or, as some entries have it, as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if isfinite(number) and number >= 0 else None
+
+
+def _abilities(entry: Mapping[str, Any]) -> dict[str, int | bool]:
+    found: dict[str, int | bool] = {}
+    for ours, theirs in ABILITIES.items():
+        value = entry.get(theirs)
+        if ours.endswith("_tokens"):
+            number = _number(value)
+            if number is not None and number >= 1:
+                found[ours] = int(number)
+        elif isinstance(value, bool):
+            found[ours] = value
+    return found
+
+
+def _renamed(price: Price, model: str) -> Price:
+    return Price(**{**asdict(price), "model": model})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChange:
+    """One price that changed; US dollars per million tokens, null where there was none."""
+
+    model: str
+    column: str
+    old: float | None
+    new: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceDiff:
+    """What changed from one price list to another."""
+
+    changed: tuple[PriceChange, ...]
+    new: tuple[str, ...]
+    removed: tuple[str, ...]
+    unpriced: dict[str, str]  # models of the newer list without a price -> why
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def diff_lists(old: PriceList, new: PriceList) -> PriceDiff:
+    """Compare two price lists, model by model and column by column."""
+    both = sorted(set(old.prices) & set(new.prices))
+    changed = [
+        PriceChange(model=model, column=column, old=before, new=after)
+        for model in both
+        for column in USD
+        if (before := getattr(old.prices[model], column))
+        != (after := getattr(new.prices[model], column))
+    ]
+    return PriceDiff(
+        changed=tuple(changed),
+        new=tuple(sorted(set(new.prices) - set(old.prices))),
+        removed=tuple(sorted(set(old.prices) - set(new.prices) - set(new.unpriced))),
+        unpriced=new.unpriced,
+    )
+
+
+def write_csv(prices: PriceList, path: Path) -> None:
+    """Write a dated price table that `PriceTable.load` reads; columns that nobody has stay out."""
+    rows = [asdict(price) for price in prices.table().rows]
+    names = [f.name for f in fields(Price)]
+    used = [n for n in names if n in ("model", *NEEDED) or any(row[n] is not None for row in rows)]
+    table = pl.DataFrame(rows, schema={name: KINDS[name] for name in names}).select(used)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.write_csv(path)

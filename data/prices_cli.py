@@ -1,0 +1,121 @@
+"""`tierwise data prices`: bring a price list in as dated data, and compare two of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from .errors import DataError
+from .pricelists import PriceChange, PriceDiff, diff_lists, read_list, write_csv
+from .tables import read_table
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def prices() -> None:
+    """Bring a price list in as dated data; say what changed between two."""
+
+
+@prices.command("import")
+@click.argument("source", metavar="FILE", type=FILE)
+@click.option(
+    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Of the prices."
+)
+@click.option("--out", type=FILE, required=True, help="CSV of dated prices, for --prices.")
+@click.option("--catalogue", type=FILE, help="Also a catalogue (JSON) with what models can do.")
+@click.option("--model", "models", multiple=True, help="Only this model; may be repeated.")
+@click.option("--data", "outcomes", type=FILE, help="Only the models of this outcome table.")
+@click.option(
+    "--rename",
+    "renamed",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="A model that the list calls otherwise; may be repeated.",
+)
+def import_(
+    source: Path,
+    day: datetime,
+    out: Path,
+    catalogue: Path | None,
+    models: tuple[str, ...],
+    outcomes: Path | None,
+    renamed: tuple[str, ...],
+) -> None:
+    """Turn LiteLLM's model_prices_and_context_window.json into a dated price table.
+
+    Download FILE yourself and keep it: nothing is fetched. Where models are named, by --model,
+    --rename or --data, one without a price is an error.
+    """
+    try:
+        found = read_list(source, day.date())
+        ours = dict(_pair(text) for text in renamed)
+        wanted = {*models, *(_models(outcomes) if outcomes is not None else ())}
+        picked = found.pick(wanted, ours) if wanted or ours else found
+        write_csv(picked, out)
+    except DataError as err:
+        raise click.ClickException(str(err)) from err
+    if catalogue is not None:
+        text = json.dumps(picked.catalogue(), indent=1, sort_keys=True)
+        catalogue.write_text(text + "\n", "utf-8")
+    click.echo(f"{len(picked.prices)} prices of {day.date()} in {out}")
+    if picked.by_length:
+        click.echo(
+            f"{len(picked.by_length)} of them rise with length; theirs are for short prompts"
+        )
+    if picked.unpriced:
+        click.echo(f"{len(picked.unpriced)} chat models have no price and were left out")
+
+
+@prices.command()
+@click.argument("old", type=FILE)
+@click.argument("new", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+def diff(old: Path, new: Path, as_json: bool) -> None:
+    """Say what changed from OLD to NEW: changed, new, removed, unpriced.
+
+    Either may be LiteLLM's JSON or a CSV of ours.
+    """
+    try:
+        found = diff_lists(read_list(old), read_list(new))
+    except DataError as err:
+        raise click.ClickException(str(err)) from err
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for line in _lines(found):
+        click.echo(line)
+
+
+def _lines(found: PriceDiff) -> Iterator[str]:
+    yield from (f"changed   {_moved(change)}" for change in found.changed)
+    yield from (f"new       {model}" for model in found.new)
+    yield from (f"removed   {model}" for model in found.removed)
+    yield from (f"unpriced  {model}: {why}" for model, why in sorted(found.unpriced.items()))
+    counts = (found.changed, found.new, found.removed, found.unpriced)
+    names = ("changed", "new", "removed", "unpriced")
+    yield ", ".join(f"{len(part)} {name}" for part, name in zip(counts, names, strict=True))
+
+
+def _moved(change: PriceChange) -> str:
+    old, new = (("none" if v is None else f"${v:g}") for v in (change.old, change.new))
+    share = f" ({change.new / change.old - 1:+.0%})" if change.old and change.new else ""
+    return f"{change.model} {change.column}: {old} -> {new}{share}"
+
+
+def _models(path: Path) -> list[str]:
+    table = read_table(path)
+    if "model" not in table.columns:
+        raise DataError(f"{path} has no column model; it has {', '.join(table.columns)}")
+    return [str(model) for model in table["model"].drop_nulls().unique()]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, _, theirs = text.partition("=")
+    if not ours.strip() or not theirs.strip():
+        raise click.BadParameter(f"--rename takes OURS=THEIRS, got {text!r}")
+    return ours.strip(), theirs.strip()

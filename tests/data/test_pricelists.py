@@ -1,0 +1,135 @@
+"""LiteLLM's price file as dated data, and what changed between two of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from data.errors import DataError
+from data.pricelists import diff_lists, read_list
+from data.prices import PriceTable
+from router.catalogue import Catalogue
+from router.cli import main
+
+FIXTURES = Path(__file__).parent / "fixtures"  # made-up models in LiteLLM's layout
+OCTOBER = FIXTURES / "prices_2026_10.json"
+NOVEMBER = FIXTURES / "prices_2026_11.json"
+DAY = date(2026, 10, 1)
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["data", "prices", *map(str, arguments)])
+    return done.exit_code, done.output
+
+
+def test_a_price_per_token_becomes_one_per_million_and_dated() -> None:
+    price = read_list(OCTOBER, DAY).prices["oak/acorn-large"]
+    assert (price.usd_per_1m_input, price.usd_per_1m_output) == (3.0, 15.0)
+    assert (price.usd_per_1m_cached_input, price.usd_per_1m_cache_write) == (0.3, 3.75)
+    assert price.usd_per_1m_reasoning == 15.0
+    assert price.valid_from == DAY
+    assert read_list(OCTOBER).prices["acorn-small"].usd_per_1m_input == 0.15  # written as text
+
+
+def test_only_models_that_answer_prompts_are_read_and_none_without_a_price() -> None:
+    found = read_list(OCTOBER)
+    assert set(found.prices) == {"oak/acorn-large", "acorn-small", "birch/twig", "elm/twig"}
+    assert found.unpriced == {
+        "willow-free-tier": "both prices are 0, which says nothing",
+        "oak/acorn-preview": "input_cost_per_token is None",
+    }
+    assert found.by_length == ("oak/acorn-large",)
+
+
+def test_an_asked_model_is_found_without_its_provider_if_only_one_has_it() -> None:
+    found = read_list(OCTOBER).pick(["acorn-large", "acorn-small"], {"mine": "elm/twig"})
+    assert sorted(found.prices) == ["acorn-large", "acorn-small", "mine"]
+    assert found.prices["mine"].usd_per_1m_input == 0.2
+    assert found.abilities["acorn-large"]["vision"] is True
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("twig", "no price for twig: it is not in the list; say --rename twig=NAME with one of"),
+        ("acorn-smal", "with one of acorn-small"),
+        ("willow-free-tier", "no price for willow-free-tier: both prices are 0"),
+    ],
+)
+def test_an_unpriced_model_is_an_error_that_says_what_would_work(model: str, words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_list(OCTOBER).pick([model], {})
+    assert words in str(caught.value)
+
+
+def test_import_writes_a_table_and_a_catalogue_that_are_read_back(tmp_path: Path) -> None:
+    table, catalogue = tmp_path / "prices.csv", tmp_path / "catalogue.json"
+    code, said = run(
+        "import", OCTOBER, "--date", "2026-10-01", "--out", table, "--catalogue", catalogue
+    )
+    assert code == 0, said
+    assert "4 prices of 2026-10-01" in said
+    assert "1 of them rise with length" in said
+    assert "2 chat models have no price" in said
+    price = PriceTable.load(table).price("oak/acorn-large", DAY)
+    assert price.usd_per_1m_cached_input == 0.3
+    assert PriceTable.load(table).find("acorn-small", date(2026, 9, 30)) is None
+    known = Catalogue.load(catalogue)
+    assert known.price("acorn-small").valid_from == "2026-10-01"
+    assert known.model("acorn-small").vision is False
+    assert known.model("acorn-small").json is None
+    assert known.model("oak/acorn-large").max_output_tokens == 64000
+
+
+def test_import_of_named_models_refuses_the_whole_list_over_an_unpriced_one(tmp_path: Path) -> None:
+    out = tmp_path / "prices.csv"
+    outcomes = tmp_path / "outcomes.csv"
+    outcomes.write_text("prompt_id,model,quality\na,acorn-small,1\na,oak-9,0\n")
+    code, said = run("import", OCTOBER, "--date", "2026-10-01", "--out", out, "--data", outcomes)
+    assert code == 1
+    assert "no price for oak-9" in said
+    assert not out.exists()
+    named = ["--rename", "oak-9=oak/acorn-large"]
+    code, said = run(
+        "import", OCTOBER, "--date", "2026-10-01", "--out", out, "--data", outcomes, *named
+    )
+    assert code == 0, said
+    assert sorted(row.model for row in PriceTable.load(out).rows) == ["acorn-small", "oak-9"]
+
+
+def test_a_diff_names_what_changed_came_went_or_lost_its_price() -> None:
+    found = diff_lists(read_list(OCTOBER), read_list(NOVEMBER))
+    assert [(c.model, c.column, c.old, c.new) for c in found.changed] == [
+        ("acorn-small", "usd_per_1m_output", 0.6, 0.45),
+        ("oak/acorn-large", "usd_per_1m_cached_input", 0.3, 0.15),
+    ]
+    assert (found.new, found.removed) == (("maple-1",), ("birch/twig",))
+    assert found.unpriced["elm/twig"] == "input_cost_per_token is None"
+
+
+def test_the_diff_command_says_the_same(tmp_path: Path) -> None:
+    code, said = run("diff", OCTOBER, NOVEMBER)
+    assert code == 0
+    assert "changed   acorn-small usd_per_1m_output: $0.6 -> $0.45 (-25%)" in said
+    assert "removed   birch/twig" in said
+    assert said.endswith("2 changed, 1 new, 1 removed, 3 unpriced\n")
+    table = tmp_path / "old.csv"
+    run("import", OCTOBER, "--date", "2026-10-01", "--out", table)
+    told = json.loads(run("diff", table, NOVEMBER, "--json")[1])
+    assert [change["model"] for change in told["changed"]] == ["acorn-small", "oak/acorn-large"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[]", "one object keyed by model"), ("{", "cannot be read"), ("{}", "no price of a chat")],
+)
+def test_a_file_that_is_no_price_list_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    code, said = run("diff", path, path)
+    assert code == 1
+    assert words in said
