@@ -13,7 +13,8 @@ import vl_convert
 from router.types import Doubles
 
 from .label_layout import SIDES, Label, place
-from .result import ZERO_ROUTER, Curve, Evaluation
+from .result import Curve, Evaluation
+from .sweeps import ZERO_ROUTER
 from .themes import NEUTRAL, PALETTE, ROUTER, chart_config
 from .wording import arm_name, method_name
 

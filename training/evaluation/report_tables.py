@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from .headlines import BOUNDS, Headline
-from .result import ZERO_ROUTER
+from .sweeps import ZERO_ROUTER
 from .wording import (
     arm_name,
     method_name,

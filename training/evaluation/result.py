@@ -12,13 +12,21 @@ from router.types import Doubles
 
 from .bootstrap import Resampled, bootstrap
 from .errors import EvaluationError
+from .field import (
+    CallCurve,
+    FieldMeasures,
+    call_curve,
+    dearest_usd,
+    measure_field,
+    strong_arm,
+    strong_share,
+)
 from .frontier import Frontier, method_frontier
 from .metrics import Measures, measure
 from .outcomes import Outcomes, Reference, Sweep, realised
-from .sweeps import single_arms
+from .sweeps import DOMAIN_ORACLE, ORACLE, ZERO_ROUTER, domain_oracle, oracle, single_arms
 
 BAND_POINTS = 80  # costs at which the interval of the frontier is drawn
-ZERO_ROUTER = "zero_router"
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,8 @@ class Curve:
     Attributes:
         cost_usd, quality: (L,), means over the prompts.
         frontier: their hull, joined by the cheapest arm where the method starts dearer.
+        measures: our figures.
+        field: those of other papers.
     """
 
     sweep: Sweep
@@ -35,6 +45,7 @@ class Curve:
     quality: Doubles
     frontier: Frontier
     measures: Measures
+    field: FieldMeasures
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Evaluation:
         router: the method under test; it has the bootstrap band.
         baselines: the others, in the order they were given.
         zero: the hull of the single arms.
+        bounds: the oracle, and the domain oracle where prompts have domains, by name.
         not_applicable: baselines that these data cannot have, with the reason.
     """
 
@@ -53,6 +65,7 @@ class Evaluation:
     router: Curve
     baselines: tuple[Curve, ...]
     zero: Curve
+    bounds: Mapping[str, Curve]
     resampled: Resampled
     not_applicable: Mapping[str, str]
 
@@ -101,10 +114,9 @@ def evaluate_sweeps(
     if twice:
         raise EvaluationError(f"two methods are called {', '.join(twice)}; name each once")
     reference = Reference.from_outcomes(outcomes)
-    curves = [_curve(s, outcomes, reference) for s in (router, *baselines)]
-    zero = next((c for c in curves[1:] if c.sweep.name == ZERO_ROUTER), None)
-    extra = [] if zero else [_curve(single_arms(outcomes), outcomes, reference)]
-    everyone = [c.sweep for c in (*curves, *extra)]
+    given = [router, *baselines]
+    everyone = [*given, *_scale(outcomes, names)]
+    curves = _curves(everyone, outcomes, reference)
     resampled = bootstrap(
         outcomes,
         everyone,
@@ -112,15 +124,47 @@ def evaluate_sweeps(
         seed=seed,
         band_usd=_band_costs(curves[0], reference),
     )
-    others, bar = tuple(curves[1:]), zero or extra[0]
-    without = dict(not_applicable or {})
-    return Evaluation(outcomes, reference, curves[0], others, bar, resampled, without)
+    known = {c.sweep.name: c for c in curves}
+    return Evaluation(
+        outcomes=outcomes,
+        reference=reference,
+        router=curves[0],
+        baselines=tuple(curves[1 : len(given)]),
+        zero=known[ZERO_ROUTER],
+        bounds={name: known[name] for name in (ORACLE, DOMAIN_ORACLE) if name in known},
+        resampled=resampled,
+        not_applicable=dict(not_applicable or {}),
+    )
 
 
-def _curve(sweep: Sweep, outcomes: Outcomes, reference: Reference) -> Curve:
-    measures = measure(sweep, outcomes)
-    cost, quality = realised(sweep, outcomes)
-    return Curve(sweep, cost, quality, method_frontier(cost, quality, reference), measures)
+def _scale(outcomes: Outcomes, names: Sequence[str]) -> list[Sweep]:
+    """What recovered shares are measured by, those left out that are given already."""
+    makers = {ZERO_ROUTER: single_arms, ORACLE: oracle}
+    if outcomes.domain is not None:
+        makers[DOMAIN_ORACLE] = domain_oracle
+    return [make(outcomes) for name, make in makers.items() if name not in names]
+
+
+def _curves(sweeps: Sequence[Sweep], outcomes: Outcomes, reference: Reference) -> list[Curve]:
+    measures = [measure(sweep, outcomes) for sweep in sweeps]  # refuses what does not fit
+    points = [realised(sweep, outcomes) for sweep in sweeps]
+    dearest = dearest_usd(outcomes, [cost for cost, _ in points])
+    curves = []
+    for sweep, (cost, quality), found in zip(sweeps, points, measures, strict=True):
+        calls = _calls(sweep, quality, outcomes)
+        field = measure_field(cost, quality, reference, dearest, calls)
+        frontier = method_frontier(cost, quality, reference)
+        curves.append(Curve(sweep, cost, quality, frontier, found, field))
+    return curves
+
+
+def _calls(sweep: Sweep, quality: Doubles, outcomes: Outcomes) -> CallCurve | None:
+    strong = strong_arm(outcomes)
+    if strong is None:
+        return None
+    weak = outcomes.quality.mean(axis=0)[1 - strong]
+    most = outcomes.quality.mean(axis=0)[strong]
+    return call_curve(strong_share(sweep, strong), quality, float(weak), float(most))
 
 
 def _band_costs(router: Curve, reference: Reference) -> Doubles:

@@ -13,9 +13,13 @@ import numpy as np
 
 from .calibration import arm_brier, arm_ece
 from .domains import DomainRow, domain_rows
+from .field import FIELD_FIGURES, recovered, why_missing
 from .outcomes import shares
 from .result import Curve, Evaluation
+from .sweeps import DOMAIN_ORACLE, ORACLE
 
+RECOVERED = {"recovered_share": ORACLE, "recovered_share_domains": DOMAIN_ORACLE}
+COMPARED = ("aiq", "saving_at_best_single", "saving_at_95", "regret")  # with the router's lead
 SAVINGS = {"saving_at_best_single": 1.0, "saving_at_95": 0.95}  # share of best single's quality
 
 
@@ -52,7 +56,7 @@ def _single(evaluation: Evaluation, arm: int) -> dict[str, Any]:
 
 
 def _method(evaluation: Evaluation, curve: Curve) -> dict[str, Any]:
-    name, values = curve.sweep.name, asdict(curve.measures)
+    name, values = curve.sweep.name, figures(evaluation, curve)
     drawn = evaluation.resampled
     intervals = {figure: drawn.interval(name, figure, value) for figure, value in values.items()}
     reached = {figure: drawn.reached(name, figure) for figure in SAVINGS}
@@ -62,15 +66,61 @@ def _method(evaluation: Evaluation, curve: Curve) -> dict[str, Any]:
         "reached": reached,
         "reasons": _reasons(evaluation, values, intervals, reached),
         "frontier": np.column_stack([curve.frontier.cost_usd, curve.frontier.quality]).tolist(),
+        "calibration": _calibration(evaluation, curve),
     }
+
+
+def figures(evaluation: Evaluation, curve: Curve) -> dict[str, float | None]:
+    """Every figure of a method: ours, those of other papers, and the shares recovered."""
+    values: dict[str, float | None] = asdict(curve.measures) | asdict(curve.field)
+    aiq, zero = curve.measures.aiq, evaluation.zero.measures.aiq
+    for figure, bound in RECOVERED.items():
+        values[figure] = None
+        if bound in evaluation.bounds:
+            most = evaluation.bounds[bound].measures.aiq
+            share = float(recovered(np.array(aiq), np.array(zero), np.array(most)))
+            values[figure] = share if np.isfinite(share) else None
+    return values
+
+
+def _calibration(evaluation: Evaluation, curve: Curve) -> list[dict[str, Any]] | None:
+    """ECE and Brier score of every arm with intervals; None without probabilities."""
+    predicted, outcomes = curve.sweep.predicted_quality, evaluation.outcomes
+    if predicted is None:
+        return None
+    found = {
+        "ece": arm_ece(predicted, outcomes.quality).tolist(),
+        "brier": arm_brier(predicted, outcomes.quality).tolist(),
+    }
+    drawn, name = evaluation.resampled, curve.sweep.name
+    return [
+        {"arm": arm.id}
+        | {figure: values[i] for figure, values in found.items()}
+        | {
+            "ci95": {
+                figure: list(drawn.arm_interval(name, figure, i, values[i]))
+                for figure, values in found.items()
+            }
+        }
+        for i, arm in enumerate(outcomes.arms)
+    ]
 
 
 def _compared(evaluation: Evaluation, curve: Curve) -> dict[str, Any]:
     """A baseline, with the router's lead over it."""
-    router = evaluation.router
-    interval = evaluation.resampled.difference(router.sweep.name, curve.sweep.name)
-    difference = {"value": router.measures.aiq - curve.measures.aiq, "ci95": list(interval)}
-    return {**_method(evaluation, curve), "aiq_difference": difference}
+    ours = figures(evaluation, evaluation.router)
+    theirs = figures(evaluation, curve)
+    router, name = evaluation.router.sweep.name, curve.sweep.name
+    differences = {}
+    for figure in COMPARED:
+        mine, other = ours[figure], theirs[figure]
+        value = None if mine is None or other is None else mine - other
+        interval = None
+        if value is not None:
+            interval = evaluation.resampled.lead(router, name, figure)
+        differences[figure] = {"value": value, "ci95": None if interval is None else list(interval)}
+    method = _method(evaluation, curve)
+    return {**method, "aiq_difference": differences["aiq"], "differences": differences}
 
 
 def _reasons(
@@ -87,6 +137,10 @@ def _reasons(
     for figure in ("ece", "brier"):
         if values[figure] is None:
             reasons[figure] = "this method predicts no probabilities"
+    arms = len(evaluation.outcomes.arms)
+    for figure in (*FIELD_FIGURES, *RECOVERED):
+        if values[figure] is None:
+            reasons[figure] = why_missing(figure, arms)
     for figure, share in reached.items():
         if values[figure] is not None and intervals[figure] is None:
             reasons[f"ci95.{figure}"] = f"reached in only {share:.1%} of the resamples"

@@ -17,6 +17,7 @@ from .outcomes import Choices, Outcomes, Reference, Sweep, label_codes
 
 Chooser = Callable[[Doubles, Doubles, float], Ints]  # quality (n, a), cost_usd (n, a), λ -> (n,)
 
+ZERO_ROUTER, ORACLE, DOMAIN_ORACLE = "zero_router", "oracle", "domain_oracle"
 BLOCK = 4096  # prompts scored at once; the temporaries of 60 arms stay inside the cache
 SAMPLE = 1500  # prompts whose switches place the λs
 
@@ -132,7 +133,7 @@ def _even_split(price: Doubles, weight: Doubles, count: int) -> Doubles:
     return np.asarray(price[order][index], dtype=np.float64)
 
 
-def single_arms(outcomes: Outcomes, name: str = "zero_router") -> Sweep:
+def single_arms(outcomes: Outcomes, name: str = ZERO_ROUTER) -> Sweep:
     """Every arm for everything; the hull of it is the zero router, which reads no prompt.
 
     Both the mixture and its arms are chosen with hindsight, which is the bar a router must clear.
@@ -147,7 +148,7 @@ def one_arm(outcomes: Outcomes, arm: int, name: str) -> Sweep:
     return Sweep(name, np.broadcast_to(np.int16(arm), (1, outcomes.n)))
 
 
-def oracle(outcomes: Outcomes, name: str = "oracle") -> Sweep:
+def oracle(outcomes: Outcomes, name: str = ORACLE) -> Sweep:
     """Perfect hindsight: argmax of realised quality - λ·cost, ties to the cheaper arm.
 
     It takes the maximum over single noisy outcomes, so part of its lead cannot be learned.
@@ -155,7 +156,7 @@ def oracle(outcomes: Outcomes, name: str = "oracle") -> Sweep:
     return lambda_sweep(name, outcomes.quality, outcomes.cost_usd, probabilities=False)
 
 
-def domain_oracle(outcomes: Outcomes, name: str = "domain_oracle") -> Sweep:
+def domain_oracle(outcomes: Outcomes, name: str = DOMAIN_ORACLE) -> Sweep:
     """The best arm of every domain label, chosen with hindsight on the evaluated prompts.
 
     Raises:

@@ -10,6 +10,7 @@ import pytest
 
 from router.types import Arm
 from training.evaluation.errors import EvaluationError
+from training.evaluation.field import FIELD_FIGURES
 from training.evaluation.outcomes import Outcomes, Sweep
 from training.evaluation.result import Evaluation, evaluate_sweeps
 from training.evaluation.summary import summarise
@@ -19,7 +20,9 @@ from .conftest import World
 
 METHOD_KEYS = {
     *("aiq", "max_quality", "gain", "saving_at_best_single", "saving_at_95"),
-    *("regret", "ece", "brier", "ci95", "reached", "reasons", "frontier"),
+    *("regret", "ece", "brier", "ci95", "reached", "reasons", "frontier", "calibration"),
+    *FIELD_FIGURES,
+    *("recovered_share", "recovered_share_domains"),
 }
 
 
@@ -33,7 +36,7 @@ def test_the_contract_keys_are_there(summary: dict[str, Any]) -> None:
     assert set(summary["best_single"]) == {"arm", "quality", "cost"}
     assert set(summary["router"]) >= METHOD_KEYS
     for method in (summary["zero_router"], *summary["baselines"].values()):
-        assert set(method) == METHOD_KEYS | {"aiq_difference"}
+        assert set(method) == METHOD_KEYS | {"aiq_difference", "differences"}
         assert set(method["aiq_difference"]) == {"value", "ci95"}
     assert {"oracle", "domain_oracle", "best_single", "cheapest", "knn"} <= set(
         summary["baselines"]
@@ -55,7 +58,10 @@ def test_the_figures_agree_with_each_other(summary: dict[str, Any]) -> None:
     )
     assert summary["oracle_quality"] == pytest.approx(summary["baselines"]["oracle"]["max_quality"])
     for figure, interval in router["ci95"].items():
-        assert interval[0] <= interval[1], figure
+        if router[figure] is None:
+            assert (interval, figure in router["reasons"]) == (None, True), figure
+        else:
+            assert interval[0] <= interval[1], figure
     assert router["ci95"]["aiq"][0] < router["aiq"] < router["ci95"]["aiq"][1]
 
 
