@@ -19,7 +19,17 @@ from router.strict import build as build_strictly
 from .errors import ConfigError
 
 T = TypeVar("T")
-METHODS = ("cluster", "knn", "ridge", "logistic", "kernel", "labels", "utility", "trees")
+METHODS = (
+    "cluster",
+    "knn",
+    "ridge",
+    "logistic",
+    "tiered",
+    "kernel",
+    "labels",
+    "utility",
+    "trees",
+)
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -111,6 +121,22 @@ class LinearConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TieredConfig:
+    """A model's utility plus a tier's effect; for tables in which some model has two tiers.
+
+    `tier` and `arm` are spreads of the effects' slopes, over that of the models'; the levels are
+    spreads in logits.
+    """
+
+    alpha: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
+    tier: float = 0.5
+    arm: float = 0.3
+    model_level: float = 10.0
+    tier_level: float = 1.0
+    arm_level: float = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelsConfig:
     """Tables by the task label that a prompt seems to have; for rows that come with labels."""
 
@@ -187,6 +213,7 @@ class TrainConfig:
     knn: KnnConfig = field(default_factory=KnnConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
     kernel: KernelConfig = field(default_factory=KernelConfig)
+    tiered: TieredConfig = field(default_factory=TieredConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     utility: UtilityConfig = field(default_factory=UtilityConfig)
     trees: TreesConfig = field(default_factory=TreesConfig)

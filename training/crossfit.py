@@ -20,6 +20,7 @@ from .errors import TrainingError
 from .methods import Settings, Task, finer, fit_predictor, variants
 from .predictors.base import Inputs
 from .predictors.labels import usable
+from .predictors.tiered import engages
 from .preferences.battles import Battles
 from .progress import Stage
 from .regret import SPARSE, decision_regret
@@ -87,16 +88,22 @@ def crossfit(
         stage.note(f"{name} {best}".strip())
     if not out.predictions:
         raise TrainingError(
-            f"predictors = {list(config.predictors)} has nothing to learn from: fewer than two "
-            f"task labels have {config.labels.min_rows} prompts; name another method too"
+            f"predictors = {list(config.predictors)} has nothing to learn from: labels need two "
+            f"task labels of {config.labels.min_rows} prompts, tiered a model at two tiers; name "
+            "another method too"
         )
     return out
 
 
 def _has_evidence(name: str, data: Dataset, battles: Battles | None, config: TrainConfig) -> bool:
-    """Whether there is what a method is made for: labels that tell tasks apart, or battles."""
+    """Whether there is what a method is made for.
+
+    Labels that tell tasks apart, a model at two tiers, or battles.
+    """
     if name == "labels":
         return len(usable(data.domains, config.labels)) >= 2
+    if name == "tiered":
+        return engages(data.arms)
     return name != "utility" or (battles is not None and len(battles) > 0)
 
 
@@ -132,6 +139,7 @@ def _out_of_fold(
             labels=seen.domains,
             others=others,
             battles=known,
+            arms=data.arms,
         )
         model = fit_predictor(name, settings, task, config)
         held_others = {key: values[held] for key, values in done.predictions.items()}

@@ -25,7 +25,8 @@ from .stack import Stack, fit_stack
 
 SIMPLER = 2.0  # standard errors by which fitted weights must beat the plain mean
 BETTER = 3.0  # and one method the stack: it is the best of several, each the best of its variants
-EARN = frozenset({"labels"})  # methods that are left out where the mean is better without them
+# methods that are left out where the mean is better without them
+EARN = frozenset({"labels", "tiered"})
 UTILITY = "utility"  # the method that knows battles
 DEFAULT_K = 32  # clusters that name regions when the cluster table is no configured method
 
@@ -55,10 +56,11 @@ def earned(fitted: Crossfit, data: Dataset, cost_usd: Doubles) -> Crossfit:
     """Without the methods that must earn their place in the mean and do not.
 
     A label table is as good as the labels, which nobody here has seen: it stays where the mean of
-    the methods decides better with it than without it.
+    the methods decides better with it than without it. So does the sharing of tier effects, which
+    may not be shared in this table.
     """
     kept = dict(fitted.predictions)
-    for name in EARN & kept.keys():
+    for name in sorted(EARN & kept.keys()):
         rest = {key: values for key, values in kept.items() if key != name}
         if rest and _mean_score(rest, data, cost_usd) <= _mean_score(kept, data, cost_usd):
             kept = rest
@@ -171,6 +173,7 @@ def final_fit(
             labels=data.domains,
             others=others,
             battles=battles,
+            arms=data.arms,
         )
         predictors[name] = fit_predictor(name, fitted.chosen[name], task, config)
         stage.advance()

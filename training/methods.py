@@ -5,12 +5,12 @@ One entry per name of `config.METHODS`; a new method is a predictor and an entry
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from router.types import Floats
+from router.types import Arm, Floats
 
 from .config import TrainConfig
 from .predictors.base import Inputs, Predictor
@@ -19,6 +19,7 @@ from .predictors.kernel import KernelHead
 from .predictors.knn import Neighbours
 from .predictors.labels import Labels, LabelTable
 from .predictors.linear import fit_logistic, fit_ridge
+from .predictors.tiered import fit_tiered
 from .predictors.trees import TreeHeads
 from .preferences.battles import Battles, no_battles
 from .preferences.utility import fit_utility
@@ -36,12 +37,14 @@ class Task:
         labels: task labels of the n prompts, None where nobody said.
         others: (n, a) out-of-fold predictions of methods that trees build on, by name.
         battles: of prompts that may be learned from; null where there are no pairs.
+        arms: of the a columns; which of them share a model or a tier.
     """
 
     inputs: Inputs
     quality: Floats
     labels: Labels
     others: Mapping[str, Floats]
+    arms: Sequence[Arm]
     battles: Battles | None = None
 
 
@@ -118,6 +121,11 @@ def _fit_logistic(task: Task, settings: Settings, config: TrainConfig) -> Predic
     return fit_logistic(task.inputs, task.quality, config.linear, alpha=settings["alpha"])
 
 
+def _fit_tiered(task: Task, settings: Settings, config: TrainConfig) -> Predictor:
+    parts = (task.inputs, task.quality, task.arms, config.tiered, config.linear)
+    return fit_tiered(*parts, alpha=settings["alpha"])
+
+
 def _fit_kernel(task: Task, settings: Settings, config: TrainConfig) -> Predictor:
     width, alpha = settings["width"], settings["alpha"]
     return KernelHead.fit(
@@ -180,6 +188,7 @@ REGISTRY: dict[str, Method] = {
     "knn": Method(_neighbour_counts, _fit_neighbours),
     "ridge": Method(_alphas(lambda config: config.linear.ridge), _fit_ridge),
     "logistic": Method(_alphas(lambda config: config.linear.logistic), _fit_logistic),
+    "tiered": Method(_alphas(lambda config: config.tiered.alpha), _fit_tiered),
     "kernel": Method(_kernel_settings, _fit_kernel),
     "labels": Method(_alphas(lambda config: config.labels.alpha), _fit_labels),
     "utility": Method(_utility_settings, _fit_utility, _source_weights),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from router import features
-from router.types import Floats
+from router.types import Arm, Floats
 from training.config import METHODS, TrainConfig, TreesConfig
 from training.graph import Graph
 from training.methods import Task, fit_predictor, variants
@@ -18,6 +18,7 @@ from training.predictors.labels import usable
 
 CONFIG = TrainConfig(trees=TreesConfig(rounds=20, leaves=7, min_rows_per_leaf=10, components=8))
 D, ARMS = 24, 4
+NAMES = [Arm(model, tier) for model in ("one", "two") for tier in ("brief", "full")]
 
 
 def world(n: int, seed: int = 0) -> tuple[Inputs, Floats, Floats]:
@@ -36,7 +37,9 @@ def world(n: int, seed: int = 0) -> tuple[Inputs, Floats, Floats]:
 
 def fit(name: str, inputs: Inputs, quality: Floats, others: dict[str, Floats] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN201
     settings = variants(name, CONFIG, len(inputs))[0]
-    task = Task(inputs=inputs, quality=quality, labels=topics(inputs), others=others or {})
+    task = Task(
+        inputs=inputs, quality=quality, labels=topics(inputs), others=others or {}, arms=NAMES
+    )
     return fit_predictor(name, settings, task, CONFIG)
 
 
@@ -154,7 +157,7 @@ def test_a_label_table_averages_what_the_labels_say_by_how_likely_they_are() -> 
 
 def test_prompts_without_a_label_teach_a_label_table_the_means_alone() -> None:
     inputs, quality, _ = world(300)
-    task = Task(inputs=inputs, quality=quality, labels=[None] * 300, others={})
+    task = Task(inputs=inputs, quality=quality, labels=[None] * 300, others={}, arms=NAMES)
     model = fit_predictor("labels", {"alpha": 0.1}, task, CONFIG)
     wanted = np.broadcast_to(quality.mean(axis=0), quality.shape)
     assert model.predict(inputs, {}) == pytest.approx(wanted, abs=1e-6)

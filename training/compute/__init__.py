@@ -1,0 +1,1 @@
+"""Compute as a second axis: tiers learned, derived from samples, and spent where they pay."""
