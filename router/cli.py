@@ -39,6 +39,7 @@ ELSEWHERE = {
     "status": ("training.drift.cli", "status", "train"),
     "decide": ("training.scale.cli", "decide", "train"),
     "allocate": ("training.scale.allocate", "allocate", "train"),
+    "calibrate": ("training.certify.cli", "calibrate", "train"),
     "plan-labels": ("training.labels.cli", "plan_labels", "train"),
     "serve": ("serving.cli", "serve", "serve"),
 }
@@ -85,6 +86,7 @@ SUMMARIES = {
     "status": "What is live, what it logged, and what drifted.",
     "decide": "Decide for a whole table of prompts.",
     "allocate": "Spend one budget over a table of prompts.",
+    "calibrate": "Certify a threshold, or say what each does to your prompts.",
     "plan-labels": "Choose answers to have judged within a budget.",
     "serve": "Serve a bundle over HTTP.",
 }

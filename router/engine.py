@@ -16,6 +16,7 @@ from . import features
 from .admission import Admission
 from .bundle import Bundle
 from .catalogue import Catalogue
+from .certificate import read_expiry
 from .errors import BundleError, CatalogueError
 from .explore import OFF, Exploration, certainly, pick, propensities
 from .hints import tier_document
@@ -43,18 +44,22 @@ INTERVAL_Z = 1.645  # standard errors of a two-sided 90 % interval
 class Router:
     """Routes prompts by one bundle. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle, *, promises: bool = True) -> None:
+    def __init__(
+        self, bundle: Bundle, *, promises: bool = True, expired: str | None = None
+    ) -> None:
         """Make a router of a loaded bundle.
 
         Args:
             bundle: a verified bundle.
             promises: whether its threshold map was measured at its prices, and may be promised.
+            expired: why its certificate has ended, if it has.
 
         Raises:
             BundleError: the manifest's catalogue is not one.
         """
         self.bundle = bundle
         self._promises = promises
+        self.expired = expired
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
         try:
@@ -76,7 +81,8 @@ class Router:
         Raises:
             BundleError: the bundle is missing, damaged or foreign.
         """
-        return cls(Bundle.load(path))
+        bundle = Bundle.load(path)
+        return cls(bundle, expired=read_expiry(bundle.path, bundle.manifest.bundle_id))
 
     def recatalogued(self, catalogue: Catalogue) -> Router:
         """This router with a newer catalogue over its bundle; see `overlay`.
@@ -85,7 +91,19 @@ class Router:
             BundleError: the API of an arm's model has no words for what its tier asks.
         """
         bundle = overlaid(self.bundle, catalogue)
-        return Router(bundle, promises=not repriced(self.manifest, bundle.manifest))
+        promises = not repriced(self.manifest, bundle.manifest)
+        return Router(bundle, promises=promises, expired=self.expired)
+
+    @property
+    def ended(self) -> str | None:
+        """Why the bundle's certificate is not stated; null where it is, or where there is none."""
+        if self.expired is None and not self._promises:
+            return "prices are not those that it was made at"
+        return self.expired
+
+    def with_expiry(self, expired: str | None) -> Router:
+        """This router with a certificate that has ended for a reason, or stands again."""
+        return Router(self.bundle, promises=self._promises, expired=expired)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -187,6 +205,8 @@ class Router:
             order = _tried(order, pick(chance, number))
         reasons.append(self._knob_reason(scores, float(scores.quality[0, order[0]]), policy))
         reasons += self._distance_reason(scores)
+        if number is None or exploration.rate == 0.0:
+            reasons += self._certified(policy, every=bool(eligible.all()))
         if order[0] != ruling:
             name = self._arms[ruling].id
             reasons.append(Reason("exploration", f"drawn in place of {name} to learn from it"))
@@ -279,6 +299,16 @@ class Router:
             return Reason("cost_cap", f"best arm within ${policy.max_cost_usd:g} per request")
         threshold = self.threshold(policy)
         return Reason("threshold", f"best quality for its price at threshold {threshold:g}")
+
+    def _certified(self, policy: Policy, *, every: bool) -> list[Reason]:
+        """The certificate's statement, where it covers this decision.
+
+        It was made on choices among every arm, by threshold, without exploration.
+        """
+        certificate, threshold = self.manifest.certificate, self._ruling(policy)
+        if certificate is None or self.ended is not None or threshold is None or not every:
+            return []
+        return [certificate.statement(threshold)] if certificate.covers(threshold) else []
 
     def _ruling(self, policy: Policy) -> float | None:
         """The threshold, where it is what decides."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .certificate import Certificate, certificate_of
 from .errors import BundleError
 from .types import Arm
 
@@ -120,6 +121,7 @@ class Manifest:
     metrics: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    certificate: Certificate | None = None  # absent before somebody calibrated
 
     @property
     def encoder_sha256(self) -> str:
@@ -168,6 +170,8 @@ def _manifest(raw: Mapping[str, Any]) -> Manifest:
         "decision": _build(DecisionInfo, raw["decision"]),
         "threshold_map": _build(ThresholdMap, raw["threshold_map"]),
     }
+    if raw.get("certificate") is not None:
+        nested["certificate"] = certificate_of(raw["certificate"])
     return _build(Manifest, {**raw, **nested})
 
 

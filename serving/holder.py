@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from router.certificate import read_expiry
 from router.engine import Router
 from router.store import Store, is_store
 
@@ -62,15 +63,15 @@ class Holder:
         return self._trial
 
     def follow(self, path: Path) -> bool:
-        """Take over what a store says is live and what is to be tried; False if nothing changed.
+        """Take over what is live, what is to be tried and what expired; False if nothing changed.
 
         Raises:
             BundleError, StoreError: it cannot be trusted; what answered before still does.
         """
+        changed = self._heed_expiry()
         if not is_store(path):
-            return False
+            return changed
         store, live = Store(path), self._live
-        changed = False
         if store.current is not None and (live is None or store.current != live.bundle_id):
             self.swap(path)
             changed = True
@@ -94,12 +95,27 @@ class Holder:
         self._live = live = self._load(path)
         return live
 
+    def _heed_expiry(self) -> bool:
+        """Stop stating a certificate that has expired, cached decisions included."""
+        live = self._live
+        if live is None or live.router.manifest.certificate is None:
+            return False
+        bundle = live.router.bundle
+        expired = read_expiry(bundle.path, bundle.manifest.bundle_id)
+        if expired == live.router.expired:
+            return False
+        self._live = self._dressed(live.router.with_expiry(expired))
+        return True
+
     def _load(self, path: Path) -> Live:
         router = Router.load(path)
         router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
+        return self._dressed(router)
+
+    def _dressed(self, router: Router) -> Live:
         return Live(
             router=router,
             cache=ScoreCache(self._cache_size),
             arms=encode(arms_view(router.manifest)),
-            frontier=encode(frontier_view(router.manifest)),
+            frontier=encode(frontier_view(router.manifest, router.ended)),
         )

@@ -20,8 +20,12 @@ def arms_view(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def frontier_view(manifest: Manifest) -> dict[str, Any]:
-    """Expected quality and cost along the threshold, beside what single arms reach."""
+def frontier_view(manifest: Manifest, expired: str | None = None) -> dict[str, Any]:
+    """Expected quality and cost along the threshold, beside what single arms reach.
+
+    `certificate` is null without one; `expired` says why it no longer holds.
+    """
+    certificate = manifest.certificate
     table, decision = manifest.threshold_map, manifest.decision
     columns = zip(table.threshold, table.quality, table.cost_usd, strict=True)
     cheapest = min(range(len(manifest.arms)), key=lambda i: manifest.arms[i].mean_cost_usd)
@@ -35,6 +39,7 @@ def frontier_view(manifest: Manifest) -> dict[str, Any]:
         "best_single": _single(manifest.arms[decision.best_single]),
         "cheapest_single": _single(manifest.arms[cheapest]),
         "singles": [_single(info) for info in manifest.arms],
+        "certificate": None if certificate is None else certificate.view(expired),
     }
 
 

@@ -37,6 +37,7 @@ def render_card(manifest: Manifest) -> str:
         "|---|---|---|---|---|---|",
         *(_arm(arm) for arm in sorted(manifest.arms, key=lambda a: -a.mean_quality)),
         "",
+        *_certificate(manifest),
         "## Limits",
         "",
         "Quality is what the training table called quality, on prompts like its own. A prompt "
@@ -46,6 +47,22 @@ def render_card(manifest: Manifest) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _certificate(manifest: Manifest) -> Iterable[str]:
+    promise = manifest.certificate
+    if promise is None:
+        return []
+    return [
+        "## Certificate",
+        "",
+        f"From threshold {promise.threshold:g} up, expected quality is at most "
+        f"{promise.max_quality_drop:g} below {promise.best_single}, at {promise.confidence:.0%} "
+        f"confidence; observed {promise.quality_drop:+.4f}, bound {promise.upper_bound:.4f}, on "
+        f"{promise.population.prompts} prompts that training did not use ({promise.issued}). It "
+        "holds for prompts and answers like those, for requests without filters or exploration.",
+        "",
+    ]
 
 
 def _weights(stack: dict[str, float]) -> Iterable[str]:

@@ -48,14 +48,45 @@ def write_bundle(
     Raises:
         ExportError: `out` exists and is no bundle.
     """
+    return _write(out, manifest, heads.SerializeToString(), encoder.folder, memory)
+
+
+def rewrite_bundle(
+    source: Path,
+    out: Path,
+    manifest: Manifest,
+    *,
+    heads: onnx.ModelProto | None = None,
+    memory: OutOfFold | None = None,
+) -> Manifest:
+    """Write the bundle in `source` anew as `out` (both may be one folder), whole or not at all.
+
+    Args:
+        source: a bundle's folder, verified by whoever loaded it.
+        out: the new bundle's folder.
+        manifest: the new one; `files` and `bundle_id` are filled in.
+        heads: a new graph, or None for the same.
+        memory: what the new bundle remembers of training rows, if anything.
+    Returns:
+        The completed manifest.
+    Raises:
+        ExportError: `out` exists and is no bundle.
+    """
+    graph = (source / HEADS).read_bytes() if heads is None else heads.SerializeToString()
+    return _write(out, manifest, graph, source / ENCODER, memory)
+
+
+def _write(
+    out: Path, manifest: Manifest, heads: bytes, encoder: Path, memory: OutOfFold | None
+) -> Manifest:
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
     try:
         (building / ENCODER).mkdir()
         for name in ("model.onnx", "tokenizer.json"):
-            shutil.copyfile(encoder.folder / name, building / ENCODER / name)
-        (building / HEADS).write_bytes(heads.SerializeToString())
+            shutil.copyfile(encoder / name, building / ENCODER / name)
+        (building / HEADS).write_bytes(heads)
         if memory is not None:
             (building / VALIDATION).write_bytes(memory.to_onnx())
         write_golden(building, manifest)

@@ -14,13 +14,15 @@ from data.errors import DataError
 from data.events import EventLog, read_log
 from data.prices import PriceTable
 from router.bundle import find_bundle
+from router.certificate import read_expiry, write_expiry
 from router.errors import RouterError
 from router.manifest import Manifest, read_manifest
 from router.store import Store, is_store
 
+from ..certify.drift import certificate_findings
 from ..errors import TrainingError
 from ..retrain.traffic import read_traffic
-from .certificate import certificate_state
+from .certificate import EXPIRED, certificate_state
 from .exposition import exposition, write_metrics
 from .report import LEVELS, DriftReport, canary_findings, drift_report
 
@@ -37,26 +39,36 @@ PATH = click.Path(path_type=Path)
     type=PATH,
     help="Write Prometheus text here: for a textfile collector, or TIERWISE_STATUS_METRICS.",
 )
+@click.option(
+    "--keep-certificate",
+    is_flag=True,
+    help="Only tell of drift; do not end the bundle's certificate over it.",
+)
 def status(
     bundle: Path,
     log_dir: Path | None,
     prices: Path | None,
     json_path: Path | None,
     metrics: Path | None,
+    keep_certificate: bool,
 ) -> None:
     """Say how BUNDLE, or a store's live one, is doing; exit code 1 when something alarms."""
     now = time.time()
     try:
-        manifest = read_manifest(find_bundle(bundle))
+        folder = find_bundle(bundle)
+        manifest = read_manifest(folder)
         log = EventLog() if log_dir is None else read_log(log_dir)
         listed = None if prices is None else PriceTable.load(prices)
-        report = report_of(log, manifest, listed, now=now)
+        recorded = read_expiry(folder, manifest.bundle_id)
+        report = report_of(log, manifest, listed, now=now, recorded=recorded)
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
     if is_store(bundle) and (candidate := Store(bundle).candidate) is not None:
         click.echo(f"candidate {candidate.bundle_id} answers {candidate.share:.1%}")
     for line in told(report, log):
         click.echo(line)
+    if recorded is None and not keep_certificate:
+        end_certificate(report, folder, now=now)
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(report.to_dict(), indent=1) + "\n", "utf-8")
@@ -66,9 +78,17 @@ def status(
 
 
 def report_of(
-    log: EventLog, manifest: Manifest, prices: PriceTable | None, *, now: float
+    log: EventLog,
+    manifest: Manifest,
+    prices: PriceTable | None,
+    *,
+    now: float,
+    recorded: str | None = None,
 ) -> DriftReport:
-    """The report of one bundle's own decisions, with a canary's beside them."""
+    """The report of one bundle's own decisions, with a canary's beside them.
+
+    `recorded` is why an earlier status found the certificate expired.
+    """
     own = {
         name: event
         for name, event in log.decisions.items()
@@ -84,11 +104,27 @@ def report_of(
         }
     traffic = read_traffic(replace(log, decisions=own), manifest) if own else None
     report = drift_report(traffic, manifest, prices=today)
-    findings = report.findings
+    findings = (*report.findings, *certificate_findings(traffic, manifest))
     if own:
         findings = (*findings, *canary_findings(read_traffic(log, manifest), log))
-    state = certificate_state(manifest, findings, now=now)
+    state = certificate_state(manifest, findings, now=now, recorded=recorded)
     return replace(report, findings=findings, certificate=state)
+
+
+def end_certificate(report: DriftReport, folder: Path, *, now: float) -> None:
+    """Write a certificate's end beside the bundle: from then on the service states it no more."""
+    state = report.certificate
+    if state is None or state.state != EXPIRED:
+        return
+    try:
+        write_expiry(folder, report.bundle_id, state.reason, time=now)
+    except OSError as err:
+        raise click.ClickException(
+            f"the certificate has expired, but {folder} cannot be written ({err.strerror}), so a "
+            "service goes on stating it; promote a bundle without a certificate, or run status "
+            "where the folder can be written"
+        ) from err
+    click.echo(f"the certificate's end is written in {folder}; a service stops stating it")
 
 
 def told(report: DriftReport, log: EventLog) -> list[str]:
