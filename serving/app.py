@@ -110,7 +110,8 @@ class App:
         if self._pacing is not None:
             self._pacing.cancel()
             await asyncio.gather(self._pacing, return_exceptions=True)
-            await self.pacer.close()
+        if self._pacer is not None:
+            await self._pacer.close()
         self._scorer.shutdown(wait=False, cancel_futures=True)
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.close)

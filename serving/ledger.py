@@ -99,12 +99,16 @@ class Medium(Protocol):
 
     name: str
 
-    def exchange(self, mine: Document | None) -> list[Document]:
+    def exchange(self, mine: Document | None, now: float) -> list[Document]:
         """Publish one's own, if there is one, and read everybody else's that still matters.
 
         Raises:
             OSError: the medium cannot be reached.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
         ...
 
 
@@ -127,7 +131,7 @@ class Files:
         self._folder = folder
         self._known: dict[str, tuple[tuple[int, int], Document | None]] = {}
 
-    def exchange(self, mine: Document | None) -> list[Document]:
+    def exchange(self, mine: Document | None, now: float) -> list[Document]:
         """See `Medium`."""
         if mine is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -139,11 +143,14 @@ class Files:
             if mine is not None and path.name == f"{mine.process}{SUFFIX}":
                 continue
             document = self._load(path)
-            if document is not None and document.expires < time.time():
+            if document is not None and document.expires < now:
                 path.unlink(missing_ok=True)
             elif document is not None:
                 found.append(document)
         return found
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _load(self, path: Path) -> Document | None:
         """Read it again only if it changed: those of ended processes never do."""
@@ -173,7 +180,7 @@ class Redis:
             url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
         )
 
-    def exchange(self, mine: Document | None) -> list[Document]:
+    def exchange(self, mine: Document | None, now: float) -> list[Document]:
         """See `Medium`; publishing and reading are one transaction."""
         try:
             with self._client.pipeline(transaction=True) as pipe:
@@ -183,13 +190,17 @@ class Redis:
                 pipe.hgetall(HASH)
                 answered = pipe.execute()[-1]
             documents = [(field, _read(raw)) for field, raw in answered.items()]
-            stale = [f for f, d in documents if d is not None and d.expires < time.time()]
+            stale = [f for f, d in documents if d is not None and d.expires < now]
             if stale:
                 self._client.hdel(HASH, *stale)
         except self._errors as err:
             raise OSError(f"Redis: {type(err).__name__}") from err  # its text may hold the URL
         me = None if mine is None else mine.process
         return [d for f, d in documents if d is not None and f not in stale and d.process != me]
+
+    def close(self) -> None:
+        """See `Medium`."""
+        self._client.close()
 
 
 def merged(documents: list[Document]) -> dict[str, Document]:

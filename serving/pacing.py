@@ -243,6 +243,7 @@ class Pacer:
 
     async def open(self) -> None:
         """Read what earlier and other processes published, before the first request."""
+        self._published = self.time_of()
         for process, document in (await self._exchange(None)).items():
             if document.charges and ended(process):
                 self._charges.update(document.charges)
@@ -290,11 +291,11 @@ class Pacer:
             self._correct(report)
 
     async def _exchange(self, mine: Document | None) -> dict[str, Document]:
-        self._dirty = False
+        self._dirty, now = False, self.time_of()
         found: list[Document] = []
         for medium in self._media:
             try:
-                found += await asyncio.to_thread(medium.exchange, mine)
+                found += await asyncio.to_thread(medium.exchange, mine, now)
             except OSError as err:
                 self._failed(medium.name, err)
                 found += self._peers.values()
@@ -303,7 +304,6 @@ class Pacer:
                 self._metrics.budgets.syncs[medium.name, "ok"].inc()
         self._peers = merged(found)
         self._peers.pop(self.process, None)
-        now = self.time_of()
         for account in self._accounts.values():
             account.hear(self._shares(account.budget), now)
         return self._peers
@@ -342,9 +342,9 @@ class Pacer:
 
     async def close(self) -> None:
         """Publish the last state."""
-        if self._accounts or self._reports:
-            self._dirty = True
-            await self.sync()
+        await self.sync()
+        for medium in self._media:
+            medium.close()
 
 
 def media(settings: Settings) -> list[Medium]:
