@@ -14,7 +14,7 @@ import polars as pl
 
 from .errors import ColumnError
 from .prices import PriceTable
-from .schema import OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, reason
+from .schema import OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, Samples, reason
 
 REASON = "reject_reason"
 
@@ -63,6 +63,18 @@ def clean_outcomes(table: pl.DataFrame, prices: PriceTable | None = None) -> Cle
     if prices is not None:
         table = _priced(table, prices)
     return _sorted_out(table, Outcomes)
+
+
+def clean_samples(table: pl.DataFrame) -> Cleaned:
+    """Check repeated samples; without `sample_no`, rows of a cell are numbered as they come.
+
+    Raises:
+        ColumnError: as `clean_outcomes`.
+    """
+    if "sample_no" not in table.columns:
+        cell = [c for c in ("prompt_id", "model", "tier", "round") if c in table.columns]
+        table = table.with_columns(sample_no=pl.int_range(pl.len()).over(cell))
+    return _sorted_out(conform(table, Samples, "samples"), Samples)
 
 
 def clean_prompts(table: pl.DataFrame) -> Cleaned:

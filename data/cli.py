@@ -18,6 +18,7 @@ from .prices import PriceTable
 from .prices_cli import prices as prices_group
 from .records.base import Options
 from .records.registry import SOURCES
+from .repeated import SamplesConfig, simulate_samples
 from .synthetic import SimulationConfig
 from .synthetic import simulate as simulate_world
 from .tables import Tables, load_tables
@@ -148,10 +149,28 @@ def check(
 @click.option("--arms", type=click.IntRange(2, 60), default=8, show_default=True)
 @click.option("--missing-share", type=click.FloatRange(0, 1, max_open=True), default=0.0)
 @click.option("--pairs", type=click.IntRange(min=0), default=500, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Repeated samples of every prompt and model instead of outcomes of arms.",
+)
+@click.option("--rounds", type=click.IntRange(min=1), default=1, help="Revisions of each sample.")
 def simulate(
-    out: Path, n_prompts: int, seed: int, arms: int, missing_share: float, pairs: int
+    out: Path,
+    n_prompts: int,
+    seed: int,
+    arms: int,
+    missing_share: float,
+    pairs: int,
+    samples: int,
+    rounds: int,
 ) -> None:
     """Write a made-up world whose true qualities and costs are known."""
+    if samples:
+        _simulate_samples(out, n_prompts, seed, samples, rounds)
+        return
     config = SimulationConfig(
         n_prompts=n_prompts, seed=seed, arms=arms, missing_share=missing_share, pairs=pairs
     )
@@ -165,6 +184,18 @@ def simulate(
     _write(out, tables)
     world.prices.write_csv(out / "prices.csv")
     click.echo(f"{n_prompts} prompts, {arms} arms, {world.outcomes.height} outcomes in {out}")
+
+
+def _simulate_samples(out: Path, n_prompts: int, seed: int, samples: int, rounds: int) -> None:
+    """Write samples, prompts, truth and prices of a world with known pass probabilities."""
+    world = simulate_samples(
+        SamplesConfig(n_prompts=n_prompts, seed=seed, samples=samples, rounds=rounds)
+    )
+    tables = {"samples": world.samples, "prompts": world.prompts, "truth": world.truth}
+    _write(out, tables)
+    world.prices.write_csv(out / "prices.csv")
+    models = world.prices.height
+    click.echo(f"{n_prompts} prompts, {models} models, {world.samples.height} samples in {out}")
 
 
 def summary(tables: Tables) -> dict[str, Any]:

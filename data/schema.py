@@ -39,6 +39,27 @@ class Outcomes(dy.Schema):
         return _first(usable, "prompt_id", "model", "tier")
 
 
+class Samples(dy.Schema):
+    """One of several answers of one arm to one prompt."""
+
+    prompt_id = dy.String(nullable=False, min_length=1)
+    model = dy.String(nullable=False, min_length=1, regex=r"^[^|]*$")
+    tier = dy.String(nullable=False, min_length=1)  # at which each single sample was drawn
+    sample_no = dy.Int32(nullable=False, min=0)
+    round = dy.Int32(nullable=False, min=1)  # 1 is the first answer, 2 its first revision
+    quality = dy.Float32(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
+    input_tokens = dy.Int32(nullable=False, min=0)
+    output_tokens = dy.Int32(nullable=False, min=0)
+    verifier_score = dy.Float64(nullable=True, allow_nan=False, allow_inf=False)
+    split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
+
+    @dy.rule()
+    def one_row_per_sample(cls) -> pl.Expr:  # noqa: N805
+        """A sample is drawn once; of several usable rows the first counts."""
+        usable = pl.col("quality").is_between(0.0, 1.0).fill_null(value=False)
+        return _first(usable, "prompt_id", "model", "tier", "sample_no", "round")
+
+
 class Prompts(dy.Schema):
     """The text of one prompt."""
 
@@ -110,7 +131,7 @@ def _first(usable: pl.Expr, *keys: str) -> pl.Expr:
 
 
 # what a column holds where a table leaves it out; every other column is needed
-OPTIONAL: dict[type[dy.Schema], dict[str, str | None]] = {
+OPTIONAL: dict[type[dy.Schema], dict[str, str | int | None]] = {
     Outcomes: {
         "tier": "default",
         "input_tokens": None,
@@ -118,6 +139,7 @@ OPTIONAL: dict[type[dy.Schema], dict[str, str | None]] = {
         "cost_usd": None,
         "split": None,
     },
+    Samples: {"tier": "default", "round": 1, "verifier_score": None, "split": None},
     Prompts: {"domain": None, "split": None},
     Pairs: {"outcome": None, "source": None, "length_a": None, "length_b": None, "split": None},
 }
@@ -138,6 +160,7 @@ REASONS = {
     "split|check": "unknown_split",
     "one_row_per_cell": "duplicate_cell",
     "one_row_per_prompt": "duplicate_prompt_id",
+    "one_row_per_sample": "duplicate_sample",
     "two_arms": "same_arm",
     "outcome_agrees": "contradictory_outcome",
     "one_judgement": "duplicate_pair",
@@ -148,6 +171,8 @@ REASONS = {
     "length_b|min": "negative_length",
     "prompt|regex": "empty_prompt",
     "prompt|nullability": "empty_prompt",
+    "verifier_score|nan": "non_finite",
+    "verifier_score|inf": "non_finite",
     "preference|min": "preference_out_of_range",
     "preference|max": "preference_out_of_range",
     "preference|nullability": "missing_preference",
