@@ -22,7 +22,9 @@ ONNX_TYPES = {
 class Graph:
     """A graph under construction; every method returns the name of a tensor."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        """Start a graph whose tensors' names begin with `prefix`, to join another one."""
+        self._prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -44,7 +46,7 @@ class Graph:
 
     def const(self, values: ArrayLike, kind: type[np.generic]) -> str:
         """A constant of the given dtype."""
-        name = f"c{len(self._constants)}"
+        name = f"{self._prefix}c{len(self._constants)}"
         array = np.ascontiguousarray(np.asarray(values, dtype=kind))
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
@@ -67,7 +69,7 @@ class Graph:
         **attributes: Any,  # noqa: ANN401
     ) -> list[str]:
         """Add a node with several outputs."""
-        stem = f"{kind.lower()}{len(self._nodes)}"
+        stem = f"{self._prefix}{kind.lower()}{len(self._nodes)}"
         names = [f"{stem}_{i}" for i in range(outputs)]
         node = helper.make_node(kind, list(inputs), names, name=stem, domain=domain, **attributes)
         self._nodes.append(node)
@@ -99,6 +101,11 @@ class Graph:
         """alpha·tensor @ matrix + shift in one node; few nodes are quick nodes at batch one."""
         factor = matrix if isinstance(matrix, str) else self.const(matrix, kind)
         return self.op("Gemm", [tensor, factor, self.const(shift, kind)], alpha=alpha)
+
+    def extend(self, model: onnx.ModelProto) -> None:
+        """Append nodes and constants to a model whose tensors they use."""
+        model.graph.node.extend(self._nodes)
+        model.graph.initializer.extend(self._constants.values())
 
     def model(self) -> onnx.ModelProto:
         """The finished, checked model."""

@@ -1,0 +1,1 @@
+"""Bundles that change without retraining: a new model, one less, other prices."""
