@@ -24,6 +24,7 @@ from .templates import DOMAINS, FAMILIES, REASONING, drafts, reworded
 TOKEN_SPREAD = 0.35  # of the log of realised output tokens
 UNSEEN = 0.5  # logits of a prompt's luck that no text shows
 TIE_WEIGHT = 0.5  # of Davidson's model: 0 means that ties never happen
+CHARS_PER_TOKEN = 4
 GRADES = 4.0  # concentration of graded quality around its mean
 
 
@@ -218,8 +219,15 @@ def _pairs(
             names.gather(second).alias("arm_b"),
             said.replace_strict(PREFERENCES, return_dtype=pl.Float64).alias("preference"),
             said,
+            _length("length_a", truth.output_tokens[row, first]),
+            _length("length_b", truth.output_tokens[row, second]),
         ]
     ).with_columns(split=pl.lit(None, pl.String))
+
+
+def _length(name: str, tokens: Doubles) -> pl.Series:
+    """The usual length of such an answer, in characters."""
+    return pl.Series(name, np.rint(CHARS_PER_TOKEN * tokens).astype(np.int64))
 
 
 def _prices(fleet: Fleet) -> pl.DataFrame:

@@ -32,6 +32,14 @@ class Tables:
     report: CleanReport
     prices: PriceTable | None = None
 
+    def models(self) -> list[str]:
+        """The models of outcomes and pairs, sorted."""
+        found = set(self.outcomes["model"])
+        if self.pairs is not None:
+            arms = set(self.pairs["arm_a"]) | set(self.pairs["arm_b"])
+            found |= {arm.partition("|")[0] for arm in arms}
+        return sorted(found)
+
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a table by the ending of its name.

@@ -18,6 +18,7 @@ from .bundle import Bundle
 from .catalogue import Catalogue
 from .certificate import read_expiry
 from .errors import BundleError, CatalogueError
+from .evidence import evidence_reason
 from .explore import OFF, Exploration, certainly, pick, propensities
 from .hints import tier_document
 from .manifest import Manifest
@@ -334,7 +335,7 @@ class Router:
             difficulty_score=round(score, 6),
             difficulty_bin=int(np.searchsorted(self._edges, score)) + 1,
             cluster=int(scores.cluster[0]),
-            reasons=tuple(reasons),
+            reasons=(*reasons, *evidence_reason(self.manifest.arms[index])),
             threshold=threshold,
             expected_quality=expected[0],
             expected_cost_usd=expected[1],

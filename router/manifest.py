@@ -69,6 +69,7 @@ class ArmInfo:
     quality_spread: float  # standard deviation of quality between clusters
     mean_cost_usd: float
     rows: int
+    battles: int = 0  # preferences that stand in for outcomes, where there are no rows
 
     @property
     def arm(self) -> Arm:

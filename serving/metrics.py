@@ -29,6 +29,7 @@ REASONS = (
     "capability_filter",
     "context_filter",
     "out_of_distribution",
+    "battles_only",
     "invalid_prediction",
     "exploration",
 )

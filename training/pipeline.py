@@ -6,7 +6,7 @@ stack and calibration -> final fit -> decision constants -> graph and parity -> 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,8 @@ from .model import FittedModel, Parity, check_parity
 from .outoffold import OutOfFold, out_of_fold
 from .predictors.base import Inputs
 from .predictors.cluster import nearest
-from .preferences.battles import Battles
 from .preferences.evidence import pairs_record, split_battles
+from .preferences.newcomers import Newcomers, onboard
 from .progress import Reporter
 from .sweep import threshold_map
 from .validation import validation_metrics
@@ -74,15 +74,21 @@ def train(
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
     origin = origin_of(tables, config)
     battles = split_battles(tables, data, encoder, cache, reporter)
+    joined = None
+    if battles is not None:
+        with reporter.stage("arms known by battles") as stage:
+            joined = onboard(data, inputs, battles, origin.prices, config)
+            data = joined.data
+            stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
     return learn(
-        data, inputs, encoder, origin, config=config, out=out, reporter=reporter, battles=battles
+        data, inputs, encoder, origin, config=config, out=out, reporter=reporter, joined=joined
     )
 
 
 def origin_of(tables: Tables, config: TrainConfig) -> Origin:
     """What tables and catalogue say of the models."""
     catalogue = load_catalogue(config.arms.catalogue)
-    models = tables.outcomes["model"].unique().to_list()
+    models = tables.models()
     prices = list_prices(catalogue, tables.prices, models)
     dates = {}
     for model in [] if prices is None else models:
@@ -106,7 +112,7 @@ def learn(
     config: TrainConfig,
     out: Path,
     reporter: Reporter,
-    battles: Battles | None = None,
+    joined: Newcomers | None = None,
 ) -> Trained:
     """Everything after the embeddings.
 
@@ -118,8 +124,9 @@ def learn(
         config: everything that can be chosen.
         out: the bundle's folder.
         reporter: shows stages, counts and remaining time.
-        battles: preferences to learn from beside the outcomes.
+        joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
+    battles = None if joined is None else joined.battles
     methods = len(config.predictors)
     catalogue = catalogue_of(origin.catalogue, data.arms)
     with reporter.stage("cost model"):
@@ -147,6 +154,7 @@ def learn(
             stage=stage,
             battles=battles,
         )
+        model = model if joined is None else joined.widened(model)
     with reporter.stage("decision constants") as stage:
         rule = decision_constants(
             model, inputs, data, quality=quality, cost_usd=cost, config=config
@@ -158,18 +166,22 @@ def learn(
         rows = np.zeros(len(data), dtype=np.bool_)
         rows[np.linspace(0, len(data) - 1, min(len(data), PARITY_ROWS)).astype(int)] = True
         parity = check_parity(model, graph, inputs.rows(rows), data.n_chars[rows])
+        infos = arm_infos(model, data, origin, mean_quality(data, quality))
+        own = data if joined is None else joined.own_labels()
+        known = len(own.arms)
         manifest = describe(
             encoder=encoder.info,
-            arms=arm_infos(model, data, origin, mean_quality(data, quality)),
+            arms=infos if joined is None else joined.infos(infos),
             rule=rule,
             threshold_map=table,
-            training=training_record(data, origin, fitted, stack, rule, parity)
-            | pairs_record(battles, stack),
-            metrics=validation_metrics(quality, cost, data, rule.band),
+            training=training_record(own, origin, fitted, stack, rule, parity)
+            | pairs_record(joined, stack),
+            metrics=validation_metrics(quality[:, :known], cost[:, :known], own, rule.band),
             config=config,
             catalogue=catalogue,
         )
-        memory = remembered(model, inputs, data, quality=quality, output_tokens=answers)
+        seen = data if joined is None else replace(data, quality=joined.observed())
+        memory = remembered(model, inputs, seen, quality=quality, output_tokens=answers)
         manifest = write_bundle(out, manifest, graph, encoder, memory)
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)

@@ -14,6 +14,7 @@ from ..encoder import ExportedEncoder
 from ..progress import Reporter
 from ..stack import Stack
 from .battles import Battles, build_battles
+from .newcomers import Newcomers
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -55,13 +56,14 @@ def answer_lengths(tables: Tables, prompts: set[str]) -> dict[tuple[str, str], f
     return {(prompt, arm): float(tokens) for prompt, arm, tokens in told.iter_rows()}
 
 
-def pairs_record(battles: Battles | None, stack: Stack) -> dict[str, Any]:
+def pairs_record(joined: Newcomers | None, stack: Stack) -> dict[str, Any]:
     """What the manifest says of the battles that were learned from; nothing without battles.
 
     A half that may be either kind of tie counts as a tie.
     """
-    if battles is None:
+    if joined is None:
         return {}
+    battles = joined.battles
     counts = np.bincount(battles.source, minlength=len(battles.sources))
     drawn = battles.said.sum(axis=0).round().astype(int)
     return {
@@ -72,5 +74,6 @@ def pairs_record(battles: Battles | None, stack: Stack) -> dict[str, Any]:
             "ties": int(drawn[2] + drawn[4]),
             "both_bad": int(drawn[3]),
             "used": "utility" in stack.names,
+            **joined.record(),
         }
     }

@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.prices import PriceTable
 from data.synthetic import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
-from router import Router
+from router import Policy, Router
 from router.types import Doubles
 from tests.conftest import CACHE, TINY
 from training.config import UtilityConfig
+from training.errors import TrainingError
 from training.pipeline import Trained, train
 from training.progress import Timings
 from training.regret import choices, price_grid
@@ -110,3 +112,58 @@ def test_battles_of_test_prompts_change_nothing(
     )
     again = train(replace(tables, pairs=turned), SETTINGS, tmp_path / "b", CACHE, Timings())
     assert again.manifest.bundle_id == mixed.manifest.bundle_id
+
+
+@pytest.fixture(scope="module")
+def newcomer(
+    rich: World, tables: Tables, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Trained, str]:
+    """Trained with every label of one arm taken away, and that arm's id."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    rich.prices.write_csv(folder / "prices.csv")
+    best = (
+        rich.truth.group_by("model", "tier").agg(pl.col("p_correct").mean()).sort("p_correct")[-1]
+    )
+    model, tier = best["model"][0], best["tier"][0]
+    mine = (pl.col("model") == model) & (pl.col("tier") == tier)
+    prices = PriceTable.load(folder / "prices.csv")
+    without = replace(tables, outcomes=tables.outcomes.filter(~mine), prices=prices)
+    return train(without, SETTINGS, folder / "b", CACHE, Timings()), f"{model}|{tier}"
+
+
+def test_an_arm_that_only_battles_is_routed_to_by_its_grounded_quality(
+    rich: World, newcomer: tuple[Trained, str]
+) -> None:
+    trained, name = newcomer
+    info = next(info for info in trained.manifest.arms if info.arm.id == name)
+    truth = rich.truth.filter(pl.concat_str("model", "tier", separator="|") == name)
+    assert info.rows == 0
+    assert info.battles > 100
+    assert info.mean_quality == pytest.approx(truth["p_correct"].mean(), abs=0.12)
+    assert info.mean_cost_usd == pytest.approx(truth["expected_cost_usd"].mean(), rel=0.6)
+    record = trained.manifest.training["pairs"]
+    assert record["arms_by_battles"] == {name: info.battles}
+    assert 0.0 < record["level_error"] < 0.3
+    assert trained.manifest.training["cells"] == 4 * LABELLED
+
+
+def test_a_decision_for_such_an_arm_says_so_and_is_unsure(newcomer: tuple[Trained, str]) -> None:
+    trained, name = newcomer
+    router = Router.load(trained.path)
+    policy = Policy(threshold=1.0, allowed_models=(name,))
+    decision = router.route("Prove that 2 is prime.", policy)
+    assert "battles_only" in {reason.code for reason in decision.reasons}
+    others = router.route("Prove that 2 is prime.", Policy(threshold=0.0))
+    low, high = decision.predicted.interval
+    assert high - low > 0.1
+    if others.arm.id != name:
+        assert "battles_only" not in {reason.code for reason in others.reasons}
+
+
+def test_an_arm_that_only_battles_and_has_no_price_is_an_error(
+    tables: Tables, tmp_path: Path
+) -> None:
+    name = tables.outcomes["model"][0]
+    without = replace(tables, outcomes=tables.outcomes.filter(pl.col("model") != name))
+    with pytest.raises(TrainingError, match="neither outcomes nor a price"):
+        train(without, SETTINGS, tmp_path / "b", CACHE, Timings())
