@@ -59,15 +59,15 @@ def _what_would_change(found: Explanation) -> list[str]:
     lines += [f"  {_knob(change)}" for change in found.changes if change.arm is None]
     chosen = found.decision.arm.id
     own = [change for change in found.changes if change.arm == chosen]
-    lines += [f"  {change.chosen or 'no arm'} wins if {_moved(change)}" for change in own]
+    lines += [f"  {change.chosen or 'no arm'} wins if {_moved(change, chosen)}" for change in own]
     for of in ("price", "quality"):
         others = [c for c in found.changes if c.of == of and c.arm != chosen]
         others.sort(key=lambda change: abs(change.flips_at - change.now))
-        lines += [f"  {change.arm} wins if {_moved(change)}" for change in others[:CLOSEST]]
+        lines += [f"  {change.arm} wins if {_moved(change, 'it')}" for change in others[:CLOSEST]]
     if found.unreachable:
         count = len(found.unreachable)
         which = ", ".join(found.unreachable[:CLOSEST]) + (", …" if count > CLOSEST else "")
-        lines.append(f"  neither a free nor a perfect answer would make it {which}")
+        lines.append(f"  no price down to 0 and no expected quality up to 1 would make it {which}")
     return lines
 
 
@@ -76,10 +76,11 @@ def _knob(change: Change) -> str:
     return f"{change.chosen or 'no arm'} wins {side} {change.of} {change.flips_at:.4g}"
 
 
-def _moved(change: Change) -> str:
+def _moved(change: Change, whose: str) -> str:
+    owner = "its" if whose == "it" else f"{whose}'s"
     verb = VERBS[change.flips_at < change.now][1]
     size = abs(change.flips_at - change.now)
     if change.of == "price":
-        amount = f"{100 * size:.3g} %" if size < 10 else f"{size + 1:.3g} times"
-        return f"the price of {change.arm} {verb} {'by' if size < 10 else 'to'} {amount}"
-    return f"the expected quality of {change.arm} {verb} by {size:.3g}"
+        amount = f"by {100 * size:.3g} %" if size < 10 else f"to {size + 1:.3g} times"
+        return f"{owner} price {verb} {amount}"
+    return f"{owner} expected quality {verb} by {size:.3g}"

@@ -23,7 +23,8 @@ from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_bo
 from .batch import read_batch
 from .budgets import read_budget
 from .cache import Entry
-from .deciding import decide, shadow_of, timed_score
+from .deciding import decide, inherited, shadow_of, timed_score
+from .explaining import explained, refuse_budget
 from .feedback import Memory, read_feedback
 from .holder import Holder, Live
 from .metrics import MEDIA_TYPE, Metrics
@@ -41,6 +42,7 @@ PATHS = {
     "/route": ("POST",),
     "/feedback": ("POST",),
     "/route/batch": ("POST",),
+    "/explain": ("POST",),
     "/arms": ("GET", "HEAD"),
     "/frontier": ("GET", "HEAD"),
     "/budgets": ("GET", "HEAD"),
@@ -60,7 +62,7 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.holder = Holder(settings.cache_size)
+        self.holder = Holder(settings.cache_size, settings.catalogue)
         self._metrics: Metrics | None = None
         self._recorder: Recorder | None = None
         self._pacer: Pacer | None = None
@@ -202,12 +204,14 @@ class App:
             return Response(body, media_type=MEDIA_TYPE)
         headers = dict(scope["headers"])
         key = check_key(headers, self.settings)
-        if path == "/route":
-            return await self._route(headers, receive, key)
-        if path == "/feedback":
-            return await self._feedback(headers, receive, key)
-        if path == "/route/batch":
-            return await self._route_batch(headers, receive)
+        answers = {
+            "/route": lambda: self._route(headers, receive, key),
+            "/explain": lambda: self._explain(headers, receive),
+            "/feedback": lambda: self._feedback(headers, receive, key),
+            "/route/batch": lambda: self._route_batch(headers, receive),
+        }
+        if path in answers:
+            return await answers[path]()
         live = self._live()
         if path == "/budgets":
             return Response(encode(self.pacer.view(live.router, key)))
@@ -264,6 +268,15 @@ class App:
         metrics.request_seconds.observe(done - begun)
         metrics.decided(decision)
         return Response(body)
+
+    async def _explain(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
+        deadline = perf_counter() + self.settings.timeout_s
+        live, request = self._live(), parse(await self._body(headers, receive))
+        refuse_budget(request)
+        policy, view = read_policy(request, self.settings), read_view(request, self.settings)
+        entry = await self._entry(live, view, deadline)
+        found = await asyncio.to_thread(explained, live.router, view, entry.scores, policy)
+        return Response(encode(found))
 
     def _shadow(self, router: Router, routed: Routed) -> None:
         """Have a candidate decide the same request, after the answer and out of its way."""
@@ -326,7 +339,15 @@ class App:
         return await read_body(headers, receive, limit=limit, timeout_s=timeout_s)
 
     async def _entry(self, live: Live, view: PromptView, deadline: float) -> Entry:
-        """The cached scores of a prompt, scored now if it is new."""
+        """The scores of a conversation: of its last turn, and of those that it inherits from."""
+        own = await self._turn(live, view, deadline)
+        if not view.earlier:
+            return own
+        earlier = [await self._turn(live, turn, deadline) for turn in view.earlier]
+        return inherited(live.router, view, own, earlier)
+
+    async def _turn(self, live: Live, view: PromptView, deadline: float) -> Entry:
+        """The cached scores of one turn, scored now if it is new."""
         key = live.cache.key(view)
         entry = live.cache.get(key)
         (self.metrics.misses if entry is None else self.metrics.hits).inc()

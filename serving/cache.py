@@ -25,8 +25,9 @@ class Entry:
 
     scores: Scores
     reading: Reading
+    earlier: tuple[Reading, ...] = ()  # of the turns that it inherits from
     policy: Policy | None = None
-    vision: bool = False
+    seen: tuple[bool, int, bool] | None = None
     decision: Decision | None = None
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from router.bundle import find_bundle, verify_files
-from router.errors import BundleError
+from router.catalogue import Catalogue
+from router.errors import BundleError, CatalogueError
 from router.manifest import read_manifest
 
 from .settings import ROOT, STARTER, Settings, SettingsError
@@ -31,6 +32,7 @@ def serve(bundle: Path | None, port: int | None, host: str, workers: str | None)
     try:
         settings = Settings.from_env(env)
         check_bundle(settings.bundle)
+        check_catalogue(settings)
     except (SettingsError, BundleError) as err:
         raise click.ClickException(str(err)) from err
     env["TIERWISE_BUNDLE"] = str(settings.bundle)
@@ -51,6 +53,20 @@ def check_bundle(path: Path) -> None:
         )
     folder = find_bundle(path)
     verify_files(folder, read_manifest(folder))
+
+
+def check_catalogue(settings: Settings) -> None:
+    """Refuse a catalogue at once that the service would refuse after starting.
+
+    Raises:
+        SettingsError: it cannot be read, or something in it is wrong.
+    """
+    if settings.catalogue is None:
+        return
+    try:
+        Catalogue.load(settings.catalogue)
+    except CatalogueError as err:
+        raise SettingsError(f"TIERWISE_CATALOGUE: {err}") from err
 
 
 def greeting(host: str, settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -25,20 +26,37 @@ def timed_score(router: Router, view: PromptView) -> tuple[tuple[Scores, Reading
     return (scores, reading), begun, perf_counter()
 
 
+def inherited(router: Router, view: PromptView, own: Entry, earlier: Sequence[Entry]) -> Entry:
+    """The entry of a conversation, from those of its turns; of one request, and never cached.
+
+    Its key would be all of the turns, and blending them takes microseconds.
+    """
+    scores = router.inherit(view, own.scores, [entry.scores for entry in earlier])
+    return Entry(scores, own.reading, tuple(entry.reading for entry in earlier))
+
+
+def seen_of(view: PromptView) -> tuple[bool, int, bool]:
+    """What a decision depends on beside scores and policy."""
+    return view.vision, view.cached_chars, view.in_tool_loop
+
+
 def shadow_of(router: Router, routed: Routed, recorder: Recorder) -> None:
     """Write down what a candidate would have answered; embeddings of one encoder are shared."""
     known = routed.router.manifest.encoder_sha256 == router.manifest.encoder_sha256
-    reading = routed.entry.reading if known else router.read(routed.view)
-    scores = router.score_reading(reading)
+    view, entry = routed.view, routed.entry
+    reading = entry.reading if known else router.read(view)
+    earlier = entry.earlier if known else tuple(router.read(turn) for turn in view.earlier)
+    parts = [router.score_reading(turn) for turn in (reading, *earlier)]
+    scores = router.inherit(view, parts[0], parts[1:])
     try:
-        decision = router.decide(routed.view, scores, routed.policy, ration=routed.ration)
+        decision = router.decide(view, scores, routed.policy, ration=routed.ration)
     except PolicyError:  # it has no arm that this request allows
         return
     recorder.decided(
         replace(
             routed,
             router=router,
-            entry=Entry(scores, reading),
+            entry=Entry(scores, reading, earlier),
             decision=decision,
             number=None,
             role="shadow",
@@ -62,12 +80,12 @@ def decide(
     """
     if ration is not None:
         exploration, number = OFF, None
-    elif entry.decision is not None and entry.policy == policy and entry.vision == view.vision:
+    elif entry.decision is not None and entry.policy == policy and entry.seen == seen_of(view):
         return entry.decision
     try:
         decision = router.decide(view, entry.scores, policy, exploration, number, ration=ration)
     except PolicyError as err:
         raise policy_problem(err) from None
     if number is None and ration is None:
-        entry.policy, entry.vision, entry.decision = policy, view.vision, decision
+        entry.policy, entry.seen, entry.decision = policy, seen_of(view), decision
     return decision

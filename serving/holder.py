@@ -7,9 +7,10 @@ depends on the bundle travels in the same object, so no answer mixes two of them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from router.catalogue import Catalogue
 from router.certificate import read_expiry
 from router.engine import Router
 from router.store import Store, is_store
@@ -23,8 +24,12 @@ WARM_UP = "Which answer is worth its price?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """A loaded bundle with the cache of its scores and its fixed answers."""
+    """A loaded bundle with the cache of its scores and its fixed answers.
 
+    `bundled` is the router as the bundle has it, `router` with the operator's catalogue over it.
+    """
+
+    bundled: Router
     router: Router
     cache: ScoreCache
     arms: bytes
@@ -47,8 +52,10 @@ class Trial:
 class Holder:
     """The references to the bundle that answers and to the one that is tried."""
 
-    def __init__(self, cache_size: int) -> None:
+    def __init__(self, cache_size: int, catalogue: Path | None = None) -> None:
         self._cache_size = cache_size
+        self._catalogue = catalogue
+        self._stamp: int | None = None  # of the catalogue that was read last
         self._live: Live | None = None
         self._trial: Trial | None = None
 
@@ -66,9 +73,11 @@ class Holder:
         """Take over what is live, what is to be tried and what expired; False if nothing changed.
 
         Raises:
-            BundleError, StoreError: it cannot be trusted; what answered before still does.
+            BundleError, StoreError, CatalogueError: it cannot be trusted; what answered before
+                still does.
         """
-        changed = self._heed_expiry()
+        refreshed, changed = self._refresh(), self._heed_expiry()
+        changed = changed or refreshed
         if not is_store(path):
             return changed
         store, live = Store(path), self._live
@@ -104,18 +113,45 @@ class Holder:
         expired = read_expiry(bundle.path, bundle.manifest.bundle_id)
         if expired == live.router.expired:
             return False
-        self._live = self._dressed(live.router.with_expiry(expired))
+        bundled, router = (r.with_expiry(expired) for r in (live.bundled, live.router))
+        self._live = self._dressed(bundled, router)
         return True
 
-    def _load(self, path: Path) -> Live:
-        router = Router.load(path)
-        router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
-        return self._dressed(router)
+    def _refresh(self) -> bool:
+        """Put a catalogue that changed since over what is loaded; False if none did."""
+        stamp, live, trial = self._modified(), self._live, self._trial
+        if live is None or stamp == self._stamp:
+            return False
+        newer = self._of(live.bundled)
+        tried = None if trial is None else replace(trial, live=self._of(trial.live.bundled))
+        self._live, self._trial, self._stamp = newer, tried, stamp
+        return True
 
-    def _dressed(self, router: Router) -> Live:
+    def _modified(self) -> int | None:
+        """When the catalogue was written; null without one, and while it is being replaced."""
+        try:
+            return None if self._catalogue is None else self._catalogue.stat().st_mtime_ns
+        except OSError:
+            return self._stamp
+
+    def _load(self, path: Path) -> Live:
+        stamp = self._modified()
+        live = self._of(Router.load(path))
+        self._stamp = stamp
+        return live
+
+    def _of(self, bundled: Router) -> Live:
+        router = bundled
+        if self._catalogue is not None:
+            router = bundled.recatalogued(Catalogue.load(self._catalogue))
+        router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
+        return self._dressed(bundled, router)
+
+    def _dressed(self, bundled: Router, router: Router) -> Live:
         return Live(
+            bundled=bundled,
             router=router,
             cache=ScoreCache(self._cache_size),
-            arms=encode(arms_view(router.manifest)),
+            arms=encode(arms_view(router)),
             frontier=encode(frontier_view(router.manifest, router.ended)),
         )

@@ -96,7 +96,8 @@ class Recorder:
         decision, view, router = routed.decision, routed.view, routed.router
         index = {arm.id: i for i, arm in enumerate(router.arms)}
         eligible = [index[name] for name in decision.propensities]
-        scores, reading = routed.entry.scores, routed.entry.reading
+        scores = router.admission.charged(view, routed.entry.scores, routed.policy)
+        reading = routed.entry.reading
         return DecisionEvent(
             time=now,
             decision_id=routed.decision_id,

@@ -35,6 +35,7 @@ class Message(TypedDict):
 
     role: str
     content: NotRequired[str | list[Part] | None]
+    tool_calls: NotRequired[list[Raw] | None]  # undecoded, as below
 
 
 class Needs(Struct, frozen=True):
@@ -70,6 +71,8 @@ class RouteRequest(Struct, frozen=True):
     requires: Needs | None = None
     session_id: Name | None = None
     current_arm: Name | None = None
+    in_tool_loop: bool | None = None
+    max_latency_ms: float | None = None
     metadata: Raw = Raw()
     tools: Raw = Raw()  # undecoded: a million small values would cost a hundred megabytes
     functions: Raw = Raw()
@@ -224,6 +227,9 @@ def read_policy(request: RouteRequest, settings: Settings) -> Policy:
             max_cost_usd=request.max_cost_usd,
             allowed_models=tuple(allowed or ()),
             requires=_requires(request),
+            max_latency_ms=request.max_latency_ms,
+            current_arm=request.current_arm,
+            in_tool_loop=request.in_tool_loop,
         )
     except PolicyError as err:
         raise policy_problem(err) from None

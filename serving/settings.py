@@ -30,6 +30,7 @@ class Settings:
     """What the operator decides. Every ceiling on input is here and is named in its error."""
 
     bundle: Path = STARTER
+    catalogue: Path | None = None  # newer prices, health and latency over the bundle's
     port: int = 3000
     workers: int | str = 1  # processes; "cpu_count" is one per core
     cache_size: int = 4096  # prompts whose scores each worker remembers; 0 turns the cache off
@@ -188,6 +189,7 @@ def _keys(variable: str, text: str) -> tuple[str, ...]:
 # field -> (environment variable, how to read it)
 VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "bundle": ("TIERWISE_BUNDLE", _path),
+    "catalogue": ("TIERWISE_CATALOGUE", _path),
     "port": ("PORT", _whole(1, 65535)),
     "workers": ("TIERWISE_WORKERS", _workers),
     "cache_size": ("TIERWISE_CACHE_SIZE", _whole(0, 10_000_000)),

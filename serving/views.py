@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from router.engine import Router
 from router.manifest import ArmInfo, Manifest
 
 
-def arms_view(manifest: Manifest) -> dict[str, Any]:
+def arms_view(router: Router) -> dict[str, Any]:
     """Every arm with its price, what it can do and its record on the training rows."""
+    manifest = router.manifest
     return {
         "bundle_id": manifest.bundle_id,
         "default_threshold": manifest.decision.default_threshold,
         "best_single": manifest.arms[manifest.decision.best_single].arm.id,
-        "arms": [_arm(info) for info in manifest.arms],
+        "arms": [_arm(info, router) for info in manifest.arms],
     }
 
 
@@ -51,9 +54,14 @@ def _name(info: ArmInfo) -> dict[str, Any]:
     return {"id": info.arm.id, "model": info.model, "tier": {"name": info.tier}}
 
 
-def _arm(info: ArmInfo) -> dict[str, Any]:
+def _arm(info: ArmInfo, router: Router) -> dict[str, Any]:
+    model = router.catalogue.model(info.model)
     return {
         **_name(info),
+        "tier": router.tiers[info.arm.id],
+        "family": router.catalogue.family(info.model),
+        "health": model.health,
+        "latency": None if model.latency is None else asdict(model.latency),
         "price": {
             "usd_per_1m_input": info.usd_per_1m_input,
             "usd_per_1m_output": info.usd_per_1m_output,
