@@ -1,16 +1,16 @@
 """The catalogue: what models can do and cost, how fast they are, and what the tiers mean.
 
 A TOML or JSON file, all of it optional; `README` in this folder has a full example. Models and
-tiers are named by wildcard, and the first pattern that matches counts. What is not stated is
-unknown, which is never the same as no or zero: an unknown capability cannot be required of an
-arm, and an unknown latency does not meet a deadline.
+tiers are named exactly or by wildcard: an exact name counts first, then the first wildcard that
+matches. What is not stated is unknown, which is never the same as no or zero: an unknown
+capability cannot be required of an arm, and an unknown latency does not meet a deadline.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -96,7 +96,7 @@ class Model:
     tools: bool | None = None
     vision: bool | None = None
     json: bool | None = None
-    health: Health = "up"  # "down" is not chosen
+    health: Health | None = None  # "down" is not chosen
     price: Price | None = None
     latency: Latency | None = None
 
@@ -193,7 +193,7 @@ class Catalogue:
             raise CatalogueError(f"catalogue {path}: {err}") from err
 
     def model(self, name: str) -> Model:
-        """What is known of a model: the first pattern that matches it; else nothing."""
+        """What is known of a model: by its name, or the first wildcard that matches; or nothing."""
         found = _match(self.models, (name,))
         return UNKNOWN if found is None else self.models[found]
 
@@ -221,15 +221,18 @@ class Catalogue:
         return found
 
     def only(self, arms: Iterable[Arm]) -> Catalogue:
-        """What concerns these arms, in the same order."""
+        """What concerns these arms, by exact names: the order of wildcards is settled."""
         wanted = tuple(arms)
-        models = {_match(self.models, (arm.model,)) for arm in wanted}
-        tiers = {_match(self.tiers, (arm.tier, arm.id)) for arm in wanted}
-        kept = {name: tier for name, tier in self.tiers.items() if name in tiers}
+        models = {
+            arm.model: self.model(arm.model)
+            for arm in wanted
+            if _match(self.models, (arm.model,)) is not None
+        }
+        kept = {arm.id: tier for arm in wanted if (tier := self.tier(arm)) is not None}
         verifiers = {tier.sampling.verifier for tier in kept.values()}
         retrievers = {tier.retrieval.retriever for tier in kept.values()}
         return Catalogue(
-            models={k: v for k, v in self.models.items() if k in models},
+            models=models,
             tiers=kept,
             verifiers={k: v for k, v in self.verifiers.items() if k in verifiers},
             retrievers={k: v for k, v in self.retrievers.items() if k in retrievers},
@@ -250,9 +253,13 @@ class Catalogue:
         }
 
 
-def _match(patterns: Iterable[str], names: tuple[str, ...]) -> str | None:
+def _match(patterns: Collection[str], names: tuple[str, ...]) -> str | None:
+    """The most specific exact name (the last of `names`), else the first wildcard."""
+    for name in reversed(names):
+        if name in patterns:
+            return name
     for pattern in patterns:
-        if any(name == pattern or fnmatchcase(name, pattern) for name in names):
+        if any(fnmatchcase(name, pattern) for name in names):
             return pattern
     return None
 

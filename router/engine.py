@@ -22,7 +22,7 @@ from .evidence import evidence_reason
 from .explore import OFF, Exploration, certainly, pick, propensities
 from .hints import tier_document
 from .manifest import Manifest
-from .overlay import overlaid, repriced
+from .overlay import Overlay, overlaid, overlay_of
 from .policy import (
     Policy,
     Ration,
@@ -46,20 +46,22 @@ class Router:
     """Routes prompts by one bundle. Safe to share between threads."""
 
     def __init__(
-        self, bundle: Bundle, *, promises: bool = True, expired: str | None = None
+        self, bundle: Bundle, *, overlay: Overlay | None = None, expired: str | None = None
     ) -> None:
         """Make a router of a loaded bundle.
 
         Args:
             bundle: a verified bundle.
-            promises: whether its threshold map was measured at its prices, and may be promised.
+            overlay: a newer catalogue that was put over it; where that changes a price, what
+                the threshold map says of quality and cost is promised no more.
             expired: why its certificate has ended, if it has.
 
         Raises:
             BundleError: the manifest's catalogue is not one.
         """
         self.bundle = bundle
-        self._promises = promises
+        self.overlay = overlay
+        self._promises = overlay is None or not overlay.repriced
         self.expired = expired
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
@@ -92,8 +94,8 @@ class Router:
             BundleError: the API of an arm's model has no words for what its tier asks.
         """
         bundle = overlaid(self.bundle, catalogue)
-        promises = not repriced(self.manifest, bundle.manifest)
-        return Router(bundle, promises=promises, expired=self.expired)
+        overlay = overlay_of(self.manifest, bundle.manifest)
+        return Router(bundle, overlay=overlay, expired=self.expired)
 
     @property
     def ended(self) -> str | None:
@@ -104,7 +106,7 @@ class Router:
 
     def with_expiry(self, expired: str | None) -> Router:
         """This router with a certificate that has ended for a reason, or stands again."""
-        return Router(self.bundle, promises=self._promises, expired=expired)
+        return Router(self.bundle, overlay=self.overlay, expired=expired)
 
     @property
     def arms(self) -> tuple[Arm, ...]:

@@ -31,6 +31,7 @@ class BundleEvent:
         arms: ids, in the order that decisions index.
         encoder: sha256 of the encoder's file; embeddings of one encoder can be compared.
         features_version: of `router.features`.
+        catalogue: id of the newer catalogue that was over the bundle; null without one.
     """
 
     time: float  # seconds since 1970
@@ -38,6 +39,7 @@ class BundleEvent:
     arms: tuple[str, ...]
     encoder: str
     features_version: int
+    catalogue: str | None = None
     v: int = VERSION
     type: Literal["bundle"] = "bundle"
 

@@ -2,8 +2,8 @@
 
 Counterfactuals are not derived but found: every one is a change of one number (the knob, one
 arm's price, one arm's expected quality) that is bisected on the rule that decides, near-tie band
-and filters included. `holds_at` is the last value at which the choice stands, `flips_at` the first
-at which it does not, a billionth apart. Arrays are (1, a); arm order is the manifest's.
+and filters included. `holds_at` is the last value before a change, `flips_at` the first after it, a
+billionth apart. Arrays are (1, a); arm order is the manifest's.
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ class Change:
         of: a knob's name, `price` or `quality`.
         arm: whose price or quality; null for a knob.
         now: the number as it is; a price is a factor, 1.
-        holds_at: the last value found at which the choice stands.
+        holds_at: the last value found at which `before` is chosen.
         flips_at: the first value found at which `chosen` takes over.
+        before: who is chosen until then. The present choice, or a third arm: what lifts the best
+            utility can end the near tie that the present choice lives by, before it is enough.
         chosen: who is chosen then; null where nobody is left.
     """
 
@@ -66,6 +68,7 @@ class Change:
     now: float
     holds_at: float
     flips_at: float
+    before: str | None
     chosen: str | None
 
 
@@ -219,7 +222,7 @@ class Case:
 
         found = _bisect(lambda value: choice(value) != self.chosen, now, end)
         if found is not None:
-            yield self._change(name, None, now, found, choice(found[1]))
+            yield self._change(name, None, now, found, choice)
 
     def _arm(self, i: int, of: str, now: float, end: float) -> Iterator[Change]:
         """A change of an arm's price or quality that makes it win, or lose if it was chosen."""
@@ -231,14 +234,24 @@ class Case:
         wins = i != self.chosen
         found = _bisect(lambda value: (choice(value) == i) == wins, now, end)
         if found is not None:
-            yield self._change(of, self.router.arms[i].id, now, found, choice(found[1]))
+            yield self._change(of, self.router.arms[i].id, now, found, choice)
 
     def _change(
-        self, of: str, arm: str | None, now: float, found: tuple[float, float], index: int
+        self,
+        of: str,
+        arm: str | None,
+        now: float,
+        found: tuple[float, float],
+        choice: Callable[[float], int],
     ) -> Change:
-        name = None if index == NO_ARM else self.router.arms[index].id
+        before, chosen = (self._name(choice(value)) for value in found)
         holds, flips = found
-        return Change(of=of, arm=arm, now=now, holds_at=holds, flips_at=flips, chosen=name)
+        return Change(
+            of=of, arm=arm, now=now, holds_at=holds, flips_at=flips, before=before, chosen=chosen
+        )
+
+    def _name(self, index: int) -> str | None:
+        return None if index == NO_ARM else self.router.arms[index].id
 
     def at(self, name: str, value: float) -> Policy:
         """The policy with another value of a knob."""

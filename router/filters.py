@@ -56,7 +56,7 @@ class Pool:
             infos=tuple(infos),
             session=Session.of(catalogue, infos),
             timing=timing(catalogue, infos),
-            up=np.array([catalogue.model(i.model).health == "up" for i in infos], dtype=np.bool_),
+            up=np.array([catalogue.model(i.model).health != "down" for i in infos], dtype=np.bool_),
         )
 
     def filters(self, view: PromptView, policy: Policy, fits: Bools) -> Iterator[Filter]:

@@ -1,22 +1,22 @@
 """Put a newer catalogue over a bundle: prices, health and latency change, what was learned stays.
 
-The rule weighs the new prices from then on. What the bundle promises at a threshold (the expected
-quality and cost, measured at its own prices) would no longer be true, so a decision says nothing
-of it where a price was replaced; retraining, or `tierwise reprice`, measures it anew.
+What the catalogue leaves out stays as the bundle has it. The rule weighs the new prices from then
+on. What the bundle promises at a threshold (the expected quality and cost, measured at its own
+prices) would no longer be true, so a decision says nothing of it where a price was replaced;
+retraining measures it anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TypeVar
+import hashlib
+import json
+from dataclasses import dataclass, fields, replace
 
 from .bundle import HEADS, Bundle
-from .catalogue import Catalogue
+from .catalogue import Catalogue, Model
 from .manifest import ArmInfo, Manifest
 from .scoring import Scorer
 
-T = TypeVar("T")
 ABILITIES = ("context_tokens", "tools", "vision", "json")
 
 
@@ -32,9 +32,26 @@ def overlaid(bundle: Bundle, catalogue: Catalogue) -> Bundle:
     return replace(bundle, manifest=manifest, scorer=scorer)
 
 
-def repriced(old: Manifest, new: Manifest) -> bool:
-    """Whether some arm has another price."""
-    return any(_usd(a) != _usd(b) for a, b in zip(old.arms, new.arms, strict=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """What was put over a bundle.
+
+    Attributes:
+        id: of the catalogue that rules, by its content; decisions are functions of it, too.
+        repriced: whether some arm has another price than the bundle was measured at.
+    """
+
+    id: str
+    repriced: bool
+
+
+def overlay_of(old: Manifest, new: Manifest) -> Overlay:
+    """What distinguishes a manifest with a catalogue over it from the bundle's own."""
+    text = json.dumps([new.catalogue, [_usd(info) for info in new.arms]], sort_keys=True)
+    return Overlay(
+        id=hashlib.sha256(text.encode()).hexdigest()[:12],
+        repriced=any(_usd(a) != _usd(b) for a, b in zip(old.arms, new.arms, strict=True)),
+    )
 
 
 def _usd(info: ArmInfo) -> tuple[float, float]:
@@ -56,15 +73,20 @@ def _arm(info: ArmInfo, catalogue: Catalogue) -> ArmInfo:
 
 
 def _merged(old: Manifest, catalogue: Catalogue) -> Catalogue:
-    """The newer catalogue first; what it does not name stays as the bundle has it."""
-    before = Catalogue.of(old.catalogue)
+    """What the newer catalogue states, over what the bundle has; by exact names for its arms."""
+    before, arms = Catalogue.of(old.catalogue), [info.arm for info in old.arms]
+    models = {arm.model: _over(before, catalogue, arm.model) for arm in arms}
+    tiers = {arm.id: catalogue.tier(arm) or before.tier(arm) for arm in arms}
     return Catalogue(
-        models={**catalogue.models, **_without(before.models, catalogue.models)},
-        tiers={**catalogue.tiers, **_without(before.tiers, catalogue.tiers)},
+        models={**catalogue.models, **models},
+        tiers={name: tier for name, tier in tiers.items() if tier is not None},
         verifiers={**before.verifiers, **catalogue.verifiers},
         retrievers={**before.retrievers, **catalogue.retrievers},
     )
 
 
-def _without(entries: Mapping[str, T], taken: Mapping[str, T]) -> dict[str, T]:
-    return {name: entry for name, entry in entries.items() if name not in taken}
+def _over(before: Catalogue, newer: Catalogue, name: str) -> Model:
+    """What is known of a model; what the newer catalogue leaves out stays as it was."""
+    old, new = before.model(name), newer.model(name)
+    stated = {f.name: v for f in fields(new) if (v := getattr(new, f.name)) != f.default}
+    return replace(old, **stated)

@@ -143,6 +143,7 @@ def _bundle_event(router: Router) -> BundleEvent:
         arms=tuple(arm.id for arm in router.arms),
         encoder=manifest.encoder_sha256,
         features_version=features.VERSION,
+        catalogue=None if router.overlay is None else router.overlay.id,
     )
 
 

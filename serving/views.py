@@ -17,6 +17,7 @@ def arms_view(router: Router) -> dict[str, Any]:
     manifest = router.manifest
     return {
         "bundle_id": manifest.bundle_id,
+        "catalogue": None if router.overlay is None else router.overlay.id,
         "default_threshold": manifest.decision.default_threshold,
         "best_single": manifest.arms[manifest.decision.best_single].arm.id,
         "arms": [_arm(info, router) for info in manifest.arms],

@@ -93,7 +93,28 @@ def test_every_section_is_read_and_written_back_the_same(full: Catalogue, tmp_pa
     assert full.model("large").price is not None
 
 
-def test_the_first_pattern_that_matches_counts_and_nothing_else_is_known(full: Catalogue) -> None:
+def test_an_exact_name_counts_first_then_the_first_wildcard() -> None:
+    raw = {
+        "models": {"*": {"family": "any"}, "oak-*": {"family": "oak"}, "oak-1": {"family": "one"}},
+        "tiers": {"*": {"style": "direct"}, "high": {}, "oak-1|high": {"style": "verbose"}},
+    }
+    found = Catalogue.of(raw)
+    assert [found.family(name) for name in ("oak-1", "oak-2", "elm")] == ["one", "any", "any"]
+    styles = [found.tier(Arm(*pair)) for pair in (("oak-1", "high"), ("elm", "high"), ("elm", "x"))]
+    assert [style and style.style for style in styles] == ["verbose", None, "direct"]
+
+
+def test_what_is_kept_of_a_catalogue_does_not_depend_on_the_order_of_keys(full: Catalogue) -> None:
+    arms = [Arm("small-1", "deep"), Arm("small-2", "vote5"), Arm("large", "judged")]
+    kept = full.only(arms)
+    again = Catalogue.of(json.loads(json.dumps(kept.to_dict(), sort_keys=True)))
+    for arm in arms:
+        assert again.model(arm.model) == full.model(arm.model)
+        assert again.tier(arm) == full.tier(arm)
+        assert tier_document(again, arm) == tier_document(full, arm)
+
+
+def test_a_wildcard_names_many_models_and_nothing_else_is_known(full: Catalogue) -> None:
     assert full.model("small-1").tools is True
     assert full.model("other").tools is None
     assert full.family("small-7") == full.family("small-1") == "acorn"
@@ -158,7 +179,7 @@ def test_a_quantile_that_is_not_known_is_not_guessed_from_a_lower_one() -> None:
 def test_only_what_concerns_the_arms_is_kept(full: Catalogue) -> None:
     kept = full.only([Arm("large", "judged")])
     assert set(kept.models) == {"large"}
-    assert set(kept.tiers) == {"judged"}
+    assert set(kept.tiers) == {"large|judged"}
     assert (set(kept.verifiers), set(kept.retrievers)) == ({"judge"}, set())
 
 

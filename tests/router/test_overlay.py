@@ -37,9 +37,8 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_an_empty_catalogue_changes_no_decision(router: Router) -> None:
     for threshold in (0.0, 0.4, 1.0):
         policy = Policy(threshold=threshold)
-        assert router.recatalogued(Catalogue()).route(PROMPT, policy) == router.route(
-            PROMPT, policy
-        )
+        newer = router.recatalogued(Catalogue())
+        assert newer.route(PROMPT, policy) == router.route(PROMPT, policy)
 
 
 def test_new_prices_rule_and_the_old_promise_is_not_repeated(router: Router) -> None:
@@ -49,6 +48,10 @@ def test_new_prices_rule_and_the_old_promise_is_not_repeated(router: Router) -> 
     decision = newer.route(PROMPT, Policy(threshold=0.0))
     assert decision.arm.model == models[0]
     assert decision.expected_cost_usd is None
+    again = router.recatalogued(Catalogue.of({"models": {models[0]: priced(0.002), **dear}}))
+    assert newer.overlay is not None
+    assert again.overlay is not None
+    assert newer.overlay.id != again.overlay.id
     assert router.route(PROMPT, Policy(threshold=0.0)).expected_cost_usd is not None
 
 
@@ -62,6 +65,23 @@ def test_new_abilities_health_and_tiers_reach_the_decision(router: Router) -> No
     assert decision.arm.model == name
     assert decision.to_dict()["tier"]["prompt_suffix"].startswith("Answer as briefly")
     assert decision.expected_cost_usd is not None
+
+
+def test_what_a_newer_catalogue_leaves_out_stays(router: Router) -> None:
+    name, other = router.arms[0].model, router.arms[1].model
+    raw = {
+        "models": {name: {"family": "acorn"}, other: {"family": "elm"}},
+        "tiers": {"*": {"style": "concise"}},
+    }
+    first = router.recatalogued(Catalogue.of(raw))
+    newer = Catalogue.of({"models": {"*": {"health": "down"}, name: {"tools": True}}})
+    both = first.recatalogued(newer)
+    assert [both.catalogue.family(model) for model in (name, other)] == ["acorn", "elm"]
+    assert both.catalogue.model(other).health == "down"
+    assert both.route(PROMPT).arm.model == name
+    up = both.recatalogued(Catalogue.of({"models": {other: {"health": "up"}}}))
+    assert up.catalogue.model(other).health == "up"
+    assert both.tiers[router.arms[0].id]["spec"] == {"style": "concise"}
 
 
 def test_a_tier_that_cannot_be_told_is_refused(router: Router) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import NoArmAllowed, Policy, PolicyError, Requires, Router
+from router.explore import Exploration
 from router.latency import timing
 from router.prompt import EARLIER_TURNS, read_prompt
 from router.session import turn_weights
@@ -291,6 +292,7 @@ def drawn(router: Router, seed: int) -> Scores:
     cap=st.none() | st.floats(1e-5, 1e-2),
     current=st.none() | st.integers(0, 5),
     prompt=st.sampled_from([HARD, TALK, CALLS]),
+    number=st.none() | st.floats(0, 1, exclude_max=True),
 )
 def test_an_arm_that_violates_a_requirement_is_never_chosen(
     router: Router,
@@ -304,6 +306,7 @@ def test_an_arm_that_violates_a_requirement_is_never_chosen(
     cap: float | None,
     current: int | None,
     prompt: Any,  # noqa: ANN401
+    number: float | None,
 ) -> None:
     raw = {name: dict(entry) for name, entry in router.manifest.catalogue["models"].items()}
     for i in down:
@@ -321,14 +324,15 @@ def test_an_arm_that_violates_a_requirement_is_never_chosen(
     view, scores = read_prompt(prompt), drawn(asked, seed)
     costs = asked.admission.charged(view, scores, policy).cost_usd[0]
     expected = asked.admission.expected_ms(scores)[0]
+    everything = Exploration(rate=1.0, max_quality_loss=1.0, max_cost_ratio=1e9)
     try:
-        decision = asked.decide(view, scores, policy)
+        decision = asked.decide(view, scores, policy, everything, number)
     except NoArmAllowed:
         return
     family = asked.catalogue.family
     for arm in (decision.arm, *decision.fallbacks):
         i = asked.arms.index(arm)
-        assert asked.catalogue.model(arm.model).health == "up"
+        assert asked.catalogue.model(arm.model).health != "down"
         assert not tools or i in able
         assert limit is None or expected[i] <= limit
         assert cap is None or costs[i] <= cap

@@ -181,6 +181,8 @@ def test_arms_say_what_the_catalogue_knows(tiny_bundle: Path, tmp_path: Path) ->
     assert {arm["family"] for arm in arms} == {"acorn"}
     assert all(arm["tier"]["spec"] == {"style": "direct"} for arm in arms)
     assert {arm["health"] for arm in arms} == {"up"}
+    assert json.loads(holder.swap(tiny_bundle).arms)["catalogue"] is not None
+    assert json.loads(Holder(16).swap(tiny_bundle).arms)["catalogue"] is None
 
 
 def test_a_bad_catalogue_stops_the_start(tmp_path: Path) -> None:
