@@ -306,9 +306,11 @@ class Router:
     def _certified(self, policy: Policy, *, every: bool) -> list[Reason]:
         """The certificate's statement, where it covers this decision.
 
-        It was made on choices among every arm, by threshold, without exploration.
+        It was made on choices among every arm, by threshold, without exploration, and where no
+        arm was cheaper for having answered before.
         """
         certificate, threshold = self.manifest.certificate, self._ruling(policy)
+        every = every and policy.current_arm is None
         if certificate is None or self.ended is not None or threshold is None or not every:
             return []
         return [certificate.statement(threshold)] if certificate.covers(threshold) else []
