@@ -60,7 +60,7 @@ demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a
 starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASETS
 	@$(BIN)/python -m training.starter build --datasets $(DATASETS)
 
-results: setup  ## train and evaluate on every dataset of DATASETS; writes artifacts/results
+results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md
 	@$(BIN)/python -m training.results --datasets $(DATASETS)
 
 clean:  ## remove everything that was built

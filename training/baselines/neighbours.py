@@ -7,6 +7,7 @@ import numpy as np
 from router.types import Doubles, Floats, Ints
 
 from ..config import KnnConfig
+from ..costs import fit_meter, token_targets
 from ..evaluation.outcomes import Sweep
 from ..evaluation.sweeps import lambda_sweep
 from ..predictors.base import ROWS_AT_ONCE, Inputs, arm_means
@@ -44,14 +45,17 @@ def routerbench_knn(evidence: Evidence) -> Sweep:
 
 
 def carrot_knn(evidence: Evidence) -> Sweep:
-    """CARROT's plug-in kNN (2502.03261): quality and cost by neighbours of their own, then joined.
+    """CARROT's plug-in kNN (2502.03261): quality and output tokens by neighbours, then joined.
 
-    k of 2 to 512 is chosen for either target by five-fold squared error. The price of money runs
-    over all values where a choice changes, not over a grid of μ with most of its points at one end.
+    k of 2 to 512 is chosen for either target by five-fold squared error. Tokens are priced after
+    they are predicted, input tokens follow from the prompt's length. The price of money runs over
+    all values where a choice changes, not over a grid of μ with most of its points at one end.
     """
     train = evidence.train
+    meter = fit_meter(train, None)
     quality = _carrot_target(evidence, train.quality)
-    cost = _carrot_target(evidence, train.cost_usd)
+    tokens = _carrot_target(evidence, token_targets(train, meter))
+    cost = meter.cost_usd(evidence.test.n_chars, tokens.astype(np.float32))
     return lambda_sweep("carrot_knn", quality, cost)
 
 

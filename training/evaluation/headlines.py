@@ -7,7 +7,11 @@ from typing import Any
 
 from .wording import arm_name, listing, method_name, money, percent, signed_points, span, tone
 
-BOUNDS = frozenset({"oracle", "domain_oracle"})  # use hindsight; nobody can deploy them
+BOUNDS = {  # what nobody can deploy, and why
+    "oracle": "uses hindsight",
+    "domain_oracle": "uses hindsight",
+    "task_label": "is told each test prompt’s label",
+}
 FEW = 300  # prompts below which the reader is warned
 
 Summary = dict[str, Any]

@@ -15,6 +15,7 @@ from typing import Any
 import vl_convert
 
 from .charts import calibration_chart, share_chart
+from .field_table import field_table
 from .frontier_chart import VEGALITE, frontier_chart
 from .headlines import headlines, verdict
 from .report_tables import arm_table, baseline_table, cards, domain_table
@@ -65,6 +66,7 @@ def render(evaluation: Evaluation, *, title: str, notes: str) -> str:
         "cards": cards(headlines(summary)),
         "verdict": "\n".join(f"<p>{escape(sentence)}</p>" for sentence in verdict(summary)),
         "interval": " to ".join(money(usd) for usd in summary["aiq_interval_usd"]),
+        "field": field_table(summary, method_name(evaluation.router.sweep.name)),
         "baselines": baseline_table(summary, method_name(evaluation.router.sweep.name)),
         "shares_text": _shares_text(evaluation),
         "domains": domain_table(summary),

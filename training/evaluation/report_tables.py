@@ -103,7 +103,7 @@ def _method_row(name: str, method: Summary, reach: float) -> str:
         lead = f"{signed_points(value)}<small>{span(interval, 'points')}</small>"
         drawn = "" if kind else whisker(value, interval, reach)
     cells = [
-        escape(method_name(name)) + ("<small>uses hindsight</small>" if kind else ""),
+        escape(method_name(name)) + (f"<small>{escape(BOUNDS[name])}</small>" if kind else ""),
         _with_interval(method["aiq"], method["ci95"]["aiq"]),
         lead,
         drawn,

@@ -14,6 +14,7 @@ import numpy as np
 from .calibration import arm_brier, arm_ece
 from .domains import DomainRow, domain_rows
 from .field import FIELD_FIGURES, recovered, why_missing
+from .headlines import BOUNDS
 from .outcomes import shares
 from .result import Curve, Evaluation
 from .sweeps import DOMAIN_ORACLE, ORACLE
@@ -120,7 +121,12 @@ def _compared(evaluation: Evaluation, curve: Curve) -> dict[str, Any]:
             interval = evaluation.resampled.lead(router, name, figure)
         differences[figure] = {"value": value, "ci95": None if interval is None else list(interval)}
     method = _method(evaluation, curve)
-    return {**method, "aiq_difference": differences["aiq"], "differences": differences}
+    return {
+        **method,
+        "aiq_difference": differences["aiq"],
+        "differences": differences,
+        "not_deployable": BOUNDS.get(name),
+    }
 
 
 def _reasons(

@@ -36,7 +36,7 @@ def test_the_contract_keys_are_there(summary: dict[str, Any]) -> None:
     assert set(summary["best_single"]) == {"arm", "quality", "cost"}
     assert set(summary["router"]) >= METHOD_KEYS
     for method in (summary["zero_router"], *summary["baselines"].values()):
-        assert set(method) == METHOD_KEYS | {"aiq_difference", "differences"}
+        assert set(method) == METHOD_KEYS | {"aiq_difference", "differences", "not_deployable"}
         assert set(method["aiq_difference"]) == {"value", "ci95"}
     assert {"oracle", "domain_oracle", "best_single", "cheapest", "knn"} <= set(
         summary["baselines"]

@@ -1,0 +1,1 @@
+"""What this router reaches beside every published method, as one committed report."""

@@ -1,0 +1,60 @@
+"""Train and evaluate one dataset through the command line, as a user would."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+Summary = dict[str, Any]
+PROMPTS = ".prompts.parquet"
+
+
+def dataset_names(datasets: Path) -> list[str]:
+    """Names of the tables in a folder: NAME.parquet with NAME.prompts.parquet beside it."""
+    found = (path.name.removesuffix(PROMPTS) for path in datasets.glob(f"*{PROMPTS}"))
+    return sorted(name for name in found if (datasets / f"{name}.parquet").is_file())
+
+
+def tables(name: str, datasets: Path) -> list[str]:
+    """The arguments that name a dataset's tables."""
+    return ["--data", f"{datasets}/{name}.parquet", "--prompts", f"{datasets}/{name}{PROMPTS}"]
+
+
+def run(name: str, datasets: Path, out: Path, *, reuse: bool = False) -> None:
+    """Train, evaluate with every baseline, and leave bundle, JSON, HTML and picture in `out/name`.
+
+    Args:
+        name: of the dataset.
+        datasets: folder of the tables.
+        out: folder of the results.
+        reuse: keep a bundle and an evaluation that are there already.
+    """
+    folder = out / name
+    bundle, figures = folder / "bundle", folder / "evaluation.json"
+    asked = tables(name, datasets)
+    if not (reuse and (bundle / "manifest.json").is_file()):
+        tierwise("train", *asked, "--out", str(bundle))
+        figures.unlink(missing_ok=True)
+    if not (reuse and figures.is_file()):
+        written = ["--html", f"{folder}/report.html", "--png", f"{folder}/frontier.png"]
+        tierwise("evaluate", str(bundle), *asked, "--baselines", "--json", f"{figures}", *written)
+
+
+def tierwise(*arguments: str) -> None:
+    """Run one command in a process of its own, so that memory is given back.
+
+    Raises:
+        CalledProcessError: it failed; its own words are on standard error.
+    """
+    subprocess.run([sys.executable, "-m", "router", *arguments], check=True)
+
+
+def read(path: Path) -> Summary | None:
+    """A JSON result, or None where there is none yet."""
+    if not path.is_file():
+        return None
+    found: Summary = json.loads(path.read_text("utf-8"))
+    return found
