@@ -1,7 +1,8 @@
 """A vector for every arm, a linear map of the prompt: matrix factorisation, EmbedLLM and MIRT.
 
 Trained with Adam on the frozen sentence embedding. The papers' step sizes are for tables of other
-sizes, so steps are counted rather than epochs, and the best tenth-of-the-rows snapshot is kept.
+sizes, so steps are counted rather than epochs; a tenth of the rows says when to stop and which
+snapshot to keep.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Recipe:
     batch: int = 256  # prompts, each with all its arms
     steps: int = 2500
     check: int = 25  # steps between looks at the tenth kept aside
+    patience: int = 16  # looks without a better one after which training stops
 
 
 class Head(nn.Module):  # type: ignore[misc]  # torch is not type-checked here
@@ -89,9 +91,10 @@ def label_loss(score: Tensor, quality: Tensor) -> Tensor:
 
 def battle_loss(score: Tensor, quality: Tensor) -> Tensor:
     """Logistic loss over all pairs of arms with different outcomes; ties tell it nothing."""
-    won = quality[:, :, None] > quality[:, None, :]  # false where either is NaN
+    won = (quality[:, :, None] > quality[:, None, :]).to(score.dtype)  # 0 where either is NaN
     gap = score[:, :, None] - score[:, None, :]
-    return functional.softplus(-gap[won]).mean() if bool(won.any()) else score.sum() * 0.0
+    # dense: gathering the battles costs more than the logarithms that it saves
+    return (functional.softplus(-gap) * won).sum() / won.sum().clamp(min=1.0)
 
 
 def _fitted(evidence: Evidence, recipe: Recipe, loss: Loss) -> Doubles:
@@ -114,17 +117,23 @@ def _train(
     """Adam; leaves the head as it was when `aside` liked it best."""
     recipe = head.recipe
     optimiser = torch.optim.Adam(head.parameters(), lr=recipe.step)
-    best, kept = np.inf, {k: v.clone() for k, v in head.state_dict().items()}
+    best, waited = np.inf, 0
+    kept = {k: v.clone() for k, v in head.state_dict().items()}
     for step in range(1, recipe.steps + 1):
         rows = torch.randint(len(embedding), (recipe.batch,))
         noisy = embedding[rows]
-        noisy = noisy + recipe.noise * torch.randn_like(noisy)
+        if recipe.noise > 0:
+            noisy = noisy + recipe.noise * torch.randn_like(noisy)
         optimiser.zero_grad()
         loss(head(noisy), quality[rows]).backward()
         optimiser.step()
-        if step % recipe.check == 0:
-            with torch.no_grad():
-                error = float(loss(head(aside[0]), aside[1]))
-            if error < best:
-                best, kept = error, {k: v.clone() for k, v in head.state_dict().items()}
+        if step % recipe.check:
+            continue
+        with torch.no_grad():
+            error = float(loss(head(aside[0]), aside[1]))
+        if error < best:
+            best, waited = error, 0
+            kept = {k: v.clone() for k, v in head.state_dict().items()}
+        elif (waited := waited + 1) >= recipe.patience:
+            break
     head.load_state_dict(kept)
