@@ -9,16 +9,16 @@ from typing import Any
 import click
 import polars as pl
 
+from .engines import ENGINES
 from .errors import DataError
 from .events import pack_log
 from .fetch.cli import fetch
-from .ingest import Ingested
-from .ingest import ingest as ingest_files
 from .prices import PriceTable
 from .prices_cli import prices as prices_group
 from .records.base import Options
 from .records.registry import SOURCES
 from .repeated import SamplesConfig, simulate_samples
+from .sharded import ingest_sharded
 from .synthetic import SimulationConfig
 from .synthetic import simulate as simulate_world
 from .tables import Tables, load_tables
@@ -70,6 +70,8 @@ def pack(folder: Path) -> None:
 @click.option("--metric", help="Which of several scores of a record is the quality.")
 @click.option("--model", help="The model of records that name none.")
 @click.option("--labels", type=FILE, help="Table of record ids and scores, for traffic logs.")
+@click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
 def ingest(
     sources: tuple[Path, ...],
     out: Path,
@@ -79,39 +81,46 @@ def ingest(
     metric: str | None,
     model: str | None,
     labels: Path | None,
+    engine: str,
+    workers: int,
 ) -> None:
     """Turn result files and logs into outcomes, pairs and prompts; what cannot be used is listed.
 
     SRC are files, or folders of which every file of a known format is read.
     """
     columns = dict(_renaming(text) for text in renamed)
+    options = Options(metric=metric, model=model)
     try:
         table = PriceTable.load(prices) if prices is not None else None
-        found = ingest_files(
+        report = ingest_sharded(
             sources,
+            out,
+            engine=engine,
+            workers=workers,
             prices=table,
             source=source,
             columns=columns,
-            options=Options(metric=metric, model=model),
+            options=options,
             labels=labels,
         )
     except DataError as err:
         raise click.ClickException(str(err)) from err
-    _write_ingested(out, found)
-    kept = found.report["kept"]
+    _echo_ingested(report, out)
+
+
+def _echo_ingested(report: dict[str, Any], out: Path) -> None:
+    kept = report["kept"]
     battles = f" and {kept['pairs']} pairs" if kept["pairs"] else ""
-    click.echo(f"read {found.report['rows_read']} rows, kept {kept['outcomes']}{battles} in {out}")
-    _echo_rejects(
-        {f"{t}.{r}": n for t, by in found.report["rejected"].items() for r, n in by.items()}
-    )
-    if found.report["tokens_estimated"]:
-        click.echo(f"{found.report['tokens_estimated']} rows with tokens estimated from text")
-    if not found.unlabelled.is_empty():
+    click.echo(f"read {report['rows_read']} rows, kept {kept['outcomes']}{battles} in {out}")
+    _echo_rejects({f"{t}.{r}": n for t, by in report["rejected"].items() for r, n in by.items()})
+    if report["tokens_estimated"]:
+        click.echo(f"{report['tokens_estimated']} rows with tokens estimated from text")
+    if report["unlabelled"]:
+        path = out / "unlabelled.parquet"
         click.echo(
-            f"{found.unlabelled.height} prompts wait for a score in {out / 'unlabelled.parquet'}; "
-            "bring scores with --labels"
+            f"{report['unlabelled']} prompts wait for a score in {path}; bring scores with --labels"
         )
-    elif found.outcomes.is_empty() and found.pairs.is_empty():
+    elif not kept["outcomes"] and not kept["pairs"]:
         raise click.ClickException(f"no usable row; see {out / 'rejected.parquet'}")
 
 
@@ -277,19 +286,6 @@ def _renaming(text: str) -> tuple[str, str]:
     if not equals or not theirs:
         raise click.BadParameter(f"--column takes OURS=THEIRS, got {text!r}")
     return ours.strip(), theirs.strip()
-
-
-def _write_ingested(out: Path, found: Ingested) -> None:
-    """Always outcomes, prompts and rejected; pairs and unlabelled prompts where there are any."""
-    some = {
-        "pairs": found.pairs,
-        "rejected_pairs": found.rejected_pairs,
-        "unlabelled": found.unlabelled,
-    }
-    tables = {"outcomes": found.outcomes, "prompts": found.prompts, "rejected": found.rejected}
-    _write(out, tables | {name: table for name, table in some.items() if not table.is_empty()})
-    text = json.dumps(found.report, indent=2, ensure_ascii=False)
-    (out / "report.json").write_text(text + "\n", "utf-8")
 
 
 def _write(folder: Path, tables: dict[str, pl.DataFrame]) -> None:

@@ -29,7 +29,7 @@ from .layouts import (
 from .prices import PriceTable
 from .records.base import Options
 from .records.reading import Read, load_labels, no_battles, no_outcomes, read_records
-from .records.registry import SOURCES, TABLES, explain, sort_files
+from .records.registry import SOURCES, TABLES, Sorted, explain, sort_files
 from .schema import Outcomes, Pairs
 from .split import prompt_id
 from .tables import read_table
@@ -52,6 +52,26 @@ class Ingested:
     rejected_pairs: pl.DataFrame  # pair columns and reject_reason
     unlabelled: pl.DataFrame  # prompts of requests that lack nothing but a score
     report: dict[str, Any]  # files, rows_read, kept, rejected
+    texts: int  # prompts whose text was found, of outcomes or not
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What files hold, before any row is judged.
+
+    Attributes:
+        rows: outcomes in the shape of `layouts`, with ids.
+        fights: battles, likewise.
+        listed: prompts of tables that hold nothing else.
+        notes: how each file was understood.
+        sources: tables and chunks of records that were no prompts.
+    """
+
+    rows: pl.DataFrame
+    fights: pl.DataFrame
+    listed: pl.DataFrame
+    notes: list[dict[str, Any]]
+    sources: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,42 +105,76 @@ def ingest(
     """
     if source not in SOURCES:
         raise DataError(f"source must be one of {', '.join(SOURCES)}, got {source!r}")
-    sorted_files = sort_files(paths, source)
-    layout = TABLES.get(source, source)
-    tables = [_read(path, layout, columns) for path in sorted_files.tables]
+    found = sort_files(paths, source)
     scores = load_labels(labels) if labels is not None else None
+    layout = TABLES.get(source, source)
+    read = parse(found, layout, columns=columns, options=options, labels=scores)
+    check_parsed([read])
+    done = clean(read, prices, {"files": read.notes, "skipped": found.skipped})
+    if done.texts == 0:
+        raise DataError(NO_TEXTS)
+    return done
+
+
+NO_TEXTS = "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
+
+
+def parse(
+    files: Sorted,
+    layout: str,
+    *,
+    columns: Mapping[str, str] | None,
+    options: Options | None,
+    labels: Mapping[str, object] | None,
+) -> Parsed:
+    """Read files into the shape of `layouts`, every row with an id where it has a text.
+
+    Args:
+        files: by what they are.
+        layout: `auto`, or that of all tables.
+        columns: our column name -> the tables' name.
+        options: what records leave open.
+        labels: qualities by record id.
+    """
+    tables = [_read(path, layout, columns) for path in files.tables]
     read = [
-        read_records(name, files, options or Options(), scores)
-        for name, files in sorted_files.records.items()
+        read_records(name, paths, options or Options(), labels)
+        for name, paths in files.records.items()
     ]
-    notes = [table.note for table in tables] + [
-        _note(entry, sorted_files.records[entry.name]) for entry in read
-    ]
-    return _joined(tables, read, prices, {"files": notes, "skipped": sorted_files.skipped})
-
-
-def _joined(
-    tables: Sequence[_Source],
-    read: Sequence[Read],
-    prices: PriceTable | None,
-    notes: dict[str, Any],
-) -> Ingested:
-    """Clean what was read, and keep the prompts that outcomes and pairs need."""
     answers = [t.rows for t in tables if t.layout != "prompts"] + [
-        f for r in read for f in r.outcomes
+        frame for entry in read for frame in entry.outcomes
     ]
     battles = [frame for entry in read for frame in entry.battles]
-    if not answers and not battles:
-        raise DataError("no outcomes in " + ", ".join(str(note["path"]) for note in notes["files"]))
-    rows = _with_ids(pl.concat([no_outcomes(), *answers]))
-    fights = _with_ids(pl.concat([no_battles(), *battles]))
     listed = [table.rows for table in tables if table.layout == "prompts"]
+    return Parsed(
+        rows=_with_ids(pl.concat([no_outcomes(), *answers])),
+        fights=_with_ids(pl.concat([no_battles(), *battles])),
+        listed=pl.concat([no_outcomes().select(ABOUT_PROMPT), *listed]),
+        notes=[table.note for table in tables]
+        + [_note(entry, files.records[entry.name]) for entry in read],
+        sources=len(answers) + len(battles),
+    )
+
+
+def check_parsed(read: Sequence[Parsed]) -> None:
+    """Refuse files that hold nothing but prompts.
+
+    Raises:
+        DataError: names them.
+    """
+    if not any(part.sources for part in read):
+        notes = (str(note["path"]) for part in read for note in part.notes)
+        raise DataError("no outcomes in " + ", ".join(notes))
+
+
+def clean(read: Parsed, prices: PriceTable | None, notes: dict[str, Any]) -> Ingested:
+    """Keep or reject every row, and keep the prompts that outcomes and pairs need.
+
+    What becomes of a row depends on the rows of its own prompt alone.
+    """
+    rows, fights = read.rows, read.fights
     inline = pl.concat([rows.select(ABOUT_PROMPT), fights.select(ABOUT_PROMPT)])
-    texts = clean_prompts(_texts(inline, listed))
-    if texts.kept.is_empty():
-        raise DataError(
-            "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
-        )
+    texts = clean_prompts(_texts(inline, read.listed))
     outcomes = _clean(rows, texts.kept, prices)
     pairs = _clean_pairs(fights, texts.kept)
     used = pl.concat([outcomes.kept.select("prompt_id"), pairs.kept.select("prompt_id")])
@@ -129,9 +183,15 @@ def _joined(
     unlabelled = texts.kept.join(waiting, on="prompt_id", how="semi", maintain_order="left").join(
         used, on="prompt_id", how="anti", maintain_order="left"
     )
-    counted = _report(notes, rows, outcomes, pairs, texts, prompts)
     return Ingested(
-        outcomes.kept, prompts, pairs.kept, outcomes.rejected, pairs.rejected, unlabelled, counted
+        outcomes.kept,
+        prompts,
+        pairs.kept,
+        outcomes.rejected,
+        pairs.rejected,
+        unlabelled,
+        _report(notes, rows, outcomes, pairs, texts, prompts),
+        texts=texts.kept.height,
     )
 
 
@@ -175,7 +235,7 @@ def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _texts(rows: pl.DataFrame, listed: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _texts(rows: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     """One row per prompt id, the first text in the files; listed prompts come first."""
     valid = pl.when(pl.col("split").is_in(["train", "test"])).then("split")
     inline = (
@@ -188,8 +248,7 @@ def _texts(rows: pl.DataFrame, listed: Sequence[pl.DataFrame]) -> pl.DataFrame:
         )
         .select(ABOUT_PROMPT)
     )
-    known = [table.unique("prompt_id", keep="first", maintain_order=True) for table in listed]
-    return pl.concat([*known, inline]).unique("prompt_id", keep="first", maintain_order=True)
+    return pl.concat([listed, inline]).unique("prompt_id", keep="first", maintain_order=True)
 
 
 def _clean(rows: pl.DataFrame, prompts: pl.DataFrame, prices: PriceTable | None) -> Cleaned:

@@ -75,12 +75,14 @@ class Format:
     """One kind of record.
 
     `read` is given all files of the kind at once: what is told in one may be needed in another.
+    `apart` says that it never is, so that files can be read one by one, on many machines.
     """
 
     name: str
     about: str  # one line, for lists of what is known
     recognises: Callable[[Head], bool]
     read: Callable[[Sequence[Path], Options], Iterator[Record]]
+    apart: bool = False
 
 
 def each(found: Iterable[Row], build: Callable[[Row], Iterable[R]], lost: R) -> Iterator[R]:

@@ -104,4 +104,5 @@ FORMAT = Format(
     about="RouteLLM and Chatbot Arena battles: model_a, model_b and a winner (CSV, JSONL, Parquet)",
     recognises=recognises,
     read=read,
+    apart=True,
 )

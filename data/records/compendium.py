@@ -41,4 +41,5 @@ FORMAT = Format(
     about="RoutingCompendium-perf tables (Parquet)",
     recognises=recognises,
     read=read,
+    apart=True,
 )

@@ -140,4 +140,5 @@ FORMAT = Format(
     about="Inspect evaluation logs (.eval, or .json)",
     recognises=recognises,
     read=read,
+    apart=True,
 )

@@ -64,4 +64,5 @@ FORMAT = Format(
     about="LiteLLM spend logs or logging payloads (CSV, JSON, JSONL, Parquet)",
     recognises=recognises,
     read=read,
+    apart=True,
 )

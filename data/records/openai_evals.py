@@ -115,4 +115,5 @@ FORMAT = Format(
     about="OpenAI evals event logs (JSONL that begins with a spec)",
     recognises=recognises,
     read=read,
+    apart=True,
 )

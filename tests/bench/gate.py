@@ -18,7 +18,7 @@ from rich.console import Console
 
 from router.types import Arm, Doubles, Ints
 from training.evaluation.outcomes import Outcomes, Sweep
-from training.evaluation.result import evaluate_sweeps
+from training.evaluation.result import Evaluation, evaluate_sweeps
 from training.evaluation.sweeps import lambda_sweep
 from training.gate.checks import INCUMBENT, Gate, Margins, decide, outcome_checks
 
@@ -70,8 +70,8 @@ def predictions(truth: Small, kind: str) -> Doubles:
     return bad
 
 
-def judged(truth: Small, kind: str) -> Gate:
-    """The gate's record of a candidate against the world's incumbent."""
+def evaluated(truth: Small, kind: str) -> Evaluation:
+    """A candidate and the world's incumbent on the world's outcomes."""
     outcomes = Outcomes(
         tuple(Arm(f"model {i}") for i in range(ARMS)),
         truth.quality,
@@ -82,15 +82,19 @@ def judged(truth: Small, kind: str) -> Gate:
     def sweep(name: str, predicted: Doubles) -> Sweep:
         return lambda_sweep(name, predicted, truth.cost_usd)
 
-    found = evaluate_sweeps(
+    return evaluate_sweeps(
         outcomes,
         sweep("router", predictions(truth, kind)),
         [sweep(INCUMBENT, truth.incumbent)],
         resamples=300,
         seed=truth.seed,
     )
+
+
+def judged(truth: Small, kind: str) -> Gate:
+    """The gate's record of a candidate against the world's incumbent."""
     margins = Margins(ece_rise=1.0)  # noise on the truth is no calibration to speak of
-    return decide("candidate", INCUMBENT, outcome_checks(found, margins))
+    return decide("candidate", INCUMBENT, outcome_checks(evaluated(truth, kind), margins))
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ from router.types import Doubles
 
 from ..evaluation.outcomes import label_codes
 from ..evaluation.result import Evaluation
-from ..offpolicy.estimators import Z95, Estimate, Logged, verdict
+from ..offpolicy.estimators import Z95, Estimate
+from .values import Value
 
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
 CANDIDATE, INCUMBENT = "candidate", "incumbent"
@@ -65,13 +66,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The record of one comparison."""
+    """The record of one comparison.
+
+    Attributes:
+        values: what the logged decisions say by every estimator, where a log was given.
+    """
 
     candidate: str
     incumbent: str
     verdict: str
     summary: str
     checks: tuple[Check, ...]
+    values: tuple[Value, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The record as `tierwise promote --gate` reads it."""
@@ -202,51 +208,36 @@ def mean_gap(found: Evaluation) -> Doubles:
     return mean(found.router.sweep.choices) - mean(other.sweep.choices)
 
 
-def log_checks(compared: dict[float, tuple[Logged, Logged]], margins: Margins) -> list[Check]:
-    """The checks on held-out logged decisions.
+def log_checks(found: Sequence[Value], margins: Margins) -> list[Check]:
+    """The checks on held-out logged decisions: the doubly robust values.
 
     Args:
-        compared: threshold -> the same rows with the candidate's and the incumbent's choices as
-            target; rewards are quality less the price of money at that threshold.
+        found: of `values.values`; rewards are quality less the price of money at the threshold.
         margins: what passes.
     """
     checks = []
-    for threshold, (ours, theirs) in sorted(compared.items()):
-        now, then = verdict(ours), verdict(theirs)
-        name = f"value at {threshold:g}"
-        if now.value is None or then.value is None:
+    for value in (v for v in found if v.method == "dr"):
+        now, then, limit = value.candidate, value.incumbent, -margins.value_loss
+        name = f"value at {value.threshold:g}"
+        if value.gain is None:
             reason = now.reason or then.reason or ""
             checks.append(
-                Check(name=name, value=None, interval=None, limit=-margins.value_loss,
-                      verdict=UNDECIDED, detail=reason)
+                Check(name=name, value=None, interval=None, limit=limit, verdict=UNDECIDED,
+                      detail=reason)
             )  # fmt: skip
             continue
-        value, low, high = difference(ours, theirs)
+        gain, low, high = value.gain
         checks.append(
             Check(
                 name=name,
-                value=value,
+                value=gain,
                 interval=(low, high),
-                limit=-margins.value_loss,
-                verdict=PASSED if low >= -margins.value_loss else FAILED,
+                limit=limit,
+                verdict=PASSED if low >= limit else FAILED,
                 detail=_told(now, then),
             )
         )
     return checks
-
-
-def difference(ours: Logged, theirs: Logged) -> tuple[float, float, float]:
-    """Doubly robust difference of two policies on the same rows, paired, with its interval."""
-    rows = np.arange(len(ours.seen().arm))
-    parts = []
-    for logged in (ours.seen(), theirs.seen()):
-        direct = (logged.target * logged.model).sum(axis=1)
-        gap = logged.reward - logged.model[rows, logged.arm]
-        parts.append(direct + logged.weights(100.0) * gap)
-    influence = parts[0] - parts[1]
-    half = Z95 * float(influence.std(ddof=1)) / float(np.sqrt(len(influence)))
-    value = float(influence.mean())
-    return value, value - half, value + half
 
 
 def _told(now: Estimate, then: Estimate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,7 +22,9 @@ from ..progress import ConsoleReporter
 from ..retrain.traffic import read_traffic
 from .checks import PASSED, Check, Gate, Margins, decide, log_checks, outcome_checks
 from .compare import on_log, on_outcomes
+from .moves import moves_on_log
 from .page import write_page
+from .values import Value, values
 
 PATH = click.Path(path_type=Path)
 
@@ -52,7 +55,8 @@ def gate(
     if (data_path is None) != (prompts is None):
         raise click.ClickException("--data and --prompts belong together")
     checks: list[Check] = []
-    found, margins = None, Margins()
+    found, compared, margins = None, None, Margins()
+    estimates: tuple[Value, ...] = ()
     try:
         ours, theirs = Router.load(candidate), Router.load(incumbent)
         if data_path is not None and prompts is not None:
@@ -61,19 +65,23 @@ def gate(
             report_rejects(console, tables)
             reporter = ConsoleReporter(console)
             found = on_outcomes(ours, theirs, tables, split=split, cache=cache, reporter=reporter)
-            checks += outcome_checks(found, margins)
+            checks += outcome_checks(found.evaluation, margins)
         if log_dir is not None:
             traffic = read_traffic(read_log(log_dir), theirs.manifest)
-            checks += log_checks(on_log(ours, theirs, traffic), margins)
+            compared = on_log(ours, theirs, traffic)
+            estimates = values(compared)
+            checks += log_checks(estimates, margins)
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
     record = decide(ours.manifest.bundle_id, theirs.manifest.bundle_id, checks)
+    record = replace(record, values=estimates)
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(record.to_dict(), indent=1) + "\n", "utf-8")
     if html_path is not None:
         html_path.parent.mkdir(parents=True, exist_ok=True)
-        write_page(html_path, record, found)
+        logged = None if compared is None else moves_on_log(compared, ours.arms)
+        write_page(html_path, record, found, logged)
     for line in told(record):
         click.echo(line)
     raise SystemExit(0 if record.verdict == PASSED else 1)

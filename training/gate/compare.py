@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.25, 0.5, 0.75)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnOutcomes:
+    """Candidate and incumbent on n held-out prompts.
+
+    Attributes:
+        evaluation: the candidate is its router, the incumbent its baseline.
+        prompt_ids, texts: (n,), in the order of the outcomes.
+    """
+
+    evaluation: Evaluation
+    prompt_ids: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
 def on_outcomes(
     candidate: Router,
     incumbent: Router,
@@ -38,7 +52,7 @@ def on_outcomes(
     cache: Path,
     reporter: Reporter,
     resamples: int = 1000,
-) -> Evaluation:
+) -> OnOutcomes:
     """Both routers on the same held-out prompts; the incumbent is the candidate's baseline.
 
     Raises:
@@ -49,12 +63,13 @@ def on_outcomes(
     ours = score_split(candidate, data, split, cache, reporter)
     theirs = score_split(incumbent, data, split, cache, reporter)
     with reporter.stage("measure and resample"):
-        return evaluate_sweeps(
+        found = evaluate_sweeps(
             outcomes_of(ours.data),
             replace(threshold_sweep(candidate, ours.scores), name=CANDIDATE),
             [replace(threshold_sweep(incumbent, theirs.scores), name=INCUMBENT)],
             resamples=resamples,
         )
+    return OnOutcomes(evaluation=found, prompt_ids=ours.data.prompt_ids, texts=ours.data.texts)
 
 
 def on_log(
@@ -132,26 +147,3 @@ def same_arms(candidate: Router, incumbent: Router) -> None:
             f"{sorted(ours - theirs) or 'none'}, only the incumbent "
             f"{sorted(theirs - ours) or 'none'}"
         )
-
-
-def moves(found: Evaluation) -> list[tuple[str, str, int, float]]:
-    """Which prompts change arm at the middle of the knob: (from, to, prompts, mean quality gain).
-
-    The most frequent change first.
-    """
-    other = next(curve for curve in found.baselines if curve.sweep.name == INCUMBENT)
-    rows = np.arange(found.outcomes.n)
-    now = _middle(found.router.sweep.settings, found.router.sweep.choices)
-    then = _middle(other.sweep.settings, other.sweep.choices)
-    quality = found.outcomes.quality
-    gain = quality[rows, now] - quality[rows, then]
-    arms, out = found.outcomes.arms, []
-    for a, b in sorted({(int(x), int(y)) for x, y in zip(then, now, strict=True) if x != y}):
-        moved = (then == a) & (now == b)
-        out.append((arms[a].id, arms[b].id, int(moved.sum()), float(gain[moved].mean())))
-    return sorted(out, key=lambda move: -move[2])
-
-
-def _middle(settings: Doubles | None, choices: np.ndarray) -> np.ndarray:
-    level = len(choices) // 2 if settings is None else int(np.abs(settings - 0.5).argmin())
-    return np.asarray(choices[level], dtype=np.int64)

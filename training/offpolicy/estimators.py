@@ -19,7 +19,9 @@ import numpy as np
 
 from router.types import Bools, Doubles, Ints
 
+METHODS = ("ips", "snips", "dr")
 Z95 = 1.959963984540054
+MOST_WEIGHT = 100.0  # weights are clipped here: a bias towards the model that bounds the variance
 LEAST_ESS = 100.0  # effective rows below which no verdict is given
 MOST_UNSUPPORTED = 0.05  # share of the policy's choices that the log could never have shown
 
@@ -86,6 +88,9 @@ class Estimate:
         unsupported: share of the policy's choices on arms that the log could not have drawn.
         rows: with a reward.
         unrewarded: rows without.
+        reason: why there is no value.
+        more_rows: further decisions with feedback that would do, logged as these were.
+        exploration: or the share of requests to explore, on as many decisions.
     """
 
     method: str
@@ -98,33 +103,17 @@ class Estimate:
     rows: int
     unrewarded: int
     reason: str | None = None
+    more_rows: int | None = None
+    exploration: float | None = None
 
 
-def estimate(logged: Logged, method: str = "dr", *, most_weight: float = 100.0) -> Estimate:
-    """The value of the target policy, whatever the support; see `verdict`.
-
-    Args:
-        logged: the rows.
-        method: ips, snips or dr.
-        most_weight: weights are clipped here; a bias towards the model that bounds the variance.
-    """
+def estimate(logged: Logged, method: str = "dr", *, most_weight: float = MOST_WEIGHT) -> Estimate:
+    """The value of the target policy, whatever the support; see `verdict`."""
     seen = logged.seen()
-    n, weight = len(seen.arm), seen.weights(most_weight)
-    rows = np.arange(n)
+    n = len(seen.arm)
     if n < 2:
         return _refused(logged, method, f"{n} rows with a reward; two are needed for an interval")
-    if method == "ips":
-        influence = weight * seen.reward
-        value = float(influence.mean())
-    elif method == "snips":
-        value = float((weight * seen.reward).sum() / max(weight.sum(), 1e-12))
-        influence = value + weight * (seen.reward - value) / max(weight.mean(), 1e-12)
-    elif method == "dr":
-        direct = (seen.target * seen.model).sum(axis=1)
-        influence = direct + weight * (seen.reward - seen.model[rows, seen.arm])
-        value = float(influence.mean())
-    else:
-        raise ValueError(f"method must be ips, snips or dr, got {method!r}")
+    value, influence = influences(seen, method, most_weight=most_weight)
     error = float(influence.std(ddof=1) / np.sqrt(n))
     return Estimate(
         method=method,
@@ -132,14 +121,47 @@ def estimate(logged: Logged, method: str = "dr", *, most_weight: float = 100.0) 
         low=value - Z95 * error,
         high=value + Z95 * error,
         standard_error=error,
-        effective=effective_rows(weight),
+        effective=effective_rows(seen.weights(most_weight)),
         unsupported=unsupported(seen),
         rows=n,
         unrewarded=len(logged.arm) - n,
     )
 
 
-def verdict(logged: Logged, method: str = "dr", *, most_weight: float = 100.0) -> Estimate:
+def influences(
+    seen: Logged, method: str, *, most_weight: float = MOST_WEIGHT
+) -> tuple[float, Doubles]:
+    """The value, and what every row adds to it: (n,), of which the value is the mean.
+
+    Args:
+        seen: rows with a reward, at least one.
+        method: one of `METHODS`.
+        most_weight: weights are clipped here.
+    """
+    weight, rows = seen.weights(most_weight), np.arange(len(seen.arm))
+    if method == "ips":
+        influence = weight * seen.reward
+    elif method == "snips":
+        value = float((weight * seen.reward).sum() / max(weight.sum(), 1e-12))
+        influence = value + weight * (seen.reward - value) / max(weight.mean(), 1e-12)
+    elif method == "dr":
+        direct = (seen.target * seen.model).sum(axis=1)
+        influence = direct + weight * (seen.reward - seen.model[rows, seen.arm])
+    else:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    return float(influence.mean()), influence
+
+
+def difference(ours: Logged, theirs: Logged, method: str = "dr") -> tuple[float, float, float]:
+    """Difference of two policies' values on the same rows, paired, with its 95 % interval."""
+    parts = [influences(logged.seen(), method)[1] for logged in (ours, theirs)]
+    gap = parts[0] - parts[1]
+    half = Z95 * float(gap.std(ddof=1)) / float(np.sqrt(len(gap)))
+    value = float(gap.mean())
+    return value, value - half, value + half
+
+
+def verdict(logged: Logged, method: str = "dr", *, most_weight: float = MOST_WEIGHT) -> Estimate:
     """The value, or a refusal that says what the log would need."""
     seen = logged.seen()
     if len(seen.arm) < 2:
@@ -148,28 +170,60 @@ def verdict(logged: Logged, method: str = "dr", *, most_weight: float = 100.0) -
     certain = bool((seen.propensity.max(axis=1) >= 1.0 - 1e-9).all())
     found = estimate(logged, method, most_weight=most_weight)
     if certain and missing > 0.0:
-        arms = int((seen.target.sum(axis=0) > 0).sum())
+        rate = rate_needed(seen, int((seen.target.sum(axis=0) > 0).sum()))
         return _refused(
             logged, method,
             f"every logged decision was certain, and {missing:.1%} of this policy's choices are "
             f"arms that were never tried; explore a share of at least "
-            f"{rate_needed(seen, arms):.1%} of requests (TIERWISE_EXPLORE_RATE)",
+            f"{rate:.1%} of requests (TIERWISE_EXPLORE_RATE)",
+            exploration=rate,
         )  # fmt: skip
     if missing > MOST_UNSUPPORTED:
         return _refused(
             logged, method,
             f"{missing:.1%} of this policy's choices are arms that the log could not have drawn "
-            f"(at most {MOST_UNSUPPORTED:.0%} may be); widen what exploration may give up",
+            f"(at most {MOST_UNSUPPORTED:.0%} may be), and no number of further decisions changes "
+            "that: widen what exploration may give up (TIERWISE_EXPLORE_QUALITY_LOSS, "
+            f"TIERWISE_EXPLORE_COST_RATIO); a model puts {loss_given_up(seen):.3f} between those "
+            "arms and the ones that were drawn",
         )  # fmt: skip
     if found.effective < LEAST_ESS:
-        share = max(found.effective / found.rows, 1e-9)
-        more = int(np.ceil(LEAST_ESS / share)) - found.rows
+        more = rows_needed(found)
+        rate = min(explored(seen) * LEAST_ESS / max(found.effective, 1e-9), 1.0)
         return _refused(
             logged, method,
             f"the log is worth {found.effective:.0f} rows for this policy, {LEAST_ESS:.0f} are "
-            f"needed: some {more} more decisions with feedback, or more exploration",
+            f"needed: some {more} more decisions with feedback, or as many with {rate:.1%} "
+            f"explored in place of {explored(seen):.1%}",
+            more_rows=more, exploration=rate,
         )  # fmt: skip
     return found
+
+
+def rows_needed(found: Estimate) -> int:
+    """Further rows with a reward after which the log is worth `LEAST_ESS`, if they are alike."""
+    share = max(found.effective / max(found.rows, 1), 1e-9)
+    return int(np.ceil(LEAST_ESS / share)) - found.rows
+
+
+def explored(seen: Logged) -> float:
+    """The mean probability of any arm but the likeliest one."""
+    return float(1.0 - seen.propensity.max(axis=1).mean())
+
+
+def loss_given_up(seen: Logged) -> float:
+    """What the likeliest logged arm leads the policy's unsupported ones by, in 19 of 20 rows.
+
+    In units of the reward, by the reward's model; never below 0.
+    """
+    rows = np.arange(len(seen.arm))
+    wanted = np.where(seen.propensity <= 0, seen.target, 0.0)
+    at = wanted.max(axis=1) > 0
+    if not at.any():
+        return 0.0
+    ruling = seen.model[rows, seen.propensity.argmax(axis=1)]
+    gap = ruling[at] - seen.model[rows, wanted.argmax(axis=1)][at]
+    return float(max(np.quantile(gap, 1 - MOST_UNSUPPORTED), 0.0))
 
 
 def rate_needed(seen: Logged, arms: int) -> float:
@@ -191,7 +245,14 @@ def unsupported(logged: Logged) -> float:
     return float((logged.target * gone).sum(axis=1).mean())
 
 
-def _refused(logged: Logged, method: str, reason: str) -> Estimate:
+def _refused(
+    logged: Logged,
+    method: str,
+    reason: str,
+    *,
+    more_rows: int | None = None,
+    exploration: float | None = None,
+) -> Estimate:
     seen = logged.seen()
     return Estimate(
         method=method,
@@ -204,4 +265,6 @@ def _refused(logged: Logged, method: str, reason: str) -> Estimate:
         rows=len(seen.arm),
         unrewarded=len(logged.arm) - len(seen.arm),
         reason=reason,
+        more_rows=more_rows,
+        exploration=exploration,
     )

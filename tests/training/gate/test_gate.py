@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,25 @@ from router.errors import BundleError
 from router.manifest import read_manifest
 from router.store import Store
 from router.types import Arm
-from tests.bench.gate import judged, world
+from tests.bench.gate import evaluated, judged, world
 from tests.conftest import CACHE
 from tests.training.routed import Traffic
 from training.config import TrainConfig
-from training.gate.checks import FAILED, PASSED, UNDECIDED, Check, Margins, decide, log_checks
-from training.gate.compare import on_log, same_arms
+from training.gate.checks import (
+    FAILED,
+    PASSED,
+    UNDECIDED,
+    Check,
+    Gate,
+    Margins,
+    decide,
+    log_checks,
+    outcome_checks,
+)
+from training.gate.compare import OnOutcomes, on_log, same_arms
+from training.gate.moves import Move, moves, moves_on_log, prompt_moves
+from training.gate.page import render
+from training.gate.values import values
 from training.progress import Timings
 from training.retrain.retrain import retrain
 from training.retrain.traffic import read_traffic
@@ -74,9 +89,16 @@ def test_a_log_tells_the_better_of_two_routers(
     later = traffic.route(tmp_path, slice(1200, 2700), rate=0.5, seed=1)
     base, better = Router.load(traffic.base), Router.load(candidate)
     rows = read_traffic(read_log(later), base.manifest)
-    forth = log_checks(on_log(better, base, rows, share=1.0), Margins())
-    assert decide("new", "old", forth).verdict == PASSED
-    back = log_checks(on_log(base, better, rows, share=1.0), Margins())
+    compared = on_log(better, base, rows, share=1.0)
+    found = values(compared)
+    for value in found:
+        assert value.gain is not None
+        gap = (value.candidate.value or 0.0) - (value.incumbent.value or 0.0)
+        assert value.gain[0] == pytest.approx(gap)
+    record = decide("new", "old", log_checks(found, Margins()))
+    assert record.verdict == PASSED
+    check_page(replace(record, values=found), moves_on_log(compared, better.arms))
+    back = log_checks(values(on_log(base, better, rows, share=1.0)), Margins())
     assert decide("old", "new", back).verdict == FAILED
 
 
@@ -86,7 +108,7 @@ def test_a_log_without_exploration_gets_no_verdict(
     certain = traffic.route(tmp_path, slice(0, 900), rate=0.0)
     base, better = Router.load(traffic.base), Router.load(candidate)
     rows = read_traffic(read_log(certain), base.manifest)
-    found = decide("new", "old", log_checks(on_log(better, base, rows), Margins()))
+    found = decide("new", "old", log_checks(values(on_log(better, base, rows)), Margins()))
     assert found.verdict == UNDECIDED
     assert "TIERWISE_EXPLORE_RATE" in found.checks[0].detail
 
@@ -117,9 +139,8 @@ def test_the_command_writes_what_promote_asks_for(
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     assert json.loads(record.read_text())["verdict"] == PASSED
-    text = page.read_text()
-    assert "Which prompts change arm" in text
-    assert "http://" not in text.split("</style>")[0]
+    assert "No decision log was given" in page.read_text()
+    assert re.search(r"\d+ of 300 prompts \(\d+%\) change arm", page.read_text())
     promoted = CliRunner().invoke(
         main, ["promote", str(candidate), "--store", str(tmp_path / "store"), "--gate", str(record)]
     )
@@ -133,6 +154,64 @@ def test_the_command_writes_what_promote_asks_for(
     )  # fmt: skip
     assert worse.exit_code == 1
     assert "failed" in worse.output
+
+
+def check_page(record: Gate, logged: list[Move]) -> None:
+    """Every section has its figures; nothing is loaded, and no prompt is code."""
+    truth = world(0)
+    found, n = evaluated(truth, "better"), len(truth.domain)
+    checks = outcome_checks(found, Margins())
+    texts = tuple(f"<script>{i}</script> " + "word " * 60 for i in range(n))
+    compared = OnOutcomes(evaluation=found, prompt_ids=tuple(map(str, range(n))), texts=texts)
+    text = render(replace(record, checks=(*checks, *record.checks)), compared, logged)
+    own = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"https?://", own)
+    assert "&lt;script&gt;" in own
+    rows = {kind: section(own, kind).count("<tr><td>") for kind in ("gate", "values", "prompts")}
+    assert rows == {"gate": 3 + 3, "values": 9, "prompts": 40}
+    domains = [c.value or 0.0 for c in checks if c.name.startswith("domain")]
+    assert section(own, "domains-gate").count("<tr><td>") == len(domains)
+    assert f"{sum(value < 0 for value in domains)} of {len(domains)} domains lose" in own
+    assert f"{len(prompt_moves(found))} of {n} prompts" in own
+    for move in logged[:5]:
+        assert f"<td>{move.prompts:,}</td>" in own
+
+
+def section(page: str, kind: str) -> str:
+    """One table of the page."""
+    found = re.search(rf'class="{kind}">.*?</table>', page, flags=re.DOTALL)
+    assert found is not None, kind
+    return found[0]
+
+
+def test_a_refusal_is_told_on_the_page_with_what_is_needed(
+    traffic: Traffic, candidate: Path, tmp_path: Path
+) -> None:
+    certain = traffic.route(tmp_path, slice(0, 900), rate=0.0)
+    base, better = Router.load(traffic.base), Router.load(candidate)
+    compared = on_log(better, base, read_traffic(read_log(certain), base.manifest))
+    found = values(compared)
+    record = replace(decide("new", "old", log_checks(found, Margins())), values=found)
+    text = render(record, None, moves_on_log(compared, better.arms))
+    refused = [v.candidate for v in found if v.candidate.value is None]
+    assert refused
+    assert all(0.01 <= (e.exploration or 0) <= 1 for e in refused)
+    assert f"explore a share of at least {refused[0].exploration:.1%}" in text
+    assert "No outcomes of every arm were given" in text
+    assert sum(m.prompts for m in moves_on_log(compared, better.arms)) > 0
+
+
+def test_moves_are_counted_and_the_worst_come_first() -> None:
+    truth = world(0)
+    found = evaluated(truth, "poisoned")
+    listed = prompt_moves(found)
+    by_arm = moves(found)
+    assert sum(move.prompts for move in by_arm) == len(listed) > 50
+    gains = [m.quality[1] - m.quality[0] for m in listed]
+    assert gains == sorted(gains)
+    mean = sum(m.prompts * (m.quality or 0.0) for m in by_arm) / len(listed)
+    assert mean == pytest.approx(np.mean(gains))
+    assert all(m.before != m.after for m in listed)
 
 
 def test_poison_in_one_domain_alone_is_found() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from training.offpolicy.estimators import Logged, effective_rows, estimate, verdict
+from training.offpolicy.estimators import (
+    METHODS,
+    Logged,
+    difference,
+    effective_rows,
+    estimate,
+    verdict,
+)
 
 ARMS = 4
 
@@ -107,6 +115,11 @@ def test_thin_support_says_how_much_more_is_needed() -> None:
     assert found.value is None
     assert found.reason is not None
     assert "more decisions with feedback" in found.reason
+    assert found.more_rows is not None
+    longer, _ = world(2, n=60 + found.more_rows)
+    assert 80 < verdict(longer).effective < 160  # 60 rows tell the share no better
+    assert found.exploration is not None
+    assert 0.2 * (ARMS - 1) / ARMS < found.exploration <= 1.0
 
 
 def test_arms_that_could_not_be_drawn_are_refused() -> None:
@@ -119,6 +132,25 @@ def test_arms_that_could_not_be_drawn_are_refused() -> None:
     assert found.value is None
     assert found.reason is not None
     assert "could not have drawn" in found.reason
+    assert found.more_rows is None
+    rows = np.arange(len(logged.arm))
+    lost = np.flatnonzero((blind <= 0).any(axis=1) & (logged.target.argmax(axis=1) == 3))
+    lead = logged.model[rows, blind.argmax(axis=1)] - logged.model[:, 3]
+    told = re.search(r"puts (\d\.\d+) between", found.reason)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(max(np.quantile(lead[lost], 0.95), 0.0), abs=1e-3)
+
+
+def test_paired_differences_are_of_the_values_and_narrower_where_policies_agree() -> None:
+    ours, _ = world(4)
+    theirs = replace(ours, target=np.roll(ours.target, 1, axis=0))
+    for method in METHODS:
+        value, low, high = difference(ours, theirs, method)
+        gap = (estimate(ours, method).value or 0) - (estimate(theirs, method).value or 0)
+        assert value == pytest.approx(gap)
+        assert low < value < high
+    same = difference(ours, ours)
+    assert same == (0.0, 0.0, 0.0)
 
 
 def test_effective_rows_are_all_rows_when_policies_agree() -> None:
