@@ -21,6 +21,7 @@ from .errors import PolicyError
 from .types import Arm, Bools, Doubles
 
 KINDS = ("uniform", "softmax")
+TIE = 1.0  # standard errors of a predicted quality within which softmax tries an arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Exploration:
     Attributes:
         rate: share of requests that are drawn, 0 (off) to 1; 0.01 to 0.05 is usual.
         kind: `uniform` over the safe arms, or `softmax` of the quality given up, in units of
-            the estimate's own standard error.
+            the estimate's own standard error, over those that tie with the ruling arm within it.
         max_quality_loss: predicted quality that a draw may give up.
         max_cost_ratio: a drawn arm may cost so many times the ruling arm's price.
     """
@@ -78,10 +79,12 @@ def propensities(
     safe = eligible & (loss <= exploration.max_quality_loss)
     safe &= cost_usd <= cost_usd[ruling] * exploration.max_cost_ratio
     safe[ruling] = True
-    weight = safe.astype(np.float64)
     if exploration.kind == "softmax":
         scale = max(float(np.median(quality_se[safe])), 1e-6)
-        weight *= np.exp(-loss / scale)
+        safe &= loss <= TIE * scale * (1 + 1e-9)
+        weight = safe * np.exp(-loss / scale)
+    else:
+        weight = safe.astype(np.float64)
     out: Doubles = exploration.rate * weight / weight.sum()
     out[ruling] += 1.0 - exploration.rate
     return out

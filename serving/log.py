@@ -24,6 +24,7 @@ import msgspec
 log = logging.getLogger("tierwise.serving")
 
 SUFFIX = ".jsonl"
+PACKED = ".parquet"  # what `tierwise data pack-log` makes of it
 OPEN = ".open"  # a segment that its process still writes to
 QUEUE = 8192  # events that may wait
 BATCH = 512  # events that are written at once
@@ -185,15 +186,24 @@ class DecisionLog:
             self._complained = True
 
     def _retire(self) -> None:
-        """Remove closed segments that are too old or too many."""
-        closed = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: path.name, reverse=True)
+        """Remove closed segments, packed ones too, that are too old or too many."""
         kept, oldest = 0, time.time() - self._limits.keep_s
-        for path in closed:
-            with contextlib.suppress(OSError):  # another worker was quicker
-                found = path.stat()
-                kept += found.st_size
-                if kept > self._limits.keep_bytes or found.st_mtime < oldest:
-                    path.unlink()
+        for stem, paths in sorted(closed(self.folder).items(), reverse=True):
+            with contextlib.suppress(OSError, ValueError):  # another worker was quicker
+                kept += sum(path.stat().st_size for path in paths)
+                born = int(stem.partition("-")[0]) / 1e9
+                if kept > self._limits.keep_bytes or born < oldest:
+                    for path in paths:
+                        path.unlink(missing_ok=True)
+
+
+def closed(folder: Path) -> dict[str, list[Path]]:
+    """The files of every closed segment by its name, which begins with the time of its birth."""
+    found: dict[str, list[Path]] = {}
+    for path in folder.iterdir():
+        if path.suffix in {SUFFIX, PACKED} and not path.name.startswith("."):
+            found.setdefault(path.name.partition(".")[0], []).append(path)
+    return found
 
 
 def adopt(folder: Path) -> None:

@@ -38,6 +38,17 @@ def test_softmax_prefers_arms_that_give_up_little() -> None:
     assert found[[2, 3]].tolist() == [0.0, 0.0]
 
 
+def test_softmax_stays_inside_the_tie_band() -> None:
+    narrow = propensities(
+        QUALITY, ERROR / 1.5, COST, eligible=ALL, ruling=0,
+        exploration=Exploration(rate=0.3, kind="softmax"),
+    )  # fmt: skip
+    # arm 1 gives up 0.02, more than one standard error of 0.0133; arm 4 gives up 0.01
+    weight = np.exp(-np.array([0.0, 0.75]))
+    assert narrow[[0, 4]] == pytest.approx(0.3 * weight / weight.sum() + np.array([0.7, 0]))
+    assert narrow[[1, 2, 3]].tolist() == [0.0, 0.0, 0.0]
+
+
 @given(
     st.integers(0, 2**32), st.floats(0.0, 1.0), st.sampled_from(["uniform", "softmax"]),
     st.floats(0, 1), st.floats(1, 10),

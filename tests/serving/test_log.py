@@ -206,6 +206,26 @@ def test_segments_turn_over_and_the_oldest_are_removed(tmp_path: Path) -> None:
     assert lines(tmp_path)[-1]["i"] == 299
 
 
+def test_packed_segments_are_removed_like_the_others(tmp_path: Path) -> None:
+    def segment(age_s: float, *endings: str) -> list[Path]:
+        stem = f"{time.time_ns() - int(age_s * 1e9):020d}-1"
+        paths = [tmp_path / f"{stem}{ending}" for ending in endings]
+        for path in paths:
+            path.write_bytes(b"x" * 1000)
+        return paths
+
+    packed = (".bundle.parquet", ".decision.parquet")
+    old, aged = segment(5000, *packed), segment(3000, *packed)
+    fresh, plain = segment(2000, *packed), segment(1000, ".jsonl")
+    (tmp_path / "key").write_text("kept")
+    log = DecisionLog(tmp_path, LogLimits(keep_s=4000, keep_bytes=4000))
+    log.append(lambda: {"x": 1})
+    log.close()
+    assert not any(path.exists() for path in old + aged)  # too old; too many
+    assert all(path.exists() for path in fresh + plain)
+    assert (tmp_path / "key").exists()
+
+
 def test_an_odd_event_costs_no_other(tmp_path: Path) -> None:
     dropped: list[int] = []
     log = DecisionLog(tmp_path, LogLimits(flush_s=0.01), dropped=dropped.append)

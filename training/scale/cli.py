@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from data.errors import DataError
 from router.errors import RouterError
 
 from ..errors import TrainingError
@@ -34,7 +35,7 @@ def decide(
         decisions = decide_all(
             prompts, out, bundle, threshold=threshold, engine=engine, workers=workers
         )
-    except (TrainingError, RouterError) as err:
+    except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
     found = shares(decisions)
     total = int(found["requests"].sum())

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import polars as pl
 
+from data.engines import ray_session
+
 from ..errors import TrainingError
 from .worker import TEXTS, Batch, Decider
 
 BATCH = 256  # prompts
 AHEAD = 4  # batches in memory per worker
-SLOTS = 2  # of a local cluster, for reading and writing
 Engine = Callable[[Path, Path, str, float | None, int], None]
 
 
@@ -44,23 +45,9 @@ def run_ray(prompts: Path, out: Path, bundle: str, threshold: float | None, work
     """Decide with Ray Data: a pool of processes, here or on the cluster that RAY_ADDRESS names.
 
     Raises:
-        TrainingError: Ray is not installed.
+        DataError: Ray is not installed.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-    try:
-        import ray
-        from ray.data import ActorPoolStrategy, DataContext
-    except ImportError as err:
-        raise TrainingError(
-            f"--engine ray needs {err.name}; in a checkout run: pip install -e '.[scale]'"
-        ) from err
-    started = not ray.is_initialized()
-    if started:
-        # reading and writing need a slot of their own beside the workers, or nothing ever moves
-        local = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers + SLOTS}
-        ray.init(include_dashboard=False, log_to_driver=False, **local)
-    try:
-        DataContext.get_current().enable_progress_bars = False
+    with ray_session(workers) as ray:
         (
             ray.data.read_parquet(str(prompts.absolute()), columns=["prompt_id", "prompt"])
             # many small tasks: a worker that falls behind holds up few rows
@@ -68,16 +55,13 @@ def run_ray(prompts: Path, out: Path, bundle: str, threshold: float | None, work
             .map_batches(
                 Decider,
                 fn_constructor_args=(bundle, threshold),
-                compute=ActorPoolStrategy(size=workers),
+                compute=ray.data.ActorPoolStrategy(size=workers),
                 batch_size=BATCH,
                 batch_format="numpy",
                 num_cpus=1,
             )
             .write_parquet(str(out.absolute()))
         )
-    finally:
-        if started:
-            ray.shutdown()
 
 
 ENGINES: dict[str, Engine] = {"local": run_local, "ray": run_ray}
@@ -104,8 +88,8 @@ def decide_all(
     Returns:
         The decisions, lazily.
     Raises:
-        TrainingError: the engine is unknown or not installed, there are no prompts, or `out` is
-            there already.
+        TrainingError: the engine is unknown, there are no prompts, or `out` is there already.
+        DataError: Ray is not installed.
     """
     if engine not in ENGINES:
         raise TrainingError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.bench.offpolicy import ARMS, certain, repeated, world
 from training.offpolicy.estimators import (
     METHODS,
     Logged,
@@ -16,8 +17,6 @@ from training.offpolicy.estimators import (
     estimate,
     verdict,
 )
-
-ARMS = 4
 
 
 def by_hand() -> Logged:
@@ -58,44 +57,18 @@ def test_rows_without_feedback_are_left_out_and_counted() -> None:
     assert (found.rows, found.unrewarded) == (4, 1)
 
 
-def world(seed: int, n: int = 1500, rate: float = 0.2) -> tuple[Logged, float]:
-    """A log of an epsilon-greedy router, another policy, an imperfect model, and the truth."""
-    rng = np.random.default_rng(seed)
-    truth = np.clip(rng.normal([0.4, 0.5, 0.6, 0.7], 0.2, (n, ARMS)), 0.02, 0.98)
-    ruling = (truth + rng.normal(0, 0.3, truth.shape)).argmax(axis=1)
-    propensity = np.full((n, ARMS), rate / ARMS)
-    propensity[np.arange(n), ruling] += 1 - rate
-    arm = np.array([rng.choice(ARMS, p=row) for row in propensity])
-    reward = (rng.random(n) < truth[np.arange(n), arm]).astype(float)
-    target = np.zeros((n, ARMS))
-    target[np.arange(n), (truth + rng.normal(0, 0.15, truth.shape)).argmax(axis=1)] = 1.0
-    model = np.clip(0.8 * truth + 0.05 + rng.normal(0, 0.1, truth.shape), 0, 1)
-    logged = Logged(arm=arm, propensity=propensity, reward=reward, target=target, model=model)
-    return logged, float((target * truth).sum(axis=1).mean())
-
-
 def test_doubly_robust_covers_the_truth_and_beats_ips() -> None:
-    covered, errors = [], {"ips": [], "snips": [], "dr": []}  # type: ignore[var-annotated]
-    for seed in range(200):
-        logged, truth = world(seed, rate=0.1 + 0.1 * (seed % 3))
-        for method, found in errors.items():
-            found.append(estimate(logged, method).value - truth)
-        sure = estimate(logged, "dr")
-        assert sure.low is not None
-        assert sure.high is not None
-        covered.append(sure.low <= truth <= sure.high)
-    assert np.mean(covered) >= 0.93
-    squared = {method: float(np.mean(np.square(found))) for method, found in errors.items()}
-    assert squared["dr"] < squared["ips"]
-    assert squared["dr"] < squared["snips"]
-    assert abs(np.mean(errors["dr"])) < 0.01
+    found = repeated(200)
+    assert found.coverage["dr"] >= 0.93
+    assert found.squared_error["dr"] < found.squared_error["ips"]
+    assert found.squared_error["dr"] < found.squared_error["snips"]
+    assert abs(found.bias["dr"]) < 0.01
+    assert found.refused == 200
 
 
 def test_without_exploration_there_is_no_verdict() -> None:
     logged, _ = world(0)
-    certain = np.zeros_like(logged.propensity)
-    certain[np.arange(len(logged.arm)), logged.arm] = 1.0
-    found = verdict(replace(logged, propensity=certain))
+    found = verdict(certain(logged))
     assert found.value is None
     assert found.reason is not None
     assert "TIERWISE_EXPLORE_RATE" in found.reason

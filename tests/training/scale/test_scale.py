@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from data.errors import DataError
 from router import Policy, Router
 from router.cli import main
 from router.errors import RouterError
@@ -80,7 +81,7 @@ def test_shares_count_every_request(local: Path) -> None:
 def test_without_ray_the_command_says_what_to_install(
     prompts: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match=r"needs ray; .* pip install -e '.\[scale\]'"):
+    with pytest.raises(DataError, match=r"needs ray; .* pip install -e '.\[scale\]'"):
         decide_all(prompts, tmp_path / "x", tiny_bundle, engine="ray")
 
 
