@@ -52,7 +52,8 @@ def fit_calibration(
     """Fit slope and shift of each arm, as far from the pooled ones as the evidence carries.
 
     How many rows an arm needs to leave the pool is chosen by cross-validation, on the error of
-    contrasts: calibration must not buy honest levels with worse decisions.
+    contrasts: calibration must not buy honest levels with worse decisions. Where prompts have one
+    outcome each, as in logs, contrasts cannot be seen, and all arms keep the pooled calibration.
 
     Args:
         predicted: (n, a) predictions of models and stacks that saw none of these rows.
@@ -63,6 +64,9 @@ def fit_calibration(
     arms = predicted.shape[1]
     if config.method == "none":
         return Calibration(slope=np.ones(arms), shift=np.zeros(arms))
+    if (~np.isnan(quality)).sum(axis=1).mean() < 2.0:
+        slope, shift = _pool(predicted, quality)
+        return Calibration(slope=np.full(arms, slope), shift=np.full(arms, shift))
     tried = {rows: _held_out(predicted, quality, rows, fold) for rows in config.prior_rows}
     return _fit(predicted, quality, min(tried, key=lambda rows: (tried[rows], -rows)))
 
@@ -79,12 +83,19 @@ def _held_out(predicted: Floats, quality: Floats, prior_rows: float, fold: Ints)
 def _fit(predicted: Floats, quality: Floats, prior_rows: float) -> Calibration:
     seen = ~np.isnan(quality)
     clipped = np.clip(predicted, LOW, HIGH).astype(np.float64)
-    pool = _platt(clipped[seen], quality[seen], np.array([1.0, 0.0]), POOL_ROWS)
+    pool = _pool(predicted, quality)
     found = np.tile(pool, (predicted.shape[1], 1))
     for arm, rows in enumerate(seen.T):
         if rows.any():
             found[arm] = _platt(clipped[rows, arm], quality[rows, arm], pool, prior_rows)
     return Calibration(slope=found[:, 0], shift=found[:, 1])
+
+
+def _pool(predicted: Floats, quality: Floats) -> Doubles:
+    """(slope, shift) of all arms together."""
+    seen = ~np.isnan(quality)
+    clipped = np.clip(predicted[seen], LOW, HIGH).astype(np.float64)
+    return _platt(clipped, quality[seen], np.array([1.0, 0.0]), POOL_ROWS)
 
 
 def _platt(predicted: Doubles, quality: Floats, prior: Doubles, prior_rows: float) -> Doubles:

@@ -32,6 +32,7 @@ from ..errors import TrainingError
 from ..pipeline import Trained, learn
 from ..predictors.base import Inputs
 from ..progress import Reporter
+from .settings import for_rows
 from .traffic import HELD_OUT, Traffic, held_out
 from .trust import Suspect, believed, suspects
 from .weights import outcome_weights, repeated
@@ -116,7 +117,7 @@ def retrain(
         rows.inputs,
         encoder,
         base_origin(base.manifest, traffic.rejected, record),
-        config=settings,
+        config=for_rows(settings, rows.data),
         out=out,
         reporter=reporter,
     )
