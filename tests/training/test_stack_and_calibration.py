@@ -78,6 +78,18 @@ def test_an_arm_with_much_evidence_leaves_the_pool() -> None:
     assert found.apply(off)[:, 1].mean() == pytest.approx(QUALITY[:, 1].mean(), abs=0.02)
 
 
+def test_arms_of_a_log_share_one_calibration() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.uniform(0.2, 0.8, (600, 3)).astype(np.float32)
+    quality = np.full_like(predicted, np.nan)
+    rows, arm = np.arange(600), rng.integers(0, 3, 600)
+    steep = 1 / (1 + np.exp(-2 * np.log(predicted / (1 - predicted))))
+    quality[rows, arm] = rng.random(600) < steep[rows, arm]
+    found = fit_calibration(predicted, quality, CalibrationConfig(), rows % 3)
+    assert len(set(found.slope)) == len(set(found.shift)) == 1
+    assert found.slope[0] == pytest.approx(2.0, abs=0.4)
+
+
 def test_no_calibration_is_a_choice() -> None:
     found = fit_calibration(TRUTH, QUALITY, CalibrationConfig(method="none"), FOLD)
     assert found.apply(TRUTH) == pytest.approx(np.clip(TRUTH, 0.005, 0.995), abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from data.tables import Tables
 from tests.conftest import CACHE
 from training.config import TrainConfig
 from training.dataset import build_dataset
-from training.progress import Timings
-from training.retrain.replay import one_arm_each, replay
+from training.retrain.curve import write_curve
+from training.retrain.replay import one_arm_each, open_stream, replay, share_of_gain
+from training.retrain.settings import for_rows
 
 
 def test_a_stream_shows_one_outcome_a_prompt(
@@ -31,11 +33,40 @@ def test_a_stream_shows_one_outcome_a_prompt(
 def test_logs_and_full_rows_are_compared_on_as_many_cells(
     world_tables: Tables, tiny_config: TrainConfig, tmp_path: Path
 ) -> None:
-    found = replay(world_tables, tiny_config, tmp_path, CACHE, Timings(), shares=(1.0,))
+    config = replace(tiny_config, predictors=("cluster", "ridge"))
+    stream, told = open_stream(world_tables, config, CACHE), []
+    arrived, full = stream.part(0.5, 0)
+    assert not (stream.part(0.5, 1)[0] == arrived).all()
+    assert (arrived | full).sum() == arrived.sum() == len(stream.data) // 2
+    found = replay(
+        stream, [1.0], [0], everything=True, tell=lambda f: told.append(len(f["points"]))
+    )
     (point,) = found["points"]
     assert point["cells"] == found["prompts"]
     assert point["full_prompts"] == found["prompts"] // found["arms"]
     assert found["zero_router_aiq"] < found["everything_aiq"]
+    assert told == [1, 1]
     gained = point["logged_aiq"] - found["zero_router_aiq"]
-    full = point["full_aiq"] - found["zero_router_aiq"]
-    assert point["share_of_gain"] == pytest.approx(gained / full)
+    whole = point["full_aiq"] - found["zero_router_aiq"]
+    assert share_of_gain(found)[point["cells"]] == pytest.approx(gained / whole)
+    write_curve(tmp_path / "curve.png", {"simulated": found, "without": found})
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_shares_of_no_gain_are_unknown_and_seeds_are_meaned() -> None:
+    def point(cells: int, logged: float, full: float) -> dict[str, float]:
+        return {"cells": cells, "logged_aiq": logged, "full_aiq": full}
+
+    points = [point(10, 0.5, 0.4), point(20, 0.7, 0.7), point(20, 0.6, 0.8)]
+    found = share_of_gain({"zero_router_aiq": 0.5, "points": points})
+    assert found == {10: None, 20: pytest.approx(0.15 / 0.25)}
+
+
+def test_logs_get_wide_neighbourhoods_and_tables_keep_their_settings(
+    world_tables: Tables, tiny_config: TrainConfig
+) -> None:
+    data = build_dataset(world_tables, tiny_config.arms)
+    assert for_rows(tiny_config, data) is tiny_config
+    seen = for_rows(tiny_config, one_arm_each(data, 0))
+    assert seen.knn.k == (len(data) // 4,)
+    assert replace(seen, knn=tiny_config.knn) == tiny_config
