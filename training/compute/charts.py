@@ -15,7 +15,9 @@ Rows = list[dict[str, Any]]
 STRATEGY_COLOURS = [NEUTRAL, ROUTER, *PALETTE]
 
 
-def spend_chart(rows: Rows, *, title: str = "Quality at equal spend") -> alt.LayerChart | alt.FacetChart:
+def spend_chart(
+    rows: Rows, *, title: str = "Quality at equal spend"
+) -> alt.LayerChart | alt.FacetChart:
     """Quality against mean cost, a line a strategy, in the order in which they come.
 
     Args:
