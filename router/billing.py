@@ -7,7 +7,7 @@ tokens that its tier really took; this rule is for tiers that are derived from s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -89,11 +89,14 @@ def bill(
       ones read it at the cached price where there is one, and at full price where not.
     - Every round of a revision is a call of its own, which reads the prompt and the answer
       before it.
+    - Depth of recurrence and size of byte patches multiply the price of every token by the
+      tier's `compute_factor`.
     - Reasoning tokens bill as output unless they are priced apart.
     - A verifier reads prompt and answer of every sample.
     - Look-ups pay their fee, and what they bring is input from then on; the steps of a chain
       are calls of their own, a low-confidence answer is drafted once without.
     """
+    price = _scaled(price, tier.compute_factor)
     n, cap = tier.sampling.n, tier.max_output_tokens
     out = usage.output_tokens if cap is None else np.minimum(usage.output_tokens, cap)
     thought = np.minimum(usage.reasoning_tokens, out)
@@ -114,6 +117,15 @@ def bill(
         verifier_usd=np.asarray(_verifier_usd(verifier, n, tokens, out)),
         retrieval_usd=np.asarray(fee + np.zeros_like(out)),
     )
+
+
+def _scaled(price: Price, factor: float | None) -> Price:
+    """The price of tokens that take so many times the compute."""
+    if factor is None:
+        return price
+    usd = {f.name: getattr(price, f.name) for f in fields(price) if f.name.startswith("usd_")}
+    scaled = {name: None if value is None else value * factor for name, value in usd.items()}
+    return replace(price, **scaled)  # type: ignore[arg-type]
 
 
 def _retrieved(

@@ -76,7 +76,7 @@ def _line(catalogue: Catalogue, info: ArmInfo, tier: TierSpec) -> tuple[float, f
     waits = _waits_ms(catalogue, tier)
     if isinstance(waits, str):
         return waits
-    n = tier.sampling.n
+    n, each = tier.sampling.n, each * (tier.compute_factor or 1.0)
     calls = (1 if tier.parallel else n) + _extra_calls(tier)
     return calls * first + waits, each / n if tier.parallel else each
 

@@ -3,7 +3,7 @@
 What the catalogue leaves out stays as the bundle has it. The rule weighs the new prices from then
 on. What the bundle promises at a threshold (the expected quality and cost, measured at its own
 prices) would no longer be true, so a decision says nothing of it where a price was replaced;
-retraining measures it anew.
+`tierwise reprice` and retraining measure it anew.
 """
 
 from __future__ import annotations

@@ -92,6 +92,7 @@ class TierSpec:
     retrieval: Retrieval = field(default_factory=Retrieval)
     recurrence_depth: int | None = None  # iterations of a recurrent block (arXiv:2502.05171)
     patch_entropy: float | None = None  # bits at which a byte patch ends (arXiv:2412.09871)
+    compute_factor: float | None = None  # of one token, against the compute that the price is of
     extra_body: dict[str, Any] = field(default_factory=dict)  # passed on as it is
 
     def __post_init__(self) -> None:
@@ -99,6 +100,14 @@ class TierSpec:
             _at_least(name, getattr(self, name), 1)
         for name in ("thinking_tokens", "patch_entropy", "temperature"):
             _at_least(name, getattr(self, name), 0)
+        self_hosted = self.recurrence_depth is not None or self.patch_entropy is not None
+        if self_hosted != (self.compute_factor is not None):
+            raise ValueError(
+                "recurrence_depth and patch_entropy change what a token costs, so compute_factor "
+                "must say how: 1 for as much as the price is of, 2 for twice; nothing else has one"
+            )
+        if self.compute_factor is not None and not 0.0 < self.compute_factor < float("inf"):
+            raise ValueError(f"compute_factor must be > 0 and finite, got {self.compute_factor}")
         thinks = [
             name
             for name, on in (

@@ -69,6 +69,13 @@ def test_reasoning_bills_as_output_unless_priced_apart() -> None:
     assert total({}, THINKS, usage=usage) == pytest.approx(1.0 + 0.6 + 0.8)
 
 
+def test_depth_and_patches_multiply_the_price_of_a_token() -> None:
+    deep = {"recurrence_depth": 32, "compute_factor": 2.0}
+    assert total(deep) == pytest.approx(2 * total({}))
+    vote = {**votes(3), "patch_entropy": 1.3, "compute_factor": 0.5}
+    assert total(vote, CACHES) == pytest.approx(0.5 * total(votes(3), CACHES))
+
+
 def test_a_verifier_reads_every_sample() -> None:
     tier = {"sampling": {"n": 4, "aggregator": "best_of_n", "verifier": "v"}}
     flat = Verifier(usd_per_call=0.5)

@@ -55,6 +55,7 @@ style = "chain_of_draft"
 [tiers."small-*|deep"]
 recurrence_depth = 32
 patch_entropy = 1.5
+compute_factor = 2
 no_thinking = true
 
 [tiers.looked-up]
@@ -162,6 +163,8 @@ def test_an_unpriced_model_is_an_error_that_names_the_nearest_priced_one(full: C
             "[tiers.a]\nthinking_tokens = 100\nno_thinking = true",
             "thinking_tokens and no_thinking say the same thing twice",
         ),
+        ("[tiers.a]\nrecurrence_depth = 8", "compute_factor must say how"),
+        ("[tiers.a]\ncompute_factor = 2", "nothing else has one"),
         ("[verifiers.v]\nlatency_ms = 5", "usd_per_call is missing; state 0"),
         ("models = 3", "models is a section"),
         ("[models", "cannot be read"),
@@ -220,7 +223,7 @@ SELF_HOSTED = {"extra_body": {"chat_template_kwargs": {"enable_thinking": False}
         ("vllm", {"reasoning_effort": "none"}, SELF_HOSTED),
         (
             "vllm",
-            {"recurrence_depth": 8, "patch_entropy": 1.3},
+            {"recurrence_depth": 8, "patch_entropy": 1.3, "compute_factor": 0.5},
             {"extra_body": {"num_steps": 8, "patching_threshold": 1.3}},
         ),
         ("openai", {"extra_body": {"seed": 1}}, {"extra_body": {"seed": 1}}),
@@ -267,7 +270,11 @@ def test_a_retrieval_budget_is_told(full: Catalogue) -> None:
         ("anthropic", {"thinking_tokens": 100}, "takes 0 or at least 1024"),
         ("anthropic", {"reasoning_effort": "minimal"}, "takes none, low, medium, high, xhigh, max"),
         ("openai", {"no_thinking": True}, "a prefilled answer needs one of the APIs anthropic"),
-        ("openai", {"recurrence_depth": 4}, "num_steps can be set on a self-hosted model only"),
+        (
+            "openai",
+            {"recurrence_depth": 4, "compute_factor": 1.0},
+            "num_steps can be set on a self-hosted model only",
+        ),
         ("openai", {"max_output_tokens": 9000}, "the model writes at most 4096"),
     ],
 )

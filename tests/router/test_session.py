@@ -226,6 +226,7 @@ FAST = {"first_token_ms": {"p90": 100.0}, "output_token_ms": {"p90": 2.0}}
     [
         ({}, 100 + 2 * 600),
         ({"max_output_tokens": 50}, 100 + 2 * 50),
+        ({"recurrence_depth": 8, "compute_factor": 1.5}, 100 + 3 * 600),
         ({"sampling": {"n": 3, "aggregator": "majority_vote"}}, 100 + 2 * 200),
         ({"sampling": {"n": 3, "aggregator": "sequential_revision"}}, 300 + 2 * 600),
         (
@@ -247,7 +248,7 @@ def test_a_tiers_order_decides_what_follows_what(
     plain: Router, tier: dict[str, Any], ms: float
 ) -> None:
     raw = {
-        "models": {"*": {"latency": FAST}},
+        "models": {"*": {"latency": FAST, "api": "vllm"}},
         "tiers": {"*": tier},
         "verifiers": {"judge": {"usd_per_call": 0, "latency_ms": 40}},
         "retrievers": {"wiki": {"usd_per_query": 0, "tokens_per_query": 9, "latency_ms": 30}},
