@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -91,6 +92,16 @@ def _summary(manifest: Manifest) -> Table:
     table.add_column("value", justify="right")
     for name, value in manifest.metrics.items():
         table.add_row(name, str(value))
+    if "pairs" in manifest.training:
+        table.add_row("battles", _battles(manifest.training["pairs"]))
     for arm, reason in manifest.training["dropped_arms"].items():
         table.add_row(f"dropped {arm}", reason)
     return table
+
+
+def _battles(pairs: dict[str, Any]) -> str:
+    """How many battles there were, and what became of them."""
+    counted = f"{pairs['battles']} on {pairs['prompts']} training prompts"
+    if not pairs["used"]:
+        return f"{counted}; set aside, decisions were not better with them"
+    return f"{counted}; learned from"

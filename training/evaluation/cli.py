@@ -18,6 +18,8 @@ from router.errors import RouterError
 from ..cli import CACHE, report_rejects
 from ..config import TrainConfig, build
 from ..errors import TrainingError
+from ..preferences.by_bundle import foretold_by
+from ..preferences.by_bundle import lines as preference_lines
 from ..progress import ConsoleReporter
 from .evaluate import SPLITS, Scored, evaluate_bundle
 from .frontier_chart import frontier_png
@@ -47,6 +49,7 @@ def _inputs(command: F) -> F:
 @click.command()
 @_inputs
 @click.option("--baselines", is_flag=True, help="Fit and measure the published methods too.")
+@click.option("--pairs", type=PATH, help="Preferences to foretell, between arms of the bundle.")
 @click.option("--json", "json_path", type=PATH, help="Write every figure here.")
 @click.option("--html", "html_path", type=PATH, help="Write the report here.")
 @click.option("--png", "png_path", type=PATH, help="Write a picture of the frontier here.")
@@ -57,6 +60,7 @@ def evaluate(
     split: str,
     cache: Path,
     baselines: bool,
+    pairs: Path | None,
     json_path: Path | None,
     html_path: Path | None,
     png_path: Path | None,
@@ -64,6 +68,8 @@ def evaluate(
     """Measure BUNDLE on a split of outcomes, with intervals."""
     found, scored = _run(bundle, data_path, prompts, split, cache, baselines=baselines)
     summary = summarise(found) | {"n_incomplete_prompts": scored.incomplete, "split": split}
+    if pairs is not None:
+        summary["pairs"] = _foretold(bundle, (data_path, prompts, pairs), split, cache)
     if json_path is not None:
         _parent(json_path).write_text(
             json.dumps(summary, indent=1, allow_nan=False) + "\n", "utf-8"
@@ -73,6 +79,8 @@ def evaluate(
     if png_path is not None:
         frontier_png(_parent(png_path), found)
     for line in _lines(summary):
+        click.echo(line)
+    for line in preference_lines(summary["pairs"]) if pairs is not None else ():
         click.echo(line)
 
 
@@ -116,6 +124,22 @@ def _run(
             cache=cache,
             reporter=ConsoleReporter(console),
         )
+    except (DataError, TrainingError, RouterError) as err:
+        raise click.ClickException(str(err)) from err
+
+
+def _foretold(
+    bundle: Path, tables: tuple[Path, Path, Path], split: str, cache: Path
+) -> dict[str, Any]:
+    """How well the bundle foretells preferences; `tables` are outcomes, prompts and pairs."""
+    console = Console(stderr=True)
+    try:
+        router = Router.load(bundle)
+        settings = build(TrainConfig, router.manifest.config, "")
+        found = load_tables(*tables, split=settings.split)
+        for reason, count in found.report.rejected.get("pairs", {}).items():
+            console.print(f"left out {count} rows: pairs.{reason}")
+        return foretold_by(router, found, split, cache, ConsoleReporter(console))
     except (DataError, TrainingError, RouterError) as err:
         raise click.ClickException(str(err)) from err
 

@@ -131,10 +131,12 @@ def foretold(found: Contest, config: TrainConfig) -> dict[str, Doubles]:
     return out
 
 
-def measured(found: dict[str, Doubles], asked: Battles, seed: int) -> dict[str, dict[str, Any]]:
+def measured(
+    found: dict[str, Doubles], asked: Battles, seed: int, reference: str = PLAIN
+) -> dict[str, dict[str, Any]]:
     """Accuracy and log loss of every method, with 95 % intervals over prompts.
 
-    Intervals of differences are paired, against Bradley and Terry without a prompt.
+    Intervals of differences are paired, against the reference method.
     """
     rng = np.random.default_rng(seed)
     prompts = len(asked.texts)
@@ -156,7 +158,7 @@ def measured(found: dict[str, Doubles], asked: Battles, seed: int) -> dict[str, 
             figure: {
                 "value": float(scores[name][figure].mean()),
                 "ci95": _interval(values),
-                "over_bradley_terry_ci95": _interval(values - drawn[PLAIN][figure]),
+                "difference_ci95": _interval(values - drawn[reference][figure]),
             }
             for figure, values in by.items()
         }
@@ -216,8 +218,8 @@ def _show(out: dict[str, Any]) -> None:
     for name, by in out["methods"].items():
         told = [
             f"{figure} {found['value']:.4f} [{found['ci95'][0]:.4f}, {found['ci95'][1]:.4f}] "
-            f"({found['over_bradley_terry_ci95'][0]:+.4f}, "
-            f"{found['over_bradley_terry_ci95'][1]:+.4f})"
+            f"({found['difference_ci95'][0]:+.4f}, "
+            f"{found['difference_ci95'][1]:+.4f})"
             for figure, found in by.items()
         ]
         console.print(f"{name:<36} {'  '.join(told)}", highlight=False)

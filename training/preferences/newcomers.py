@@ -107,12 +107,8 @@ def onboard(
     """
     found, refused = _further(data, battles, prices, config)
     known = len(data.arms)
-    counts = battles.per_arm()
     if not found:
-        return Newcomers(
-            data=data, battles=battles, labelled=known, fought=counts[:0], error=0.0,
-            refused=refused,
-        )  # fmt: skip
+        return replace(beside(data, battles), refused=refused)
     battles = _reordered(battles, [*range(known), *found])
     alpha = choose_alpha(battles, Labelled(inputs, data.quality), data.texts, config)
     wider = _priced(data, battles, found_arms(battles, known, len(found)), prices)
@@ -124,6 +120,14 @@ def onboard(
         fought=battles.per_arm()[known : known + len(found)],
         error=transfer_error(data, inputs, battles, config, alpha),
         refused=refused,
+    )
+
+
+def beside(data: Dataset, battles: Battles) -> Newcomers:
+    """Battles that inform the arms of the rows, and add none."""
+    none = np.empty(0, dtype=np.int64)
+    return Newcomers(
+        data=data, battles=battles, labelled=len(data.arms), fought=none, error=0.0, refused={}
     )
 
 

@@ -27,6 +27,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--out", type=PATH, required=True, help="The candidate's folder.")
 @click.option("--data", "data_path", type=PATH, help="Outcome tables to learn from as well.")
 @click.option("--prompts", type=PATH, help="Prompts of --data.")
+@click.option("--pairs", type=PATH, help="Preferences between two arms, on prompts of --prompts.")
 @click.option("--config", type=PATH, help="TOML; the base's own configuration by default.")
 @click.option(
     "--holdout",
@@ -42,6 +43,7 @@ def retrain(
     out: Path,
     data_path: Path | None,
     prompts: Path | None,
+    pairs: Path | None,
     config: Path | None,
     holdout: float,
     cache: Path,
@@ -53,12 +55,14 @@ def retrain(
     console = Console(stderr=True)
     if (data_path is None) != (prompts is None):
         raise click.ClickException("--data and --prompts belong together")
+    if pairs is not None and data_path is None:
+        raise click.ClickException("--pairs needs --data and --prompts")
     try:
         bundle = Bundle.load(base)
         traffic = read_traffic(read_log(log_dir), bundle.manifest)
         tables = None
         if data_path is not None and prompts is not None:
-            tables = load_tables(data_path, prompts)
+            tables = load_tables(data_path, prompts, pairs)
             report_rejects(console, tables)
         settings = None if config is None else load_config(config)
         found = run(

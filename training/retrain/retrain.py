@@ -29,8 +29,11 @@ from ..dataset import Dataset, dataset_of
 from ..depth import embed_inputs
 from ..encoder import ExportedEncoder
 from ..errors import TrainingError
+from ..fit import UTILITY
 from ..pipeline import Trained, learn
 from ..predictors.base import Inputs
+from ..preferences.evidence import split_battles
+from ..preferences.newcomers import beside
 from ..progress import Reporter
 from .settings import for_rows
 from .traffic import HELD_OUT, Traffic, held_out
@@ -81,7 +84,7 @@ def retrain(
         out: the candidate's folder.
         cache: folder of embeddings, for the prompts of `tables`.
         reporter: shows stages.
-        tables: full-information outcomes to learn from beside the log.
+        tables: full-information outcomes, and maybe pairs, to learn from beside the log.
         config: null is the base's own.
         holdout: share of the logged prompts that is left to the gate.
     Raises:
@@ -112,6 +115,9 @@ def retrain(
         "full_prompts": full,
         "suspected_keys": [suspect.key for suspect in found],
     }
+    fought = None if tables is None else split_battles(tables, rows.data, encoder, cache, reporter)
+    if fought is not None:  # a base from before there were pairs names its methods without it
+        settings = replace(settings, predictors=(*settings.predictors, UTILITY))
     trained = learn(
         rows.data,
         rows.inputs,
@@ -120,6 +126,7 @@ def retrain(
         config=for_rows(settings, rows.data),
         out=out,
         reporter=reporter,
+        joined=None if fought is None else beside(rows.data, fought),
     )
     return Retrained(
         trained=trained,

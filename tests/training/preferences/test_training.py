@@ -17,7 +17,9 @@ from router.types import Doubles
 from tests.conftest import CACHE, TINY
 from training.config import UtilityConfig
 from training.errors import TrainingError
+from training.evaluation.errors import EvaluationError
 from training.pipeline import Trained, train
+from training.preferences.by_bundle import foretold_by
 from training.progress import Timings
 from training.regret import choices, price_grid
 
@@ -167,3 +169,26 @@ def test_an_arm_that_only_battles_and_has_no_price_is_an_error(
     without = replace(tables, outcomes=tables.outcomes.filter(pl.col("model") != name))
     with pytest.raises(TrainingError, match="neither outcomes nor a price"):
         train(without, SETTINGS, tmp_path / "b", CACHE, Timings())
+
+
+def test_a_bundle_foretells_preferences_better_than_strengths_that_read_no_prompt(
+    tables: Tables, mixed: Trained, rich: World, tmp_path: Path
+) -> None:
+    router = Router.load(mixed.path)
+    found = foretold_by(router, tables, "test", CACHE, Timings())
+    assert tables.pairs is not None
+    fought = tables.pairs.filter(pl.col("split") == "test")
+    assert found["battles"] == fought.height
+    assert found["decided"] == fought["outcome"].is_in(["a", "b"]).sum()
+    assert found["accuracy"]["value"] > found["bradley_terry"]["accuracy"]["value"]
+    assert found["log_loss"]["value"] < np.log(2)
+    low, high = found["accuracy"]["ci95"]
+    assert low < found["accuracy"]["value"] < high
+
+
+def test_pairs_of_other_arms_cannot_be_foretold(tables: Tables, mixed: Trained) -> None:
+    assert tables.pairs is not None
+    other = tables.pairs.with_columns(arm_a=pl.lit("stranger|default"))
+    router = Router.load(mixed.path)
+    with pytest.raises(EvaluationError, match="no decided battle between arms of the bundle"):
+        foretold_by(router, replace(tables, pairs=other), "test", CACHE, Timings())
