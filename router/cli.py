@@ -45,6 +45,7 @@ ELSEWHERE = {
     "remove-model": ("training.onboard.cli", "remove_model", "train"),
     "reprice": ("training.onboard.cli", "reprice", "train"),
     "plan-labels": ("training.labels.cli", "plan_labels", "train"),
+    "derive-tiers": ("training.compute.derive_cli", "derive_tiers", "train"),
     "serve": ("serving.cli", "serve", "serve"),
 }
 
@@ -96,6 +97,7 @@ SUMMARIES = {
     "reprice": "Put new prices into a bundle.",
     "calibrate": "Certify a threshold, or say what each does to your prompts.",
     "plan-labels": "Choose answers to have judged within a budget.",
+    "derive-tiers": "Derive best-of-n, votes and revisions from repeated samples.",
     "serve": "Serve a bundle over HTTP.",
 }
 
