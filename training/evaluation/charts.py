@@ -88,7 +88,7 @@ def share_chart(evaluation: Evaluation, *, height: int = 340) -> Spec:
     """Which arms get which share of the prompts, along the threshold or else along the spend."""
     share = shares(evaluation.router.sweep, len(evaluation.outcomes.arms))
     named, parts = _named_parts(evaluation, share)
-    where, title, form = _positions(evaluation)
+    where, title, form = axis_positions(evaluation)
     where, order = np.unique(where, return_index=True)  # two settings in one place would stack up
     parts = parts[order]
     colours = [*PALETTE[: len(named)], NEUTRAL][: len(named)]
@@ -134,7 +134,7 @@ def _named_parts(evaluation: Evaluation, share: Doubles) -> tuple[list[str], Dou
     )
 
 
-def _positions(evaluation: Evaluation) -> tuple[Doubles, str, str]:
+def axis_positions(evaluation: Evaluation) -> tuple[Doubles, str, str]:
     """Where each setting lies on the axis, the axis title and its number format."""
     settings = evaluation.router.sweep.settings
     if settings is not None:

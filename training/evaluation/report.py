@@ -22,6 +22,7 @@ from .report_tables import arm_table, baseline_table, cards, domain_table
 from .result import Evaluation
 from .summary import summarise
 from .themes import chart_config
+from .tier_chart import tier_chart, tier_section
 from .wording import method_name, money
 
 LIBRARY = "window.vegaEmbed = vegaEmbed;"
@@ -69,6 +70,7 @@ def render(evaluation: Evaluation, *, title: str, notes: str) -> str:
         "field": field_table(summary, method_name(evaluation.router.sweep.name)),
         "baselines": baseline_table(summary, method_name(evaluation.router.sweep.name)),
         "shares_text": _shares_text(evaluation),
+        "tiers": tier_section(evaluation),
         "domains": domain_table(summary),
         "arms_text": _arms_text(has_chart=calibration is not None),
         "calibration": '<div id="calibration" class="chart"></div>' if calibration else "",
@@ -95,12 +97,13 @@ def asset(name: str) -> str:
 
 def _specs(evaluation: Evaluation, calibration: dict[str, Any] | None) -> str:
     linear, log = frontier_chart(evaluation), frontier_chart(evaluation, log=True)
-    shares = share_chart(evaluation)
-    for spec in (linear, log, shares, calibration or {}):
+    shares, tiers = share_chart(evaluation), tier_chart(evaluation)
+    for spec in (linear, log, shares, tiers or {}, calibration or {}):
         spec.pop("$schema", None)  # an address; nothing here should look like a request
     specs = {
         "frontier": {"linear": linear, "log": log},
         "shares": shares,
+        "tiers": tiers,
         "calibration": calibration,
         "themes": {"light": chart_config(dark=False), "dark": chart_config(dark=True)},
     }

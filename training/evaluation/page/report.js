@@ -20,7 +20,7 @@
     }).then(function (result) { views[id] = result; });
   }
 
-  function drawAll() { ["frontier", "shares", "calibration"].forEach(draw); }
+  function drawAll() { ["frontier", "shares", "tiers", "calibration"].forEach(draw); }
 
   document.querySelectorAll("[data-axis]").forEach(function (button) {
     button.addEventListener("click", function () {
