@@ -168,8 +168,13 @@ def turned(pace: Pace, window: Window, requests: int) -> Pace:
 
 def faded(pace: Pace, now: float) -> Pace:
     """The same, with the arrivals as much older as time has passed."""
+    return replace(pace, at=max(now, pace.at), arrivals=_arrivals(pace, now))
+
+
+def _arrivals(pace: Pace, now: float) -> float:
+    """Faded to `now`."""
     age = max(now - pace.at, 0.0) / (MEMORY * pace.window.seconds)
-    return replace(pace, at=max(now, pace.at), arrivals=pace.arrivals * exp(-age))
+    return pace.arrivals * exp(-age)
 
 
 def together(own: Pace, others: Sequence[Pace], now: float) -> Pace:
@@ -199,7 +204,7 @@ def requests_left(pace: Pace, usd: float, usual_usd: float, now: float) -> float
     whole = pace.window.seconds
     left = max(pace.window.end - now, 0.0)
     memory = MEMORY * whole
-    seen = faded(pace, now).arrivals
+    seen = _arrivals(pace, now)
     span = memory * (1.0 - exp(-max(now - pace.born, 0.0) / memory)) + SMOOTH * whole
     guess = log(usd / usual_usd) - log(whole)
     weight = PRIOR_ARRIVALS / (PRIOR_ARRIVALS + max(pace.requests, pace.arrivals))
@@ -249,13 +254,13 @@ def charged(pace: Pace, granted: Quote, cost_usd: float, now: float) -> Pace:
         error = 0.0
     size = 1.0 / sqrt(pace.requests + granted.requests_left)
     step = min(max(size, STEP[0]), STEP[1]) * min(error, ERROR)
-    pace = faded(pace, now)
     return replace(
         pace,
+        at=max(now, pace.at),
         spent_usd=pace.spent_usd + cost_usd,
         requests=pace.requests + 1,
         nudge=min(max(pace.nudge + step, -REACH), REACH),
-        arrivals=pace.arrivals + 1.0,
+        arrivals=_arrivals(pace, now) + 1.0,
     )
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from router.pace import Frontier, Pace, Quote, faded, opened, quote, together, turned
+from router.pace import Frontier, Pace, Quote, opened, quote, together, turned
 from router.periods import Window, window
 
 from .budgets import Budget
@@ -55,7 +56,7 @@ class Account:
 
     def whole(self, now: float) -> Pace:
         """All processes together."""
-        return together(self.own, self.others, now) if self.others else faded(self.own, now)
+        return together(self.own, self.others, now) if self.others else self.own
 
     def quote(self, frontier: Frontier, now: float) -> Quote:
         """What is left for the next request."""
@@ -113,6 +114,7 @@ def _pace(spent_usd: float, usd: float, running: Window, now: float) -> str:
     return "unknown" if found is None else f"{found:.2f} of even"
 
 
+@lru_cache(maxsize=256)  # few periods run at a time, and every answer names the end of its own
 def clock(moment: float) -> str:
     """A time as RFC 3339 in UTC."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from router.allocate import allocate
+from router.allocate import Allocation, allocate
 from router.pace import Frontier, Pace, Quote, charged, opened, quote, settled, turned
 from router.periods import Window
 from router.policy import choose, within
@@ -30,10 +30,10 @@ class StreamConfig:
     arms: int = 8
     seed: int = 0
     harder_at: float = 0.4
-    harder_by: float = 0.7  # logits
-    longer_by: float = 1.25  # all costs, from then on
+    harder_by: float = 1.0  # logits
+    longer_by: float = 1.5  # all costs, from then on
     repriced_at: float = 0.65
-    repriced_by: float = 1.5  # of the dearer half
+    repriced_by: float = 2.0  # of the dearer half
     known_price: bool = True  # whether predicted costs follow at once, as in a repriced bundle
     bias: float = 1.15  # realised over predicted cost
     error: float = 0.5  # logits, of predicted quality
@@ -193,17 +193,22 @@ def next_day(done: Run) -> Pace:
     return replace(later, window=Window(0.0, DAY), at=later.at - DAY, born=later.born - DAY)
 
 
-def best(stream: Stream, *, truth: bool) -> float:
-    """Mean true chance of the offline optimum: the knapsack over all requests, seen beforehand.
+def offline(stream: Stream, *, truth: bool) -> Allocation:
+    """The offline optimum: the knapsack over all requests, seen beforehand.
 
     Args:
         stream: the requests; their mean costs are known to it, changes and bias included.
         truth: whether it knows the true chances, or the predictions that pacing has.
     """
-    found = allocate(
+    return allocate(
         stream.p if truth else stream.quality,
         stream.mean_cost,
         eligible=np.ones(stream.p.shape, dtype=np.bool_),
         budget_usd=stream.budget_usd,
     )
-    return float(stream.p[np.arange(len(found.arm)), found.arm].mean())
+
+
+def best(stream: Stream, *, truth: bool) -> float:
+    """Mean true chance that the offline optimum reaches."""
+    arm = offline(stream, truth=truth).arm
+    return float(stream.p[np.arange(len(arm)), arm].mean())
