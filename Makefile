@@ -13,7 +13,7 @@ ROUTINE := ^(Collecting|Requirement|Using|Downloading|Preparing|Getting|Installi
 SHOW = awk -v live="$$(test -t 2 && echo 1)" '{sub(/^ +/, "")} /^Successfully installed/ {printf "%s      %d packages\n", live ? "\r\033[K" : "", NF - 2; next} $$0 ~ /$(ROUTINE)/ {n++; if (live) printf "\r\033[K      %d  %.60s", n, $$0; else if (n % 25 == 0) printf "      %d  %.60s\n", n, $$0; fflush(); next} {print (live && n ? "\n" : "") $$0}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench demo starter results clean
+.PHONY: help setup serve test check format bench demo starter results replay clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASET
 
 results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md
 	@$(BIN)/python -m training.results --datasets $(DATASETS)
+
+replay: setup  ## replay outcome tables of DATASETS as one-arm feedback; writes artifacts/replay
+	@$(BIN)/python -m training.retrain.replay_all --datasets $(DATASETS)
 
 clean:  ## remove everything that was built
 	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

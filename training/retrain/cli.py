@@ -86,6 +86,7 @@ def retrain(
         )
     candidate = found.trained.manifest.bundle_id
     click.echo(
-        f"candidate {candidate} in {out}, from {found.logged} logged decisions and "
+        f"candidate {candidate} in {out}, from {found.logged} logged decisions"
+        f"{f', {found.battles} preferences' if found.battles else ''} and "
         f"{found.full} prompts of tables; base {bundle.manifest.bundle_id}"
     )

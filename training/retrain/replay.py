@@ -30,7 +30,7 @@ from router import Router
 from router.types import Bools, Ints
 
 from ..cli import CACHE
-from ..config import TrainConfig
+from ..config import TrainConfig, load_config
 from ..dataset import Dataset, build_dataset
 from ..depth import embed_inputs, open_encoder
 from ..encoder import ExportedEncoder
@@ -161,6 +161,7 @@ def share_of_gain(found: dict[str, Any]) -> dict[int, float | None]:
 @click.option("--share", "shares", type=click.FloatRange(0, 1), multiple=True, default=SHARES)
 @click.option("--seed", "seeds", type=int, multiple=True, default=(0,))
 @click.option("--everything/--no-everything", default=True, help="Also train on all cells.")
+@click.option("--config", "config_path", type=PATH, help="TOML, of all trainings.")
 @click.option("--cache", type=PATH, default=CACHE, show_default=True)
 def main(
     data_path: Path,
@@ -170,10 +171,11 @@ def main(
     shares: tuple[float, ...],
     seeds: tuple[int, ...],
     everything: bool,
+    config_path: Path | None,
     cache: Path,
 ) -> None:
     """Replay an outcome table as one-arm feedback."""
-    config = TrainConfig()
+    config = TrainConfig() if config_path is None else load_config(config_path)
     stream = open_stream(load_tables(data_path, prompts, split=config.split), config, cache)
     console = Console()
 

@@ -29,13 +29,13 @@ from ..dataset import Dataset, dataset_of
 from ..depth import embed_inputs
 from ..encoder import ExportedEncoder
 from ..errors import TrainingError
-from ..fit import UTILITY
 from ..pipeline import Trained, learn
 from ..predictors.base import Inputs
 from ..preferences.evidence import split_battles
 from ..preferences.newcomers import beside
 from ..progress import Reporter
-from .settings import for_rows
+from .preferences import logged_battles, together
+from .settings import for_rows, with_utility
 from .traffic import HELD_OUT, Traffic, held_out
 from .trust import Suspect, believed, suspects
 from .weights import outcome_weights, repeated
@@ -57,10 +57,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrained:
-    """What retraining made, and what it set aside."""
+    """What retraining made, and what it set aside; `battles` are preferences that it used."""
 
     trained: Trained
     logged: int
+    battles: int
     full: int
     suspects: tuple[Suspect, ...]
 
@@ -103,6 +104,9 @@ def retrain(
             )
         logged = logged_rows(traffic, use, base)
         parts = [taken(logged, repeated(outcome_weights(traffic, use), settings.seed))]
+        doubted = {suspect.key for suspect in found}
+        battles = logged_battles(traffic, ~held_out(traffic.hashes, holdout), doubted)
+        compared = 0 if battles is None else len(battles)
         stage.note(f"{int(use.sum())} of {len(traffic)} decisions with feedback")
     if tables is not None:
         parts.append(full_rows(tables, base.manifest, encoder, cache, reporter))
@@ -113,24 +117,27 @@ def retrain(
         "logged_decisions": int(use.sum()),
         "weighted_rows": len(rows.data) - full,
         "full_prompts": full,
+        "preferences": compared,
         "suspected_keys": [suspect.key for suspect in found],
     }
-    fought = None if tables is None else split_battles(tables, rows.data, encoder, cache, reporter)
-    if fought is not None:  # a base from before there were pairs names its methods without it
-        settings = replace(settings, predictors=(*settings.predictors, UTILITY))
+    if tables is not None:
+        fought = split_battles(tables, rows.data, encoder, cache, reporter)
+        battles = together(fought, battles)
+    settings = for_rows(with_utility(settings, battles), rows.data)
     trained = learn(
         rows.data,
         rows.inputs,
         encoder,
         base_origin(base.manifest, traffic.rejected, record),
-        config=for_rows(settings, rows.data),
+        config=settings,
         out=out,
         reporter=reporter,
-        joined=None if fought is None else beside(rows.data, fought),
+        joined=None if battles is None else beside(rows.data, battles),
     )
     return Retrained(
         trained=trained,
         logged=int(use.sum()),
+        battles=compared,
         full=full,
         suspects=tuple(found),
     )

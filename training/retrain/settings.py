@@ -15,6 +15,8 @@ import numpy as np
 
 from ..config import TrainConfig
 from ..dataset import Dataset
+from ..fit import UTILITY
+from ..preferences.battles import Battles
 
 LEAST_K, MOST_K = 100, 1000  # neighbours
 NEIGHBOURS = 4  # a neighbourhood is the log divided by it
@@ -33,3 +35,13 @@ def for_rows(config: TrainConfig, data: Dataset) -> TrainConfig:
         return config
     k = int(np.clip(len(data) // NEIGHBOURS, LEAST_K, MOST_K))
     return replace(config, knn=replace(config.knn, k=(k,), prior_rows=PRIOR_ROWS))
+
+
+def with_utility(config: TrainConfig, battles: Battles | None) -> TrainConfig:
+    """The configuration with the method that knows battles, where there are any.
+
+    A base of an earlier release, or one that chose its methods without pairs, does not name it.
+    """
+    if battles is None or UTILITY in config.predictors:
+        return config
+    return replace(config, predictors=(*config.predictors, UTILITY))

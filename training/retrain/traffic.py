@@ -22,6 +22,7 @@ from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
 from ..predictors.base import Inputs
+from .preferences import Preferred, read_preferences
 
 HELD_OUT = 0.2  # share of logged prompts that retraining leaves to the gate
 
@@ -50,6 +51,7 @@ class Traffic:
         output_tokens, input_tokens, cost_usd: (n,) as they turned out, NaN where unknown.
         keys: (n,) fingerprint of the API key that the feedback came by.
         rejected: reason -> decisions that could not be used.
+        preferred: comparisons between two of the decisions.
     """
 
     arms: tuple[Arm, ...]
@@ -70,6 +72,7 @@ class Traffic:
     cost_usd: Doubles
     keys: tuple[str, ...]
     rejected: Counter[str]
+    preferred: tuple[Preferred, ...] = ()
 
     def __len__(self) -> int:
         return len(self.decision_ids)
@@ -145,6 +148,10 @@ def _rows(
     # what went to arms that the base does not have is no option any more
     propensity /= np.maximum(propensity.sum(axis=1, keepdims=True), 1e-12)
 
+    row_of = {event["decision_id"]: i for i, event in enumerate(events)}
+    hashes = tuple(event["request_hash"] for event in events)
+    preferred = read_preferences(log, row_of, arm, hashes, rejected)
+
     def told(name: str) -> Doubles:
         values = [said.get(event["decision_id"], {}).get(name) for event in events]
         return np.array([np.nan if value is None else float(value) for value in values])
@@ -152,7 +159,7 @@ def _rows(
     return Traffic(
         arms=arms,
         decision_ids=tuple(event["decision_id"] for event in events),
-        hashes=tuple(event["request_hash"] for event in events),
+        hashes=hashes,
         time=np.array([event["time"] for event in events]),
         inputs=Inputs(
             np.stack(vectors), np.array([event["features"] for event in events], dtype=np.float32)
@@ -170,6 +177,7 @@ def _rows(
         cost_usd=told("cost_usd"),
         keys=tuple(said.get(event["decision_id"], {}).get("key", "") for event in events),
         rejected=rejected,
+        preferred=preferred,
     )
 
 

@@ -1,0 +1,138 @@
+"""Preferences between two decisions: read, joined by prompt, and learned from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.events import EventLog, read_log
+from router.bundle import Bundle
+from router.manifest import read_manifest
+from tests.conftest import CACHE
+from tests.training.routed import Traffic
+from training.config import TrainConfig
+from training.preferences.battles import Battles
+from training.progress import Timings
+from training.retrain.preferences import (
+    Preferred,
+    logged_battles,
+    read_preferences,
+    together,
+)
+from training.retrain.retrain import retrain
+from training.retrain.settings import with_utility
+from training.retrain.traffic import Traffic as Rows
+from training.retrain.traffic import read_traffic
+
+
+@pytest.fixture(scope="module")
+def rows(traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    log = traffic.route(tmp_path_factory.mktemp("log"), slice(0, 400), rate=0.8)
+    return read_traffic(read_log(log), read_manifest(traffic.base))
+
+
+def test_only_answers_of_two_arms_to_one_prompt_are_compared() -> None:
+    log = EventLog()
+
+    def say(decision: str, other: str, preference: float) -> None:
+        log.feedback[decision, "user"] = {
+            "preferred_to": other, "preference": preference, "key": "k", "time": 0.0
+        }  # fmt: skip
+
+    say("a", "b", 1.0)
+    say("b", "c", 0.0)
+    say("c", "d", 0.5)
+    say("d", "gone", 1.0)
+    log.feedback["d", "judge"] = {"quality": 1.0, "key": "k", "time": 0.0}
+    place, arm = {name: i for i, name in enumerate("abcd")}, np.array([0, 1, 1, 0])
+    rejected: Counter[str] = Counter()
+    found = read_preferences(log, place, arm, ("p", "p", "p", "q"), rejected)
+    assert found == (Preferred(row=0, other=1, preference=1.0, source="user", key="k"),)
+    assert rejected == {
+        "preferences about a decision that cannot be used": 1,
+        "preferences between answers to different prompts": 1,
+        "preferences between two answers of one arm": 1,
+    }
+
+
+def test_comparisons_become_battles_of_kept_prompts_and_believed_keys(rows: Rows) -> None:
+    said = tuple(
+        Preferred(row=i, other=i + 1, preference=[1.0, 0.5][i % 2], source="user",
+                  key="forger" if i == 6 else "honest")
+        for i in (0, 3, 6, 9)
+    )  # fmt: skip
+    told = replace(rows, preferred=said)
+    keep = np.ones(len(rows), dtype=np.bool_)
+    keep[9] = False
+    battles = logged_battles(told, keep, {"forger"})
+    assert battles is not None
+    assert len(battles) == 2
+    assert battles.first.tolist() == rows.arm[[0, 3]].tolist()
+    assert battles.second.tolist() == rows.arm[[1, 4]].tolist()
+    assert [battles.texts[i] for i in battles.row] == [rows.hashes[0], rows.hashes[3]]
+    assert battles.said[0].tolist() == [1, 0, 0, 0, 0]
+    tokens = rows.output_tokens
+    assert battles.length[0] == pytest.approx(np.log((tokens[0] + 1) / (tokens[1] + 1)))
+    assert logged_battles(rows, keep, set()) is None
+
+
+def test_retraining_learns_from_preferences_and_says_so(
+    traffic: Traffic, rows: Rows, tmp_path: Path, tiny_config: TrainConfig
+) -> None:
+    winners, others = np.flatnonzero(rows.arm == 0), np.flatnonzero(rows.arm != 0)
+    said = tuple(
+        Preferred(row=int(w), other=int(o), preference=1.0, source="judge", key="")
+        for w, o in zip(winners, np.resize(others, len(winners)), strict=True)
+    )
+    config = replace(tiny_config, predictors=("ridge",))
+    base, records = Bundle.load(traffic.base), []
+    for name, preferred in (("without", ()), ("with", said)):
+        told = replace(rows, preferred=preferred)
+        found = retrain(told, base, tmp_path / name, CACHE, Timings(), config=config, holdout=0.0)
+        assert found.battles == len(preferred)
+        records.append(read_manifest(tmp_path / name))
+    assert records[0].bundle_id != records[1].bundle_id
+    without, with_them = (record.training for record in records)
+    assert without["retrained"]["preferences"] == 0
+    assert "utility" not in without["chosen"]
+    assert with_them["retrained"]["preferences"] == len(said) > 50
+    assert with_them["pairs"]["battles"] == len(said)
+    assert with_them["pairs"]["sources"] == {"judge": len(said)}
+    assert "utility" in with_them["chosen"]
+
+
+def test_a_configuration_without_the_utility_gets_it_where_there_are_battles(rows: Rows) -> None:
+    config = TrainConfig(predictors=("ridge",))
+    assert with_utility(config, None) is config
+    said = (Preferred(row=0, other=1, preference=1.0, source="user", key=""),)
+    keep = np.ones(len(rows), dtype=np.bool_)
+    battles = logged_battles(replace(rows, preferred=said), keep, set())
+    assert with_utility(config, battles).predictors == ("ridge", "utility")
+
+
+def test_battles_of_tables_and_logs_are_learned_from_together(rows: Rows) -> None:
+    def told(*said: Preferred) -> Battles:
+        found = logged_battles(replace(rows, preferred=said), keep, set())
+        assert found is not None
+        return found
+
+    keep = np.ones(len(rows), dtype=np.bool_)
+    one = told(
+        Preferred(row=4, other=5, preference=1.0, source="user", key=""),
+        Preferred(row=2, other=3, preference=0.0, source="judge", key=""),
+    )
+    two = told(Preferred(row=8, other=9, preference=1.0, source="judge", key=""))
+    both = together(one, two)
+    assert both is not None
+    assert both.sources == ("judge", "user")
+    assert [both.sources[i] for i in both.source] == ["user", "judge", "judge"]
+    assert [both.texts[i] for i in both.row] == [rows.hashes[i] for i in (4, 2, 8)]
+    assert both.inputs.embedding[both.row[2]] == pytest.approx(rows.inputs.embedding[8])
+    assert both.first.tolist() == rows.arm[[4, 2, 8]].tolist()
+    assert together(None, two) is two
+    assert together(one, None) is one
+    assert together(None, None) is None
