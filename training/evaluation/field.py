@@ -18,6 +18,7 @@ from .outcomes import Outcomes, Reference, Sweep
 ARENA_USD = (0.0044, 200.0)  # per 1,000 requests: RouterArena's cheapest and dearest
 ARENA_BETA = 0.1  # weight of cost against accuracy there
 SAME = 1e-12
+ROOM = 0.002  # AIQ; a bound with less lead over the zero router makes shares of it noise
 ADVANTAGES = (0.1, 0.2, 0.4)  # shares sent to the small model that Hybrid-LLM's tables show
 PAIR_FIGURES = ("apgr", "cpt_50", "cpt_80", "drop_at_10", "drop_at_20", "drop_at_40")
 
@@ -211,10 +212,10 @@ def dearest_usd(outcomes: Outcomes, costs: list[Doubles]) -> float:
 
 
 def recovered(aiq: Doubles, zero: Doubles, bound: Doubles) -> Doubles:
-    """(AIQ - zero router's) / (bound's AIQ - zero router's), NaN where the bound has no lead."""
+    """(AIQ - zero router's) / (bound's AIQ - zero router's), NaN where the bound hardly leads."""
     room = bound - zero
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(room > 1e-9, (aiq - zero) / room, np.nan))
+        return np.asarray(np.where(room > ROOM, (aiq - zero) / room, np.nan))
 
 
 def why_missing(figure: str, arms: int) -> str:
@@ -228,5 +229,5 @@ def why_missing(figure: str, arms: int) -> str:
     if figure.startswith("deferral"):
         return "no single arm costs less than the end of this range"
     if figure == "recovered_share_domains":
-        return "no domain labels, or their oracle has no lead over the zero router"
-    return "hindsight has no lead over the zero router"
+        return f"no domain labels, or their oracle leads the zero router by less than {ROOM:g}"
+    return f"hindsight leads the zero router by less than {ROOM:g}"

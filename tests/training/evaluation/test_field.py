@@ -159,6 +159,7 @@ def test_calls_are_counted_not_dollars() -> None:
 def test_recovered_share_by_hand() -> None:
     assert recovered(np.array(0.7), np.array(0.6), np.array(1.0)) == pytest.approx(0.25)
     assert np.isnan(recovered(np.array(0.7), np.array(0.6), np.array(0.6)))
+    assert np.isnan(recovered(np.array(0.7), np.array(0.6), np.array(0.601)))  # next to no room
 
 
 def test_recovered_share_runs_from_the_zero_router_to_hindsight(world: World) -> None:
