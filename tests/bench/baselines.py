@@ -1,6 +1,8 @@
 """Seconds of every published method on a dataset, on this machine.
 
 python -m tests.bench.baselines --datasets ../shared/datasets --only mmlu_pro
+
+Processor seconds: a busy machine does not stretch them.
 """
 
 from __future__ import annotations
