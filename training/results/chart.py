@@ -22,7 +22,7 @@ WORSE = "#d6495b"
 COLOURS = {"ahead": ROUTER, "level": NEUTRAL, "behind": WORSE}
 
 
-def leads_png(path: Path, results: Mapping[str, Summary], *, scale: float = 1.6) -> None:
+def leads_png(path: Path, results: Mapping[str, Summary], *, scale: float = 1.3) -> None:
     """Write the picture on white."""
     panels = [_panel(name, found) for name, found in results.items()]
     rows = [
@@ -57,9 +57,7 @@ def lead_rows(found: Summary) -> list[dict[str, Any]]:
 
 def _panel(name: str, found: Summary) -> alt.LayerChart:
     rows = lead_rows(found)
-    ends = sorted(max(abs(row["low"]), abs(row["high"])) for row in rows)
-    reach = max(ends[int(0.8 * (len(ends) - 1))], 0.5)  # a hopeless method does not flatten all
-    scale = alt.Scale(domain=[-0.5 * reach, reach], nice=False)
+    scale = alt.Scale(domain=_range(rows), nice=False)
     order = [row["method"] for row in rows]
     base = alt.Chart(inline(rows)).encode(
         y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False)),
@@ -78,3 +76,12 @@ def _panel(name: str, found: Summary) -> alt.LayerChart:
         base.mark_circle(size=42, opacity=1, clip=True).encode(x=x),
     ).properties(width=WIDTH, height=ROW * len(rows), title=title)
     return cast("alt.LayerChart", chart)
+
+
+def _range(rows: list[dict[str, Any]]) -> list[float]:
+    """From where to where leads are drawn: every dot, but no dot flattens all the others."""
+    ends = sorted(max(abs(row["low"]), abs(row["high"])) for row in rows)
+    usual = max(ends[int(0.8 * (len(ends) - 1))], 0.5)
+    right = min(max(1.05 * max(row["lead"] for row in rows), usual), 3.0 * usual)
+    left = max(1.05 * min(row["low"] for row in rows), -usual)
+    return [min(left, -0.1 * right), right]

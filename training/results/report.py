@@ -91,6 +91,7 @@ def render(
         "## Summary\n",
         summary_table(results),
         f"![The router's lead in AIQ over every method, by dataset]({PICTURE.as_posix()})\n",
+        "Blue: significantly ahead; grey: level; red: significantly behind. † is told the label.\n",
     ]
     for name, found in results.items():
         parts += [f"## {name}\n", heading(name, found), method_table(found)]
