@@ -34,6 +34,7 @@ class Batch:
         budget_usd: what they might cost; null, as the two below, when a knob ruled.
         gap: mean quality that is missing to the bound of any allocation within the budget.
         upgrade: the same of the first upgrade that was not bought; the gap is never larger.
+        rations: what the budget granted each prompt; none where a knob ruled.
     """
 
     decisions: tuple[Decision, ...]
@@ -42,6 +43,7 @@ class Batch:
     budget_usd: float | None = None
     gap: float | None = None
     upgrade: float | None = None
+    rations: tuple[Ration, ...] = ()
 
     def totals(self) -> dict[str, Any]:
         """Everything but the decisions, with the names of the HTTP contract."""
@@ -114,14 +116,12 @@ def _by_budget(
         budget_usd=budget_usd,
     )
     reason = Reason("batch_budget", f"its share of ${budget_usd:g} for {len(views)} prompts")
+    rations = tuple(
+        Ration(money_price=found.money_price, reason=reason, arm=arm) for arm in found.arm.tolist()
+    )
     decisions = [
-        router.decide(
-            view,
-            row,
-            policy,
-            ration=Ration(money_price=found.money_price, reason=reason, arm=int(found.arm[i])),
-        )
-        for i, (view, row) in enumerate(zip(views, known, strict=True))
+        router.decide(view, row, policy, ration=ration)
+        for view, row, ration in zip(views, known, rations, strict=True)
     ]
     n = len(decisions)
     return Batch(
@@ -131,6 +131,7 @@ def _by_budget(
         budget_usd=budget_usd,
         gap=found.gap / n,
         upgrade=found.upgrade / n,
+        rations=rations,
     )
 
 

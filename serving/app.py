@@ -316,7 +316,9 @@ class App:
         scores = [entry.scores for entry in entries]
         batch = await asyncio.to_thread(asked.decide, live.router, scores)
         recorder, decisions = self.recorder, []
-        for view, entry, decision in zip(asked.views, entries, batch.decisions, strict=True):
+        rations = batch.rations or [None] * len(entries)
+        rows = zip(asked.views, entries, batch.decisions, rations, strict=True)
+        for view, entry, decision, ration in rows:
             decision_id = recorder.ids.new()
             self.metrics.decided(decision)
             recorder.decided(
@@ -329,6 +331,7 @@ class App:
                     policy=asked.policy,
                     number=None,
                     session=None,
+                    ration=ration,
                 )
             )
             decisions.append({"decision_id": decision_id, **decision.to_dict()})

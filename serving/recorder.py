@@ -132,7 +132,8 @@ def _ration(ration: Ration | None) -> dict[str, float | None] | None:
     """What replays the decision."""
     if ration is None:
         return None
-    return {"money_price": ration.money_price, "cap_usd": ration.cap_usd}
+    fields = ("money_price", "arm", "cap_usd")
+    return {name: getattr(ration, name) for name in fields}
 
 
 def _bundle_event(router: Router) -> BundleEvent:

@@ -23,6 +23,7 @@ import pytest
 
 from serving.app import App
 from serving.settings import Settings
+from tests.serving.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = {"content-type": "application/json"}
@@ -228,3 +229,12 @@ def service(run_service: Callable[..., Service], tiny_bundle: Path) -> Service:
     running = run_service(["router", "serve", str(tiny_bundle)])
     running.wait(200)
     return running
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A real Redis of the test's own, where this machine has one."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()

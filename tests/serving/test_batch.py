@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from router import Policy, Router
+from router.policy import Ration
+from router.prompt import read_prompt
+from router.types import Reason
 
 PROMPTS = [
     "What is 17*23?",
@@ -72,6 +79,7 @@ def test_a_batch_shares_the_cache_with_single_requests(make_app: Callable[..., A
         ),
         ({"prompts": ["x"] * 257}, "batch_too_large", "prompts", "TIERWISE_MAX_BATCH"),
         ({"prompts": [3]}, "invalid_request", "prompts[0]", "Expected"),
+        ({"prompts": ["x"], "budget": "team"}, "unsupported_knob", "budget", "POST /route"),
     ],
 )
 def test_a_refusal_names_the_field_and_what_would_work(
@@ -80,6 +88,23 @@ def test_a_refusal_names_the_field_and_what_would_work(
     problem = ask(body, path=PATH).json()
     assert (problem["code"], problem["field"]) == (code, field)
     assert says in problem["detail"]
+
+
+def test_the_log_of_a_batch_replays_what_its_budget_settled(
+    make_app: Callable[..., Any], tmp_path: Path, tiny_bundle: Path
+) -> None:
+    ask, router = make_app(log_dir=tmp_path), Router.load(tiny_bundle)
+    poor = ask({"prompts": PROMPTS, "threshold": 0.0}, path=PATH).json()["expected"]["cost_usd"]
+    ask({"prompts": PROMPTS, "budget_usd": 3 * poor}, path=PATH)
+    ask.app.recorder.close()
+    (path,) = tmp_path.glob("*.jsonl")
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [event["ration"] for event in events[:3]] == [None] * 3
+    for prompt, event in zip(PROMPTS, events[3:], strict=True):
+        view = read_prompt(prompt)
+        ration = Ration(**event["ration"], reason=Reason("batch_budget", ""))
+        again = router.decide(view, router.score(view), Policy(), ration=ration)
+        assert router.arms.index(again.arm) == event["chosen"] == ration.arm
 
 
 JSON_VALUES = st.recursive(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,6 @@ from tests.serving.test_pacing import NOON, PROMPTS, Clock, budgets, cost_of
 
 Make = Callable[..., Driver]
 BODY = {"budget_usd": 5, "budget_period": "hour"}
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def sync(*drivers: Driver) -> None:

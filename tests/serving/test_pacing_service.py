@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,6 @@ from tests.serving.redis_server import RedisServer
 pytestmark = pytest.mark.service
 SYNC = {"TIERWISE_BUDGET_SYNC_S": "0.1"}
 N = 120
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -95,7 +87,13 @@ def test_the_workers_of_one_machine_spend_one_budget_without_redis(
         ["router", "serve", str(tiny_bundle), "--workers", "2"], TIERWISE_BUDGETS=declared, **SYNC
     )
     service.wait(200)
-    settles(service.port, N, spend(service.port))
+    charged = spend(service.port)
+    settles(service.port, N, charged)
+    text = service(path="/metrics").body.decode()
+    series = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    total = float(series['tierwise_budget_charged_usd_total{budget="team"}'])
+    assert total == pytest.approx(charged)
+    assert 0 < float(series['tierwise_budget_remaining_usd{budget="team"}']) < 5
 
 
 def test_two_replicas_spend_one_budget_through_redis(
