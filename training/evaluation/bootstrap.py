@@ -8,7 +8,7 @@ Counts take resamples x prompts bytes (75 MB for 75k); everything else goes in b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from router.types import Doubles, Ints
 
 from .calibration import BINS, bin_of
 from .field import FIELD_FIGURES, call_curve, measure_field, recovered, strong_arm
-from .frontier import method_frontier
+from .frontier import method_frontier, upper_hull
 from .metrics import Measures, measure_points, money_grid, oracle_support
 from .outcomes import Outcomes, Reference, Sweep
 from .sweeps import DOMAIN_ORACLE, ORACLE, ZERO_ROUTER
@@ -25,6 +25,7 @@ from .sweeps import DOMAIN_ORACLE, ORACLE, ZERO_ROUTER
 BLOCK = 1024  # prompts per matrix product
 MISSING_ALLOWED = 0.05  # resamples in which a figure may be missing before its interval is
 CENTRED = ("ece", "brier")  # resampling adds its own noise to these: spread kept, centre not
+OUR_FIGURES = tuple(f.name for f in fields(Measures))
 RECOVERED = {"recovered_share": ORACLE, "recovered_share_domains": DOMAIN_ORACLE}
 PERCENTILES = (2.5, 97.5)
 
@@ -116,7 +117,7 @@ def bootstrap(
     scale = _Scale.of(counts, outcomes)
     points = [_points(counts, sweep, outcomes) for sweep in sweeps]
     dearest = np.max([scale.high_usd, *(p.cost_usd.max(axis=1) for p in points)], axis=0)
-    names = (*(f.name for f in fields(Measures)), *FIELD_FIGURES)
+    names = (*OUR_FIGURES, *FIELD_FIGURES)
     measures = {name: np.full((len(sweeps), resamples), np.nan) for name in names}
     band = np.full((resamples, len(costs)), np.nan)
     arms: dict[str, dict[str, Doubles]] = {"ece": {}, "brier": {}}
@@ -169,13 +170,16 @@ class _Scale:
     def figures(self, drawn: _Points, b: int, dearest_usd: float) -> dict[str, float | None]:
         """Every figure but calibration of one method in resample `b`."""
         cost, quality, reference = drawn.cost_usd[b], drawn.quality[b], self.references[b]
-        ours = measure_points(cost, quality, reference, self.lambdas, self.best[b])
+        hull = upper_hull(cost, quality)  # the slow part, once for all figures
+        ours = measure_points(hull.cost_usd, hull.quality, reference, self.lambdas, self.best[b])
         curve = None
         if self.pair is not None and drawn.strong is not None:
             weak, strong = self.pair[b].tolist()
             curve = call_curve(drawn.strong[b], quality, weak, strong)
-        theirs = measure_field(cost, quality, reference, dearest_usd, curve)
-        return asdict(ours) | asdict(theirs)
+        theirs = measure_field(cost, quality, reference, dearest_usd, curve, hull)
+        return {name: getattr(ours, name) for name in OUR_FIGURES} | {
+            name: getattr(theirs, name) for name in FIELD_FIGURES
+        }
 
 
 def _recovered(names: tuple[str, ...], aiq: Doubles) -> dict[str, Doubles]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from router.types import Doubles
 
-from .frontier import method_frontier, upper_hull
+from .frontier import Frontier, method_frontier, upper_hull
 from .outcomes import Outcomes, Reference, Sweep
 
 ARENA_USD = (0.0044, 200.0)  # per 1,000 requests: RouterArena's cheapest and dearest
@@ -132,9 +132,12 @@ def call_curve(share: Doubles, quality: Doubles, weak: float, strong: float) -> 
 
 def routerbench_aiq(cost_usd: Doubles, quality: Doubles, most_usd: float) -> float:
     """RouterBench's area in its published form; `most_usd` is the dearest point of all methods."""
+    return _routerbench(upper_hull(cost_usd, quality), most_usd)
+
+
+def _routerbench(hull: Frontier, most_usd: float) -> float:
     if most_usd <= 0:
-        return float(quality.max())
-    hull = upper_hull(cost_usd, quality)
+        return float(hull.quality[-1])
     cost = np.append(hull.cost_usd, most_usd)
     reached = np.append(hull.quality, hull.quality[-1])
     return float(np.trapezoid(reached, cost) / most_usd)
@@ -160,6 +163,7 @@ def measure_field(
     reference: Reference,
     most_usd: float,
     curve: CallCurve | None = None,
+    hull: Frontier | None = None,
 ) -> FieldMeasures:
     """Every figure of a method's realised points (L,), (L,).
 
@@ -169,8 +173,10 @@ def measure_field(
         reference: what the single arms do on the same prompts.
         most_usd: the dearest point of all compared methods, for RouterBench's form.
         curve: over the share of strong calls; None in pools of more than two arms.
+        hull: of the points, where it is known already.
     """
-    frontier = method_frontier(cost_usd, quality, reference)
+    hull = hull or upper_hull(cost_usd, quality)
+    frontier = method_frontier(hull.cost_usd, hull.quality, reference)
     found = frontier.cost_at(reference.best_quality)
     reached = None if found is None or reference.best_usd == 0 else found / reference.best_usd
 
@@ -182,7 +188,7 @@ def measure_field(
 
     pair = {} if curve is None else _pair(curve)
     return FieldMeasures(
-        routerbench_aiq=routerbench_aiq(cost_usd, quality, most_usd),
+        routerbench_aiq=_routerbench(hull, most_usd),
         qnc=reached,
         deferral_area=area(1.0),
         deferral_area_50=area(0.5),
