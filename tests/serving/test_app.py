@@ -313,14 +313,17 @@ JSON_VALUES = st.recursive(
 FIELDS = st.sampled_from(
     ["prompt", "messages", "threshold", "min_quality", "max_quality_drop", "max_cost_usd",
      "budget_usd", "allowed_models", "requires", "session_id", "current_arm", "metadata", "tools",
-     "functions", "response_format", "model"]
+     "functions", "response_format", "model", "in_tool_loop", "max_latency_ms"]
 )  # fmt: skip
 PARTS = st.fixed_dictionaries({"type": st.sampled_from(["text", "image_url", ""])},
                               optional={"text": st.none() | st.text(max_size=30)})  # fmt: skip
 MESSAGES = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["user", "assistant", "system", "tool", ""])},
-        optional={"content": st.none() | st.text(max_size=40) | st.lists(PARTS, max_size=3)},
+        optional={
+            "content": st.none() | st.text(max_size=40) | st.lists(PARTS, max_size=3),
+            "tool_calls": st.none() | st.lists(st.just({"id": "1"}), max_size=2),
+        },
     ),
     max_size=5,
 )
@@ -334,6 +337,9 @@ PLAUSIBLE = st.fixed_dictionaries(
         "min_quality": UNIT,
         "max_quality_drop": UNIT,
         "max_cost_usd": st.floats(),
+        "max_latency_ms": st.none() | st.floats(),
+        "current_arm": st.none() | st.text(max_size=12),
+        "in_tool_loop": st.none() | st.booleans(),
         "allowed_models": st.lists(st.text(max_size=12), max_size=3),
         "requires": st.dictionaries(
             st.sampled_from(["tools", "vision", "json", "context"]), st.booleans() | st.integers()
@@ -355,15 +361,18 @@ BODIES = (
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(body=BODIES, chunks=st.integers(1, 4))
+@given(body=BODIES, chunks=st.integers(1, 4), path=st.sampled_from(["/route", "/explain"]))
 def test_nothing_that_a_caller_sends_is_answered_with_a_5xx(
-    ask: Any, body: bytes, chunks: int  # noqa: ANN401
+    ask: Any, body: bytes, chunks: int, path: str  # noqa: ANN401
 ) -> None:  # fmt: skip
-    reply = ask(body, chunks=chunks)
+    reply = ask(body, path=path, chunks=chunks)
     assert reply.status < 500, reply.body
     answer = reply.json()
     if reply.status == 200:
-        assert set(answer) == CONTRACT
+        if path == "/route":
+            assert set(answer) == CONTRACT
+        else:
+            assert set(answer) > CONTRACT - {"decision_id"}
     else:
         assert answer["status"] == reply.status
         assert answer["code"] not in ("internal_error", "not_ready")
