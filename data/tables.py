@@ -134,7 +134,11 @@ def load_tables(
         unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
         report.unpriced = prices.missing(unpriced["model"].drop_nulls())
     if kept.is_empty():
-        raise DataError(f"{data} has no usable row; rejected: {report.rejected_by_reason()}")
+        alone = "; pairs need outcomes of two arms beside them, which say what is acceptable"
+        raise DataError(
+            f"{data} has no usable row; rejected: {report.rejected_by_reason()}"
+            f"{'' if pairs is None else alone}"
+        )
     texts, torn = _split_of(texts, kept)
     texts, moved = with_split(texts, split or SplitConfig())
     report.moved_to_test = torn + moved

@@ -63,10 +63,11 @@ def build_dataset(tables: Tables, config: ArmsConfig) -> Dataset:
     outcomes = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
     kept, dropped = _arms(outcomes.filter(pl.col("split") == "train"), config)
     if len(kept) < 2:
+        without = "; further arms may be known by pairs alone, these two may not"
         raise TrainingError(
             f"routing needs two arms with at least {config.min_rows} training outcomes each and "
             f"{config.min_coverage:.0%} of the best-covered arm's; found {len(kept)}: "
-            f"{kept or 'none'}; dropped: {dropped}"
+            f"{kept or 'none'}; dropped: {dropped}{without if tables.pairs is not None else ''}"
         )
     return dataset_of(tables, [Arm.parse(arm) for arm in kept], dropped)
 

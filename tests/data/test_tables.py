@@ -97,6 +97,8 @@ def test_a_table_with_no_usable_row_says_what_was_wrong(tmp_path: Path) -> None:
     OUTCOMES.with_columns(quality=pl.lit(None, pl.Float64)).write_parquet(data)
     with pytest.raises(DataError, match="outcomes.missing_quality': 3"):
         load_tables(data, prompts)
+    with pytest.raises(DataError, match="pairs need outcomes of two arms beside them"):
+        load_tables(data, prompts, tmp_path / "pairs.parquet")
 
 
 def test_pairs_join_the_split_of_their_prompt(tmp_path: Path) -> None:

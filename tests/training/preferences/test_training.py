@@ -11,9 +11,9 @@ import pytest
 
 from data.prices import PriceTable
 from data.synthetic import SimulationConfig, World, simulate
-from data.tables import Tables, load_tables
+from data.tables import Tables
 from router import Policy, Router
-from router.types import Doubles
+from tests.bench.battles import few_labels, regret
 from tests.conftest import CACHE, TINY
 from training.config import UtilityConfig
 from training.errors import TrainingError
@@ -21,7 +21,6 @@ from training.evaluation.errors import EvaluationError
 from training.pipeline import Trained, train
 from training.preferences.by_bundle import foretold_by
 from training.progress import Timings
-from training.regret import choices, price_grid
 
 LABELLED = 100
 SETTINGS = replace(TINY, utility=UtilityConfig(alpha=(3.0,), weights=(1.0, 0.0), iterations=60))
@@ -36,48 +35,13 @@ def rich() -> World:
 @pytest.fixture(scope="module")
 def tables(rich: World, tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Labels of 100 training prompts; all test prompts; battles on any prompt."""
-    folder = tmp_path_factory.mktemp("rich")
-    rich.prompts.write_parquet(folder / "prompts.parquet")
-    rich.outcomes.write_parquet(folder / "all.parquet")
-    rich.pairs.write_parquet(folder / "pairs.parquet")
-    full = load_tables(folder / "all.parquet", folder / "prompts.parquet")
-    labelled = full.prompts.filter(pl.col("split") == "train")["prompt_id"][:LABELLED]
-    kept = pl.col("prompt_id").is_in(labelled.implode()) | (pl.col("split") == "test")
-    full.outcomes.filter(kept).write_parquet(folder / "few.parquet")
-    full.prompts.write_parquet(folder / "prompts.parquet")
-    return load_tables(folder / "few.parquet", folder / "prompts.parquet", folder / "pairs.parquet")
+    return few_labels(rich, tmp_path_factory.mktemp("rich"), LABELLED)
 
 
 @pytest.fixture(scope="module")
 def mixed(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Trained on labels and battles."""
     return train(tables, SETTINGS, tmp_path_factory.mktemp("mixed") / "b", CACHE, Timings())
-
-
-def regret(bundle: Path, world: World, tables: Tables) -> float:
-    """Mean loss of true quality less its price against the best arm, over prices of money."""
-    router = Router.load(bundle)
-    test = tables.prompts.filter(pl.col("split") == "test")
-    scores = router.bundle.score_texts(test["prompt"].to_list())
-    ids = [arm.id for arm in router.arms]
-    truth = world.truth.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
-    wide = {
-        name: test.select("prompt_id")
-        .join(truth.pivot("arm", index="prompt_id", values=name), on="prompt_id", how="left")
-        .select(ids)
-        .to_numpy()
-        for name in ("p_correct", "expected_cost_usd")
-    }
-    quality, cost = wide["p_correct"], wide["expected_cost_usd"]
-    lost = [
-        _lost(quality - price * cost, choices(scores.quality, scores.cost_usd, price))
-        for price in price_grid(cost, 9)[:-3]
-    ]
-    return float(np.mean(lost))
-
-
-def _lost(utility: Doubles, arm: np.ndarray) -> float:
-    return float((utility.max(axis=1) - utility[np.arange(len(arm)), arm]).mean())
 
 
 def test_battles_on_unlabelled_prompts_lower_the_regret_of_few_labels(
