@@ -89,9 +89,10 @@ def compared(seed: int, labelled: int, pairs: int, config: TrainConfig) -> dict[
 @click.option("--json", "json_path", type=click.Path(path_type=Path))
 def main(worlds: int, labelled: int, pairs: int, json_path: Path | None) -> None:
     """Regret with and without battles in several worlds."""
-    rows = [compared(seed, labelled, pairs, TrainConfig()) for seed in range(worlds)]
-    for seed, row in enumerate(rows):
-        told = "  ".join(f"{kind} {value:.4f}" for kind, value in row.items())
+    rows = []
+    for seed in range(worlds):
+        rows.append(compared(seed, labelled, pairs, TrainConfig()))
+        told = "  ".join(f"{kind} {value:.4f}" for kind, value in rows[-1].items())
         click.echo(f"world {seed}: regret of {told}")
     if json_path is not None:
         json_path.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
