@@ -26,6 +26,7 @@ METHODS = (
     "logistic",
     "tiered",
     "kernel",
+    "taste",
     "labels",
     "utility",
     "trees",
@@ -111,6 +112,16 @@ class KernelConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TasteConfig:
+    """Neighbours in the embedding joined with contrasts that a kernel head predicts."""
+
+    k: tuple[int, ...] = (100, 200, 400)
+    weight: float = 0.5  # root mean square length of the contrasts beside a unit embedding
+    width: float = 2.0  # the head's γ and ridge penalty
+    alpha: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinearConfig:
     """Multi-output ridge and logistic heads on [embedding, text features]."""
 
@@ -176,7 +187,18 @@ class TreesConfig:
 class StackConfig:
     """How the methods are combined."""
 
-    mean_weight: float = 0.5  # share of the plain mean; the rest is fitted on contrasts
+    mean_weight: float = 0.0  # share of the plain mean; the rest is weighed by evidence
+    sharpness: tuple[float, ...] = (1.0, 1.25)  # factors on contrasts that candidates may have
+    belief: float = 2.0  # e^-this is the weight of what is a standard error behind the best
+
+    def __post_init__(self) -> None:
+        if not self.sharpness or not all(factor > 0.0 for factor in self.sharpness):
+            raise ConfigError(f"stack.sharpness must be above 0, got {list(self.sharpness)}")
+        if not 0.0 <= self.mean_weight <= 1.0 or self.belief < 0.0:
+            raise ConfigError(
+                f"stack.mean_weight must lie between 0 and 1 and stack.belief not below 0, got "
+                f"{self.mean_weight} and {self.belief}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +236,7 @@ class TrainConfig:
     linear: LinearConfig = field(default_factory=LinearConfig)
     kernel: KernelConfig = field(default_factory=KernelConfig)
     tiered: TieredConfig = field(default_factory=TieredConfig)
+    taste: TasteConfig = field(default_factory=TasteConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     utility: UtilityConfig = field(default_factory=UtilityConfig)
     trees: TreesConfig = field(default_factory=TreesConfig)

@@ -19,6 +19,7 @@ from .predictors.kernel import KernelHead
 from .predictors.knn import Neighbours
 from .predictors.labels import Labels, LabelTable
 from .predictors.linear import fit_logistic, fit_ridge
+from .predictors.taste import TasteNeighbours
 from .predictors.tiered import fit_tiered
 from .predictors.trees import TreeHeads
 from .preferences.battles import Battles, no_battles
@@ -86,8 +87,13 @@ def _cluster_sizes(config: TrainConfig, n: int) -> list[Settings]:
     return [{"k": k} for k in sorted({min(k, most) for k in config.cluster.k})]
 
 
-def _neighbour_counts(config: TrainConfig, n: int) -> list[Settings]:
-    return [{"k": k} for k in sorted({min(k, max(n // 4, 2)) for k in config.knn.k})]
+def _neighbour_counts(
+    values: Callable[[TrainConfig], tuple[int, ...]],
+) -> Callable[[TrainConfig, int], list[Settings]]:
+    def counts(config: TrainConfig, n: int) -> list[Settings]:
+        return [{"k": k} for k in sorted({min(k, max(n // 4, 2)) for k in values(config)})]
+
+    return counts
 
 
 def _kernel_settings(config: TrainConfig, n: int) -> list[Settings]:  # noqa: ARG001
@@ -130,6 +136,18 @@ def _fit_kernel(task: Task, settings: Settings, config: TrainConfig) -> Predicto
     width, alpha = settings["width"], settings["alpha"]
     return KernelHead.fit(
         task.inputs, task.quality, config.kernel, width=width, alpha=alpha, seed=config.seed
+    )
+
+
+def _fit_taste(task: Task, settings: Settings, config: TrainConfig) -> Predictor:
+    return TasteNeighbours.fit(
+        task.inputs,
+        task.quality,
+        config.taste,
+        knn=config.knn,
+        kernel=config.kernel,
+        k=int(settings["k"]),
+        seed=config.seed,
     )
 
 
@@ -185,11 +203,12 @@ def _fit_trees(task: Task, settings: Settings, config: TrainConfig) -> Predictor
 
 REGISTRY: dict[str, Method] = {
     "cluster": Method(_cluster_sizes, _fit_cluster),
-    "knn": Method(_neighbour_counts, _fit_neighbours),
+    "knn": Method(_neighbour_counts(lambda config: config.knn.k), _fit_neighbours),
     "ridge": Method(_alphas(lambda config: config.linear.ridge), _fit_ridge),
     "logistic": Method(_alphas(lambda config: config.linear.logistic), _fit_logistic),
     "tiered": Method(_alphas(lambda config: config.tiered.alpha), _fit_tiered),
     "kernel": Method(_kernel_settings, _fit_kernel),
+    "taste": Method(_neighbour_counts(lambda config: config.taste.k), _fit_taste),
     "labels": Method(_alphas(lambda config: config.labels.alpha), _fit_labels),
     "utility": Method(_utility_settings, _fit_utility, _source_weights),
     "trees": Method(_tree_settings, _fit_trees),

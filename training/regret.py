@@ -6,6 +6,8 @@ arm of each prompt. Only realised outcomes score; predicted costs decide.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from router.policy import choose
@@ -15,6 +17,7 @@ from .dataset import Dataset
 
 SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
 GRID = 25
+WIDE = (0.002, 50.0)  # the same where each price is weighed by the spend that it rules
 SPAN = (0.05, 20.0)  # λ times the cost span of the arms: from "quality rules" to "cost rules"
 
 
@@ -65,6 +68,51 @@ def row_regret(predicted: Floats, cost_usd: Doubles, data: Dataset) -> Doubles:
 def decision_regret(predicted: Floats, cost_usd: Doubles, data: Dataset) -> float:
     """Mean of `row_regret` over the prompts whose chosen arms all have outcomes."""
     return float(np.nanmean(row_regret(predicted, cost_usd, data)))
+
+
+def spend_shares(predicted: Floats, cost_usd: Doubles) -> dict[float, float]:
+    """Prices of money λ, and the share of the interval of spend that is bought at each.
+
+    The interval runs from the cheapest arm's mean cost to the dearest's, as in AIQ: choices at λ
+    spend C(λ), falling in λ, and what lies beyond C(0) is bought at λ = 0. The area under the
+    frontier changes with predictions as utility at these prices, weighed so.
+
+    Args:
+        predicted: (n, a) quality.
+        cost_usd: (n, a) predicted cost.
+    """
+    mean = cost_usd.mean(axis=0)
+    low, high = float(mean.min()), float(mean.max())
+    if high <= low:
+        return {0.0: 1.0}
+    prices = np.concatenate([[0.0], np.geomspace(*WIDE, GRID - 1) / (high - low)])
+    rows = np.arange(len(predicted))
+    spend = [cost_usd[rows, choices(predicted, cost_usd, float(p))].mean() for p in prices]
+    falling = np.clip(np.minimum.accumulate(spend), low, high)
+    edges = np.concatenate([[high], (falling[:-1] + falling[1:]) / 2.0, [low]])
+    shares = -np.diff(edges) / (high - low)
+    return {float(p): float(s) for p, s in zip(prices, shares, strict=True) if s > 0.0}
+
+
+def chosen_loss(
+    predicted: Floats, cost_usd: Doubles, data: Dataset, shares: Mapping[float, float]
+) -> Doubles:
+    """Utility of the chosen arms at weighed prices, as a loss: (n,), smaller is better.
+
+    Only differences between predictions mean anything. NaN where a chosen arm has no outcome.
+
+    Args:
+        predicted: (n, a) quality.
+        cost_usd: (n, a) predicted cost.
+        data: realised outcomes.
+        shares: weight of each price of money.
+    """
+    rows = np.arange(len(data))
+    total = np.zeros(len(data))
+    for price, share in shares.items():
+        arm = choices(predicted, cost_usd, price)
+        total -= share * (data.quality[rows, arm] - price * data.cost_usd[rows, arm])
+    return total
 
 
 def choices(

@@ -1,9 +1,8 @@
 """Combine the methods by what decides: differences between arms on the same prompt.
 
-A prompt's overall difficulty moves all arms together and never changes a choice, yet it rules
-any squared error. Weights are therefore fitted on *contrasts*, an arm's quality minus the mean
-over the prompt's arms, by non-negative least squares on out-of-fold predictions, and drawn
-half-way to the plain mean, which is hard to beat on little data.
+A prompt's overall difficulty moves all arms together and never changes a choice. Methods are
+therefore averaged as *contrasts*, an arm's quality minus the mean over the prompt's arms, and the
+level of a prompt is their plain mean. The weights are those of `training.aggregate`.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from router.types import Bools, Doubles, Floats
 
-from .config import StackConfig
 from .graph import Graph
 from .predictors.base import arm_means
 
@@ -26,8 +23,15 @@ class Stack:
     """Weights of the methods on contrasts; the level of a prompt is their plain mean."""
 
     names: tuple[str, ...]
-    weights: Doubles  # (m,) >= 0; their sum may exceed 1 where every method is too timid
+    weights: Doubles  # (m,) >= 0; their sum exceeds 1 where the methods together are too timid
     base: Doubles  # (a,) contrast of the arms' means, what no information would predict
+
+    @classmethod
+    def of(cls, weights: Mapping[str, float], quality: Floats) -> Stack:
+        """The stack of some methods by weight, for arms with outcomes (n, a), NaN where missing."""
+        mean = arm_means(quality)
+        values = np.array(list(weights.values()), dtype=np.float64)
+        return cls(names=tuple(weights), weights=values, base=mean - mean.mean())
 
     def predict(self, predictions: Mapping[str, Floats]) -> Floats:
         """Combine (n, a) predictions by name."""
@@ -54,28 +58,6 @@ class Stack:
         return graph.gemm(parts, mixing, shift, np.float32)
 
 
-def fit_stack(predictions: Mapping[str, Floats], quality: Floats, config: StackConfig) -> Stack:
-    """Fit the weights.
-
-    Args:
-        predictions: out-of-fold predictions (n, a) of every method.
-        quality: (n, a), NaN where missing.
-        config: how far to draw the weights to the plain mean.
-    """
-    names = tuple(predictions)
-    mean = arm_means(quality)
-    observed = ~np.isnan(quality)
-    target = contrast(quality, observed)
-    base = contrast(np.broadcast_to(mean, quality.shape).astype(np.float32), observed)
-    columns = [contrast(predictions[name], observed) - base for name in names]
-    # one vector per method: what it adds to knowing nothing
-    flat = np.stack([column[observed] for column in columns], axis=1).astype(np.float64)
-    fitted, _ = nnls(flat.T @ flat + 1e-9 * np.eye(len(names)), flat.T @ (target - base)[observed])
-    even = np.full(len(names), 1.0 / len(names))
-    weights = config.mean_weight * even + (1.0 - config.mean_weight) * fitted
-    return Stack(names=names, weights=weights, base=mean - mean.mean())
-
-
 def contrast(values: Floats, observed: Bools) -> Doubles:
     """`values` minus their mean over the observed arms of each prompt: (n, a).
 
@@ -91,6 +73,11 @@ def contrast(values: Floats, observed: Bools) -> Doubles:
 
 def contrast_error(predicted: Floats, quality: Floats) -> float:
     """Mean squared error of the contrasts over observed cells: what methods are tuned by."""
+    return float(np.nanmean(contrast_errors(predicted, quality)))
+
+
+def contrast_errors(predicted: Floats, quality: Floats) -> Doubles:
+    """Squared error of every contrast (n, a), NaN in missing cells."""
     observed = ~np.isnan(quality)
     gap = contrast(predicted, observed) - contrast(quality, observed)
-    return float((gap[observed] ** 2).mean())
+    return np.where(observed, gap**2, np.nan)

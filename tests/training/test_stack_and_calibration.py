@@ -6,30 +6,16 @@ import numpy as np
 import pytest
 
 from training.calibrate import fit_calibration
-from training.config import CalibrationConfig, StackConfig
-from training.stack import contrast, contrast_error, fit_stack
+from training.config import CalibrationConfig
+from training.stack import Stack, contrast, contrast_error
 
 RNG = np.random.default_rng(0)
 N = 4000
 FOLD = np.arange(N) % 5
 LEVEL = RNG.uniform(-0.2, 0.2, (N, 1))  # how hard the prompt is for everybody
-TASTE = RNG.normal(0, 0.1, (N, 3))  # what tells arms apart
-TRUTH = np.clip(0.5 + LEVEL + TASTE, 0.02, 0.98).astype(np.float32)
+DIFFERENCE = RNG.normal(0, 0.1, (N, 3))  # what tells arms apart
+TRUTH = np.clip(0.5 + LEVEL + DIFFERENCE, 0.02, 0.98).astype(np.float32)
 QUALITY = (RNG.random(TRUTH.shape) < TRUTH).astype(np.float32)
-
-
-def test_the_method_that_tells_arms_apart_gets_the_weight() -> None:
-    hard = (0.5 + LEVEL + np.zeros_like(TASTE)).astype(np.float32)  # knows difficulty alone
-    tastes = (0.5 + TASTE).astype(np.float32)  # knows differences alone
-    stack = fit_stack({"hard": hard, "tastes": tastes}, QUALITY, StackConfig(mean_weight=0.0))
-    assert stack.weights[1] == pytest.approx(1.0, abs=0.15)
-    assert stack.weights[1] > 3 * stack.weights[0]
-
-
-def test_the_pull_to_the_mean_is_as_strong_as_asked() -> None:
-    parts = {"a": TRUTH, "b": np.full_like(TRUTH, 0.5)}
-    even = fit_stack(parts, QUALITY, StackConfig(mean_weight=1.0))
-    assert even.weights.tolist() == [0.5, 0.5]
 
 
 def test_contrasts_compare_observed_arms_alone() -> None:
@@ -38,15 +24,24 @@ def test_contrasts_compare_observed_arms_alone() -> None:
     assert contrast(values, seen)[0, :2] == pytest.approx([-0.1, 0.1])
 
 
-def test_one_outcome_a_prompt_leaves_nothing_to_contrast_and_still_fits() -> None:
-    logged = np.full_like(QUALITY, np.nan)
-    arm = RNG.integers(0, 3, N)
-    rows = np.arange(N)
-    logged[rows, arm] = QUALITY[rows, arm]
-    parts = {"good": TRUTH, "flat": np.full_like(TRUTH, 0.5)}
-    stack = fit_stack(parts, logged, StackConfig(mean_weight=0.0))
-    assert stack.weights[0] > 0.7
-    assert np.isfinite(stack.predict(parts)).all()
+def test_one_outcome_a_prompt_leaves_nothing_to_contrast() -> None:
+    logged = np.array([[0.2, 0.4, 0.9]], dtype=np.float32)
+    seen = np.array([[False, True, False]])
+    assert contrast(logged, seen)[0] == pytest.approx(logged[0])
+
+
+def test_a_stack_of_one_method_at_full_weight_is_that_method() -> None:
+    stack = Stack.of({"only": 1.0}, QUALITY)
+    assert stack.predict({"only": TRUTH}) == pytest.approx(TRUTH, abs=1e-6)
+
+
+def test_a_weight_above_one_spreads_contrasts_and_leaves_the_level() -> None:
+    stack = Stack.of({"only": 1.25}, QUALITY)
+    got = stack.predict({"only": TRUTH})
+    assert got.mean(axis=1) == pytest.approx(TRUTH.mean(axis=1), abs=1e-6)
+    spread = contrast(got, np.ones(got.shape, dtype=np.bool_)) - stack.base
+    before = contrast(TRUTH, np.ones(got.shape, dtype=np.bool_)) - stack.base
+    assert spread == pytest.approx(1.25 * before, abs=1e-6)
 
 
 def test_a_perfect_prediction_has_the_smaller_contrast_error() -> None:

@@ -68,7 +68,7 @@ class KernelHead:
     def _solve(self, inputs: Inputs, quality: Floats, alpha: float) -> None:
         """Fill in the weights; the kernel matrix is never held for all rows at once."""
         size = len(self.landmarks)
-        own = self._kernel(self.landmarks.astype(np.float64)) + RIDGE * np.eye(size)
+        own = self.kernel(self.landmarks.astype(np.float64)) + RIDGE * np.eye(size)
         observed = ~np.isnan(quality)
         for rows, arms in same_masks(observed):
             gram, right = alpha * own, np.zeros((size, int(arms.sum())))
@@ -76,17 +76,36 @@ class KernelHead:
             for start in range(0, len(chosen), ROWS_AT_ONCE):
                 some = chosen[start : start + ROWS_AT_ONCE]
                 part = Inputs(inputs.embedding[some], inputs.features[some])
-                kernel = self._kernel(self.design.matrix(part))
+                kernel = self.kernel(self.design.matrix(part))
                 gap = quality[np.ix_(some, np.flatnonzero(arms))] - self.intercept[arms]
                 gram = gram + kernel.T @ kernel
                 right += kernel.T @ gap
             self.weights[:, arms] = np.linalg.solve(gram, right)
 
-    def _kernel(self, matrix: Doubles) -> Doubles:
+    def kernel(self, matrix: Doubles) -> Doubles:
+        """exp(-γ·squared distance) of (n, d + f) rows to the landmarks: (n, m)."""
         points = self.landmarks.astype(np.float64)
         squared = (matrix**2).sum(axis=1)[:, None] + (points**2).sum(axis=1)
         squared = squared - 2.0 * matrix @ points.T
         return np.asarray(np.exp(-self.width * np.maximum(squared, 0.0)))
+
+    def left_out(self, inputs: Inputs, quality: Floats, alpha: float) -> Floats:
+        """Predictions (n, a) of its own training rows, each by a fit without that row's outcomes.
+
+        Exact for given landmarks and means: a ridge is a linear smoother, and leaving out row i
+        moves its fitted value by hᵢ / (1 - hᵢ) times its residual, with leverage hᵢ. Arguments
+        are those that the head was fitted with.
+        """
+        fitted = self.predict(inputs, {})
+        own = self.kernel(self.landmarks.astype(np.float64)) + RIDGE * np.eye(len(self.landmarks))
+        for rows, arms in same_masks(~np.isnan(quality)):
+            kernel = self.kernel(self.design.matrix(inputs.rows(rows)))
+            gram = alpha * own + kernel.T @ kernel
+            leverage = np.einsum("nm,mn->n", kernel, np.linalg.solve(gram, kernel.T))
+            cells = np.ix_(rows, arms)
+            factor = leverage / np.maximum(1.0 - leverage, RIDGE)
+            fitted[cells] -= factor[:, None] * (quality[cells] - fitted[cells])
+        return fitted
 
     def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:  # noqa: ARG002
         """(n, a)."""
@@ -94,7 +113,7 @@ class KernelHead:
         for start in range(0, len(inputs), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             part = Inputs(inputs.embedding[rows], inputs.features[rows])
-            out[rows] = self._kernel(self.design.matrix(part)) @ self.weights + self.intercept
+            out[rows] = self.kernel(self.design.matrix(part)) @ self.weights + self.intercept
         return out
 
     def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
