@@ -29,7 +29,7 @@ from .predictors.base import spaced
 from .regret import SPARSE, chosen_loss, spend_shares
 from .stack import Stack, contrast_errors
 
-MOST_ROWS = 8192  # prompts that judge the candidates; an even sample beyond that is as good
+MOST_ROWS = 4096  # prompts that judge the candidates; an even sample beyond that is as good
 LEAST_SHARE = 0.02  # of the weights; a method below it costs more time than it is worth
 
 

@@ -109,8 +109,11 @@ def chosen_loss(
     """
     rows = np.arange(len(data))
     total = np.zeros(len(data))
+    quality = predicted.astype(np.float64)
     for price, share in shares.items():
-        arm = choices(predicted, cost_usd, price)
+        arm = (quality - price * cost_usd).argmax(
+            axis=1
+        )  # the live rule without its bands, quickly
         total -= share * (data.quality[rows, arm] - price * data.cost_usd[rows, arm])
     return total
 
