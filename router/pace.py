@@ -206,10 +206,10 @@ def requests_left(pace: Pace, usd: float, usual_usd: float, now: float) -> float
     memory = MEMORY * whole
     seen = _arrivals(pace, now)
     span = memory * (1.0 - exp(-max(now - pace.born, 0.0) / memory)) + SMOOTH * whole
-    guess = log(usd / usual_usd) - log(whole)
+    usual = pace.usual_requests
+    guess = log(usual or usd / usual_usd) - log(whole)
     weight = PRIOR_ARRIVALS / (PRIOR_ARRIVALS + max(pace.requests, pace.arrivals))
     rate = exp(weight * guess + (1.0 - weight) * log(max(seen, 1e-3) / span))
-    usual = pace.usual_requests
     if not usual:
         return max(rate * left, 1.0)
     expected = min(usual - pace.requests, TYPICAL_AHEAD * usual * left / whole)

@@ -6,6 +6,7 @@ Touched on the event loop alone; see `ledger` for how the parts of several proce
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -23,16 +24,15 @@ class Account:
     def __init__(self, budget: Budget, now: float, learned: Sequence[Share] = ()) -> None:
         """Open it, with what other or earlier processes published of it."""
         self.budget = budget
-        self.own = opened(window(budget.period, now), now)
+        running, said = window(budget.period, now), float(budget.requests or 0)
+        self.own = replace(opened(running, now), usual_requests=said)
         self.others: tuple[Pace, ...] = ()
         self.last: Quote | None = None
         self.hear(learned, now)
         if learned:  # whoever spoke last knows the price best
             latest = max(learned, key=lambda share: share.at)
-            self.own = Pace(
-                window=self.own.window, born=now, at=now, nudge=latest.nudge,
-                usual_requests=latest.usual_requests,
-            )  # fmt: skip
+            usual = latest.usual_requests or said
+            self.own = replace(self.own, nudge=latest.nudge, usual_requests=usual)
 
     def hear(self, shares: Sequence[Share], now: float) -> None:
         """Take in what the other processes published, as one sum per period."""

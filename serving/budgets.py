@@ -29,6 +29,7 @@ class Budget:
         usd: US dollars per period.
         period: a name of `router.periods`, or seconds.
         hard_stop: whether requests are refused when it is spent.
+        requests: expected in a period, before one was seen; null where nobody said.
     """
 
     account: str
@@ -38,6 +39,7 @@ class Budget:
     usd: float
     period: str
     hard_stop: bool
+    requests: int | None = None
 
 
 def read_budget(
@@ -104,6 +106,7 @@ def account_of(budget: Declared, caller: str) -> Budget:
         usd=budget.usd,
         period=budget.period,
         hard_stop=budget.hard_stop,
+        requests=budget.requests,
     )
 
 

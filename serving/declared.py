@@ -33,6 +33,7 @@ class Declared:
     usd: float  # per period
     period: str = DEFAULT_PERIOD  # a name of `router.periods`, or seconds
     hard_stop: bool = False  # refuse when it is spent, rather than answer with the cheapest arm
+    requests: int | None = None  # expected per period; learned from the first one where left out
     per_key: bool = False  # every API key has a budget of this size of its own
 
 
@@ -68,17 +69,28 @@ def _declared(row: Any, place: str) -> Declared:  # noqa: ANN401
         raise BudgetFileError(f"{place} needs name and usd and may have {more}; it has {has}")
     if not isinstance(row["name"], str) or _NAME.fullmatch(row["name"]) is None:
         raise BudgetFileError(f"{place}: name must be 1 to 64 of A-Z a-z 0-9 . _ -")
-    for flag in ("hard_stop", "per_key"):
-        if not isinstance(row.get(flag, False), bool):
-            raise BudgetFileError(f"{place}: {flag} must be true or false")
-    if isinstance(row["usd"], bool) or not isinstance(row["usd"], (int, float)):
-        raise BudgetFileError(f"{place}: usd must be a number")
+    _check_kinds(row, place)
     try:
         usd = checked_usd(float(row["usd"]), "usd")
         period = checked_period(row.get("period", DEFAULT_PERIOD))
     except PolicyError as err:
         raise BudgetFileError(f"{place}: {err}") from None
     return Declared(**{**row, "usd": usd, "period": period})
+
+
+def _check_kinds(row: dict[str, Any], place: str) -> None:
+    """Whether every value is of its kind; true and false are no numbers."""
+    kinds: dict[str, tuple[Any, str]] = {
+        "usd": ((int, float), "a number"),
+        "requests": (int, "a whole number >= 1"),
+        "hard_stop": (bool, "true or false"),
+        "per_key": (bool, "true or false"),
+    }
+    for name in (name for name in kinds if name in row):
+        (kind, words), value = kinds[name], row[name]
+        wrong = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+        if wrong or (name == "requests" and value < 1):
+            raise BudgetFileError(f"{place}: {name} must be {words}")
 
 
 def checked_usd(usd: float, name: str) -> float:

@@ -150,6 +150,13 @@ def test_what_is_refused_is_not_charged(make_app: Make, least: float) -> None:
     assert ask(body | {"allowed_models": ["nobody*"]}).json()["code"] == "no_arm_allowed"
 
 
+def test_a_declared_number_of_requests_is_expected_from_the_first_one_on(make_app: Make) -> None:
+    ask = make_app(budgets=(Declared(name="busy", usd=5.0, period="hour", requests=500),))
+    Clock(ask, NOON + 1.0)
+    assert budgets(ask)["busy"]["expected_requests_left"] == 500
+    assert budgets(ask)["busy"]["target_usd_per_request"] == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize("log_dir", [True, False])
 def test_a_reported_cost_corrects_the_charge_once(
     make_app: Make, tmp_path: Path, *, log_dir: bool
@@ -278,7 +285,7 @@ def test_a_logged_ration_replays_the_decision(
 
 
 def test_many_callers_at_once_are_all_charged(make_app: Make) -> None:
-    ask = make_app(max_concurrency=64)
+    ask = make_app(max_concurrency=64, timeout_s=60.0)
     Clock(ask)
 
     async def together() -> list[Any]:
@@ -344,6 +351,7 @@ def test_a_file_of_budgets_is_read_in_toml_or_json(tmp_path: Path) -> None:
         ("[[budget]]\nname = 'a b'\nusd = 1", "name must be"),
         ("[[budget]]\nname = 'a'\nusd = 0", "usd must be > 0"),
         ("[[budget]]\nname = 'a'\nusd = 'ten'", "usd must be a number"),
+        ("[[budget]]\nname = 'a'\nusd = 1\nrequests = 0", "requests must be"),
         ("[[budget]]\nname = 'a'\nusd = nan", "usd must be > 0"),
         ("[[budget]]\nname = 'a'\nusd = 1\nhard_stop = 'no'", "hard_stop must be"),
         ("[[budget]]\nname = 'a'\nusd = 1\nperiod = 'year'", "budget_period must be"),
