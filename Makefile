@@ -61,7 +61,7 @@ starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASET
 	@$(BIN)/python -m training.starter build --datasets $(DATASETS)
 
 results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md
-	@$(BIN)/python -m training.results --datasets $(DATASETS)
+	@$(BIN)/python -m training.results --datasets $(DATASETS) --readme README.md
 
 replay: setup  ## replay outcome tables of DATASETS as one-arm feedback; writes artifacts/replay
 	@$(BIN)/python -m training.retrain.replay_all --datasets $(DATASETS)

@@ -34,6 +34,11 @@ PARTS = ("methods", "leave-out", "routellm")
 @click.option("--reuse", is_flag=True, help="Keep what an earlier run has finished.")
 @click.option("--report-only", is_flag=True, help="Run nothing; write the report anew.")
 @click.option("--report", "report", type=click.Path(path_type=Path), default=REPORT)
+@click.option(
+    "--readme",
+    type=click.Path(path_type=Path, exists=True),
+    help="Its table of results is written anew, once every dataset has been run.",
+)
 @click.option("--most", default=5, show_default=True, help="Tasks a dataset that are left out.")
 def main(
     datasets: Path,
@@ -43,6 +48,7 @@ def main(
     reuse: bool,
     report_only: bool,
     report: Path,
+    readme: Path | None,
     most: int,
 ) -> None:
     """Train and evaluate every dataset in DATASETS."""
@@ -61,7 +67,7 @@ def main(
         if "routellm" in wanted and name == routellm.DATASET:
             click.echo("== RouteLLM's own setting")
             routellm.run(datasets, out, cache=CACHE, reuse=reuse)
-    write(report, out, dataset_names(datasets))
+    write(report, out, dataset_names(datasets), readme)
     click.echo(f"wrote {report}")
 
 

@@ -10,9 +10,10 @@ from ..evaluation.wording import MINUS, arm_name
 from .chart import leads_png
 from .routellm import BENCHMARKS, PRINTED
 from .run import read
-from .tables import field_table, grid, heading, method_table, summary_table
+from .tables import field_table, grid, heading, method_table, overview, summary_table
 
 Summary = dict[str, Any]
+START, END = "<!-- results: start -->", "<!-- results: end -->"  # around the README's table
 PICTURE = Path("figures") / "results.png"  # beside the report
 
 HEAD = """\
@@ -62,13 +63,14 @@ comparison: that router never saw an outcome of what it routes.
 """
 
 
-def write(path: Path, out: Path, names: Sequence[str]) -> None:
+def write(path: Path, out: Path, names: Sequence[str], readme: Path | None = None) -> None:
     """Write the report and its picture from the results under `out`.
 
     Args:
         path: of the Markdown file; the picture goes to `figures/` beside it.
         out: folder of the results, one folder a dataset.
         names: of the datasets, in order; those without results are left out.
+        readme: gets the overview between its marks, once every dataset has results.
     """
     found = {name: read(out / name / "evaluation.json") for name in names}
     results = {name: summary for name, summary in found.items() if summary is not None}
@@ -80,6 +82,17 @@ def write(path: Path, out: Path, names: Sequence[str]) -> None:
     left = {name: read(out / name / "leave_out.json") for name in results}
     own = read(out / "routellm" / "own_setting.json")
     path.write_text(render(results, left, own), "utf-8")
+    if readme is not None and len(results) == len(names):
+        put_into(readme, results)
+
+
+def put_into(readme: Path, results: Mapping[str, Summary]) -> None:
+    """Write the overview between the two marks of a README; a file without them stays as it is."""
+    text = readme.read_text("utf-8")
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if start and end:
+        readme.write_text(f"{before}{start}\n{overview(results)}{end}{after}", "utf-8")
 
 
 def render(

@@ -126,7 +126,7 @@ def _difference(figure: str, lead: Summary) -> str:
 def _value(figure: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return _minus(f"{100 * value:.0f} %" if figure.startswith("saving") else f"{value:.4f}")
+    return _minus(f"{round(100 * value)} %" if figure.startswith("saving") else f"{value:.4f}")
 
 
 def _signed(figure: str, value: float) -> str:
@@ -169,3 +169,46 @@ def heading(name: str, found: Summary) -> str:
         reasons = "; ".join(f"{method_name(k)}: {v}" for k, v in found["not_applicable"].items())
         lines.append(f"Not applicable on {name}: {reasons}.")
     return "\n\n".join(lines) + "\n"
+
+
+def overview(results: Mapping[str, Summary]) -> str:
+    """For the README: one column a dataset, the router, the bounds and the strongest methods."""
+    head = ["AIQ (saving at best single arm)"]
+    head += [
+        f"{name} ({len(found['arms'])} arms, {found['n_prompts']} prompts)"
+        for name, found in results.items()
+    ]
+    rows = [["**tierwise**", *(_overview(f["router"], bold=True) for f in results.values())]]
+    rows.append(["zero router", *(_overview(f["zero_router"]) for f in results.values())])
+    for method in _strongest(results):
+        cells = (_overview(found["baselines"].get(method)) for found in results.values())
+        rows.append([method_name(method), *cells])
+    for method in BOUNDS:
+        cells = (_overview(found["baselines"].get(method)) for found in results.values())
+        rows.append([f"*{method_name(method)}* †", *cells])
+    rows.append(["lead over the strongest method", *(_strongest_lead(f) for f in results.values())])
+    return grid(head, rows)
+
+
+def _strongest(results: Mapping[str, Summary], most: int = 6) -> list[str]:
+    """The methods of the highest mean AIQ over the datasets that all of them have."""
+    rivals = [published(found) for found in results.values()]
+    everywhere = sorted(set.intersection(*(set(r) for r in rivals)))
+    return sorted(everywhere, key=lambda name: -sum(r[name]["aiq"] for r in rivals))[:most]
+
+
+def _overview(method: Summary | None, *, bold: bool = False) -> str:
+    if method is None:
+        return "–"
+    text = f"{method['aiq']:.4f}"
+    if bold:
+        low, high = method["ci95"]["aiq"]
+        text = f"**{text}** [{low:.3f}, {high:.3f}]"
+    saving = method["saving_at_best_single"]
+    return text if saving is None else _minus(f"{text} ({round(100 * saving)} %)")
+
+
+def _strongest_lead(found: Summary) -> str:
+    rivals = published(found)
+    name = max(rivals, key=lambda key: float(rivals[key]["aiq"]))
+    return f"{_difference('aiq', rivals[name]['aiq_difference'])} over {method_name(name)}"

@@ -13,7 +13,7 @@ from training.evaluation.result import evaluate_sweeps
 from training.evaluation.summary import summarise
 from training.evaluation.sweeps import reference_sweeps
 from training.results.chart import lead_rows, leads_png
-from training.results.report import render, write
+from training.results.report import END, START, put_into, render, write
 from training.results.run import dataset_names
 from training.results.tables import mark, method_table, published, summary_table
 
@@ -147,3 +147,20 @@ def test_a_dataset_is_a_table_with_its_prompts(tmp_path: Path) -> None:
     for name in ("b.parquet", "b.prompts.parquet", "a.parquet", "a.prompts.parquet", "c.parquet"):
         (tmp_path / name).touch()
     assert dataset_names(tmp_path) == ["a", "b"]
+
+
+def test_the_readmes_table_is_written_between_its_marks_and_nothing_else_is(
+    found: dict[str, Any], tmp_path: Path
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{START}\n| old |\n{END}\nafter\n")
+    put_into(readme, {"made-up": found, "again": found})
+    text = readme.read_text()
+    assert text.startswith(f"before\n{START}\n| AIQ")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert f"**{found['router']['aiq']:.4f}**" in text
+    assert "*task label* †" in text
+    readme.write_text("no marks\n")
+    put_into(readme, {"made-up": found})
+    assert readme.read_text() == "no marks\n"
