@@ -93,15 +93,18 @@ def _summary(manifest: Manifest) -> Table:
     for name, value in manifest.metrics.items():
         table.add_row(name, str(value))
     if "pairs" in manifest.training:
-        table.add_row("battles", _battles(manifest.training["pairs"]))
+        fitted = "utility" in manifest.training["chosen"]
+        table.add_row("battles", _battles(manifest.training["pairs"], fitted=fitted))
     for arm, reason in manifest.training["dropped_arms"].items():
         table.add_row(f"dropped {arm}", reason)
     return table
 
 
-def _battles(pairs: dict[str, Any]) -> str:
+def _battles(pairs: dict[str, Any], *, fitted: bool) -> str:
     """How many battles there were, and what became of them."""
     counted = f"{pairs['battles']} on {pairs['prompts']} training prompts"
+    if not fitted:
+        return f"{counted}; set aside, predictors in the configuration lacks 'utility'"
     if not pairs["used"]:
         return f"{counted}; set aside, decisions were not better with them"
     return f"{counted}; learned from"

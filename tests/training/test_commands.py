@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -61,10 +62,28 @@ def test_train_writes_a_bundle_where_it_was_asked_to(
     config.write_text('predictors = ["cluster", "ridge"]\n[folds]\nfolds = 3\n')
     out = tmp_path / "bundle"
     pairs = ["--pairs", world_files / "pairs.parquet"]
-    said = run("train", *tables, *pairs, "--config", config, "--out", out)
-    assert f"in {out}" in said
+    done = CliRunner().invoke(
+        main, [str(a) for a in ("train", *tables, *pairs, "--config", config, "--out", out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert f"in {out}" in done.stdout
+    assert json.loads(run("inspect", out))["training"]["pairs"]["used"] is False
     assert "reproduced" in run("verify", out)
     assert set(json.loads(run("inspect", out))["training"]["stack"]) <= {"cluster", "ridge"}
+
+
+def test_battles_of_an_arm_without_outcomes_and_price_are_refused(
+    tables: list[object], world_files: Path, tmp_path: Path
+) -> None:
+    strange = pl.read_parquet(world_files / "pairs.parquet").with_columns(arm_b=pl.lit("new|low"))
+    strange.write_parquet(tmp_path / "pairs.parquet")
+    pairs = ["--pairs", tmp_path / "pairs.parquet"]
+    done = CliRunner().invoke(
+        main, [str(a) for a in ("train", *tables, *pairs, "--out", tmp_path / "b")]
+    )
+    assert done.exit_code == 1
+    assert "names new|low, without an outcome in --data and without a price" in done.output
+    assert not (tmp_path / "b").exists()
 
 
 def test_evaluate_writes_every_figure_of_the_contract(
