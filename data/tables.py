@@ -146,8 +146,8 @@ def load_tables(
     battles = None
     if pairs is not None:
         fought = _known(load_pairs(pairs), texts)
-        found = _counted(report, "pairs", _priced_arms(fought, kept, prices))
-        report.unknown_arms = _unknown_arms(fought.kept, found)
+        report.unknown_arms = _unknown_arms(fought.kept, kept, prices)
+        found = _counted(report, "pairs", _without_arms(fought, report.unknown_arms))
         battles = _with_side(found, sides)
     return Tables(_with_side(kept, sides), texts, battles, report, prices)
 
@@ -164,26 +164,21 @@ def _known(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
     return Cleaned(cleaned.kept.filter(known), pl.concat([cleaned.rejected, lost]))
 
 
-def _priced_arms(pairs: Cleaned, outcomes: pl.DataFrame, prices: PriceTable | None) -> Cleaned:
-    """Reject battles of arms that have neither an outcome nor a price: they cannot be routed to."""
-    answered = outcomes.select(pl.concat_str("model", "tier", separator="|")).to_series().unique()
-    priced = prices.frame()["model"] if prices is not None else pl.Series([], dtype=pl.String)
-    model = pl.col("arm_a", "arm_b").str.split("|").list.first()
-    known = pl.col("arm_a", "arm_b").is_in(answered.implode()) | model.is_in(priced.implode())
-    lost = pairs.kept.filter(~pl.all_horizontal(known)).with_columns(
-        pl.lit("unknown_arm").alias(REASON)
-    )
-    kept = pairs.kept.filter(pl.all_horizontal(known))
-    return Cleaned(kept, pl.concat([pairs.rejected, lost]))
+def _unknown_arms(
+    pairs: pl.DataFrame, outcomes: pl.DataFrame, prices: PriceTable | None
+) -> tuple[str, ...]:
+    """The arms of battles that have neither an outcome nor a price: they cannot be routed to."""
+    answered = set(outcomes.select(pl.concat_str("model", "tier", separator="|")).to_series())
+    priced = set(prices.frame()["model"]) if prices is not None else set()
+    fought = set(pairs["arm_a"]) | set(pairs["arm_b"])
+    return tuple(sorted(a for a in fought - answered if a.partition("|")[0] not in priced))
 
 
-def _unknown_arms(fought: pl.DataFrame, kept: pl.DataFrame) -> tuple[str, ...]:
-    """The arms whose battles were all rejected for want of outcomes and price."""
-
-    def arms(table: pl.DataFrame) -> set[str]:
-        return set(table["arm_a"]) | set(table["arm_b"])
-
-    return tuple(sorted(arms(fought) - arms(kept)))
+def _without_arms(pairs: Cleaned, unknown: tuple[str, ...]) -> Cleaned:
+    """Reject the battles of unknown arms."""
+    known = ~(pl.col("arm_a").is_in(unknown) | pl.col("arm_b").is_in(unknown))
+    lost = pairs.kept.filter(~known).with_columns(pl.lit("unknown_arm").alias(REASON))
+    return Cleaned(pairs.kept.filter(known), pl.concat([pairs.rejected, lost]))
 
 
 def _split_of(prompts: pl.DataFrame, outcomes: pl.DataFrame) -> tuple[pl.DataFrame, int]:
