@@ -51,7 +51,8 @@ def certificate_state(
         return CertificateState(state=NONE, reason="the bundle carries no certificate")
     if recorded is not None:
         return CertificateState(state=EXPIRED, reason=recorded)
-    ended = [f for f in findings if f.level == "alarm" and f.kind in ENDING]
+    alarms = [f for f in findings if f.level == "alarm" and f.kind in ENDING]
+    ended = sorted(alarms, key=lambda f: not f.kind.startswith("certificate"))
     if ended:
         day = datetime.fromtimestamp(now, UTC).date().isoformat()
         why = "; ".join(f"{f.kind} of {f.subject} {f.value:+.4g} ({f.detail})" for f in ended[:3])
