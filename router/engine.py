@@ -208,8 +208,9 @@ class Router:
             order = _tried(order, pick(chance, number))
         reasons.append(self._knob_reason(scores, float(scores.quality[0, order[0]]), policy))
         reasons += self._distance_reason(scores)
-        if number is None or exploration.rate == 0.0:
-            reasons += self._certified(policy, every=bool(eligible.all()))
+        tested = view.turns == 1 and policy.current_arm is None and bool(eligible.all())
+        if tested and (number is None or exploration.rate == 0.0):
+            reasons += self._certified(policy)
         if order[0] != ruling:
             name = self._arms[ruling].id
             reasons.append(Reason("exploration", f"drawn in place of {name} to learn from it"))
@@ -303,15 +304,14 @@ class Router:
         threshold = self.threshold(policy)
         return Reason("threshold", f"best quality for its price at threshold {threshold:g}")
 
-    def _certified(self, policy: Policy, *, every: bool) -> list[Reason]:
+    def _certified(self, policy: Policy) -> list[Reason]:
         """The certificate's statement, where it covers this decision.
 
-        It was made on choices among every arm, by threshold, without exploration, and where no
-        arm was cheaper for having answered before.
+        It was made on single prompts, by threshold, among every arm, without exploration, and
+        where no arm was cheaper for having answered before.
         """
         certificate, threshold = self.manifest.certificate, self._ruling(policy)
-        every = every and policy.current_arm is None
-        if certificate is None or self.ended is not None or threshold is None or not every:
+        if certificate is None or self.ended is not None or threshold is None:
             return []
         return [certificate.statement(threshold)] if certificate.covers(threshold) else []
 

@@ -80,6 +80,17 @@ def test_a_decision_states_it_only_where_it_was_tested(certified: Router, plain:
     assert "certified" not in codes(certified, Policy(threshold=0.9, allowed_models=(some,)))
 
 
+def test_a_conversation_is_not_what_was_tested(certified: Router) -> None:
+    turns = [
+        {"role": "user", "content": PROMPT},
+        {"role": "assistant", "content": "391"},
+        {"role": "user", "content": "And 17*24?"},
+    ]
+    for prompt, stated in ((turns[:1], True), (turns, False)):
+        reasons = certified.route(prompt, Policy(threshold=0.9)).reasons
+        assert ("certified" in {reason.code for reason in reasons}) is stated
+
+
 def test_the_statement_says_what_is_promised(certified: Router) -> None:
     said = {r.code: r.detail for r in certified.route(PROMPT, Policy(threshold=0.9)).reasons}
     assert said["certified"] == (
