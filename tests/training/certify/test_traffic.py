@@ -80,7 +80,8 @@ def test_the_inverse_finds_the_least_threshold_of_a_share(own: OwnTraffic) -> No
     most = own.at(1.0).shares[best.id]
     found = threshold_for_share(own, best.model, most / 2)
     assert found.shares[best.id] >= most / 2
-    never = min(own.router.arms, key=lambda arm: own.at(0.5).shares[arm.id]).id
+    settings = own.table().settings
+    never = min(own.router.arms, key=lambda arm: max(s.shares[arm.id] for s in settings)).id
     with pytest.raises(TrainingError, match=r"no threshold sends 100\.0% to .*; the most is"):
         threshold_for_share(own, never, 1.0)
     with pytest.raises(TrainingError, match="has no model 'gpt-9'"):
