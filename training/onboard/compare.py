@@ -1,11 +1,11 @@
 """How much of retraining does adding a model from few labels reach?
 
-    python -m training.onboard.compare --data D.parquet --prompts P.parquet --hold-back A B C
+    python -m training.onboard.compare --data D.parquet --prompts P.parquet --hold-back A
 
-Trains a bundle on every arm and one without the arms held back, adds these from few labels (drawn
-from the training split, several times), and measures all on the test split, over the price range
-of all arms: AIQ, and the share of the gain, (added - without) / (retrained - without). The same
-share over the zero router of all arms is printed beside it.
+Trains a bundle on every arm and one without the arms held back (`--hold-back` may be repeated), adds
+these from few labels (of the same training prompts for all, drawn several times), and measures all
+on the test split, over the price range of all arms: AIQ, and the share of the gain, (added -
+without) / (retrained - without). The same share over the zero router of all arms stands beside it.
 """
 
 from __future__ import annotations
@@ -61,15 +61,14 @@ def zero_aiq(tables: Tables, arms: list[Arm]) -> float:
 
 
 def few_labels(tables: Tables, arms: Sequence[Arm], labels: int, seed: int) -> Tables:
-    """Outcomes of some arms on `labels` training prompts each, drawn for each arm."""
-    parts = []
-    for i, arm in enumerate(arms):
-        rows = tables.outcomes.filter(
-            (pl.col("model") == arm.model) & (pl.col("tier") == arm.tier), split="train"
-        ).sort("prompt_id")
-        chosen = np.random.default_rng([seed, i]).permutation(rows.height)[:labels]
-        parts.append(rows[np.sort(chosen)])
-    return replace(tables, outcomes=pl.concat(parts))
+    """Outcomes of some arms on the same `labels` training prompts, as one run of them has it."""
+    ids = pl.concat_str("model", "tier", separator="|")
+    rows = tables.outcomes.filter(ids.is_in([arm.id for arm in arms]), split="train")
+    counts = rows.group_by("prompt_id").len().filter(pl.col("len") == len(arms))
+    known = np.array(sorted(counts["prompt_id"].to_list()))
+    chosen = np.random.default_rng(seed).permutation(len(known))[:labels]
+    drawn = pl.Series(known[np.sort(chosen)]).implode()
+    return replace(tables, outcomes=rows.filter(pl.col("prompt_id").is_in(drawn)))
 
 
 def without(tables: Tables, arms: Sequence[Arm]) -> Tables:
