@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,58 @@ def spend_chart(
         height=340,
         title=title,
     )
+
+
+def grid_chart(rows: Rows, tiers: tuple[str, ...], *, title: str) -> alt.LayerChart:
+    """Bins of difficulty by budget: the tier in colour and words, the quality beneath.
+
+    Args:
+        rows: bin, budget, tier, label, quality (or null).
+        tiers: cheap to dear.
+        title: of the picture.
+    """
+    budgets = list(dict.fromkeys(row["budget"] for row in rows))
+    named = [row | {"text": _percent(row["quality"])} for row in rows]
+    base = alt.Chart(inline(named)).encode(
+        x=alt.X(
+            "budget:N",
+            sort=budgets,
+            title="budget, US dollars per 1,000 prompts",
+            axis=alt.Axis(labelAngle=0),
+        ),
+        y=alt.Y("bin:O", title="difficulty bin, 1 easy to 5 hard", axis=alt.Axis(grid=False)),
+    )
+    colours = [PALETTE[i % len(PALETTE)] for i in range(len(tiers))]
+    cell = base.mark_rect(opacity=0.55).encode(
+        color=alt.Color(
+            "tier:N",
+            title=None,
+            scale=alt.Scale(domain=list(tiers), range=colours),
+            legend=alt.Legend(orient="bottom", columns=6, symbolType="square"),
+        ),
+        tooltip=["bin:O", "budget:N", "label:N", "text:N"],
+    )
+    words = base.mark_text(dy=-7, fontSize=10).encode(text="label:N")
+    quality = base.mark_text(dy=7, fontSize=10).encode(text="text:N")
+    return alt.LayerChart(layer=[cell, words, quality], width=620, height=230, title=title)
+
+
+def compute_chart(pictures: Sequence[tuple[str, tuple[str, ...], Rows, Rows]]) -> alt.VConcatChart:
+    """One block per model, a grid and its curves, below each other.
+
+    Args:
+        pictures: model, its tiers, rows of the grid, rows of the curves.
+    """
+    parts: list[Any] = []
+    for model, tiers, grid, curves in pictures:
+        parts.append(grid_chart(grid, tiers, title=f"{model}: tier by difficulty and budget"))
+        parts.append(spend_chart(curves, title=f"{model}: quality at equal budgets"))
+    resolved: alt.VConcatChart = alt.VConcatChart(vconcat=parts).resolve_scale(color="independent")
+    return resolved
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}%"
 
 
 def save(chart: alt.TopLevelMixin, stem: Path) -> None:
