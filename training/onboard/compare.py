@@ -2,9 +2,9 @@
 
     python -m training.onboard.compare --data D.parquet --prompts P.parquet --hold-back A
 
-Trains a bundle on every arm and one without the arms held back (`--hold-back` may be repeated), adds
-these from few labels (of the same training prompts for all, drawn several times), and measures all
-on the test split, over the price range of all arms: AIQ, and the share of the gain, (added -
+Trains a bundle on every arm and one without the arms held back (`--hold-back` may be repeated),
+adds these from few labels (of the same training prompts for all, drawn several times), and measures
+all on the test split, over the price range of all arms: AIQ, and the share of the gain, (added -
 without) / (retrained - without). The same share over the zero router of all arms stands beside it.
 """
 
