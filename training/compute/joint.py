@@ -130,6 +130,11 @@ def figures(scope: Scope, found: Evaluation) -> dict[str, Any]:
         "zero_router_aiq": found.zero.measures.aiq,
         "difference": gap,
         "difference_ci95": list(found.resampled.difference("router", "model_only")),
+        # averaged over prices of money: most of a dollar axis only the dearest arm can spend
+        "regret_difference": found.router.measures.regret - rival.measures.regret,
+        "regret_difference_ci95": list(
+            found.resampled.difference("router", "model_only", "regret")
+        ),
         "joint_max_quality": found.router.measures.max_quality,
         "model_only_max_quality": rival.measures.max_quality,
     }
@@ -138,12 +143,14 @@ def figures(scope: Scope, found: Evaluation) -> dict[str, Any]:
 def line(row: dict[str, Any]) -> str:
     """One scope in words."""
     low, high = row["difference_ci95"]
+    less, more = row["regret_difference_ci95"]
     start, end = (1000 * usd for usd in row["aiq_interval_usd"])
     return (
         f"{row['scope']} ({len(row['joint_arms'])} arms, {len(row['model_only_arms'])} models, "
         f"{row['n_prompts']} test prompts): AIQ over ${start:.4f} to ${end:.4f} per 1,000 is "
         f"{row['joint_aiq']:.4f} joint, {row['model_only_aiq']:.4f} model-only, "
-        f"difference {row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
+        f"difference {row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]; "
+        f"regret over prices of money differs by {row['regret_difference']:+.4f} [{less:+.4f}, {more:+.4f}]"
     )
 
 
