@@ -7,8 +7,7 @@ A world is violated when any certified threshold truly loses more than was promi
 certificate speaks of it alone; at 95 % confidence that may happen in 5 % of worlds. Without
 options the truth is a formula, most worlds lying close to the promise, where errors are made.
 With a bundle and its test rows, the rows are the world: calibration prompts are drawn from them
-with replacement, and the truth is the mean over all. Beside that, half of the rows calibrate and
-the others check.
+with replacement, and the truth is the mean over all. Beside that, half of the rows calibrate.
 """
 
 from __future__ import annotations
