@@ -150,7 +150,8 @@ def line(row: dict[str, Any]) -> str:
         f"{row['n_prompts']} test prompts): AIQ over ${start:.4f} to ${end:.4f} per 1,000 is "
         f"{row['joint_aiq']:.4f} joint, {row['model_only_aiq']:.4f} model-only, "
         f"difference {row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]; "
-        f"regret over prices of money differs by {row['regret_difference']:+.4f} [{less:+.4f}, {more:+.4f}]"
+        f"regret over prices of money differs by {row['regret_difference']:+.4f} "
+        f"[{less:+.4f}, {more:+.4f}]"
     )
 
 
