@@ -51,7 +51,7 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
     try:
-        for name in _head_files(manifest):
+        for name in HEAD_FILES:
             shutil.copyfile(heads / name, building / name)
         (building / ENCODER).mkdir()
         for name in ("model.onnx", "tokenizer.json"):
@@ -66,11 +66,6 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return manifest
-
-
-def _head_files(manifest: Manifest) -> tuple[str, ...]:
-    """The committed files; heads of before bundles remembered anything lack the last."""
-    return (*HEAD_FILES, *({VALIDATION} & manifest.files.keys()))
 
 
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
@@ -115,10 +110,12 @@ def build_command(datasets: Path, out: Path, cache: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         trained = train(tables, config, bundle, cache, ConsoleReporter())
+        (bundle / VALIDATION).unlink()  # outcomes row by row: a dataset, which is not committed
+        manifest = finish(bundle, trained.manifest)
         out.mkdir(parents=True, exist_ok=True)
-        for name in _head_files(trained.manifest):
+        for name in HEAD_FILES:
             shutil.copyfile(bundle / name, out / name)
-    click.echo(f"starter heads {trained.manifest.bundle_id} in {out}")
+    click.echo(f"starter heads {manifest.bundle_id} in {out}")
 
 
 if __name__ == "__main__":
