@@ -144,7 +144,8 @@ class App:
                 said = self._refusal
                 what = "the earlier bundle still answers" if loaded else "not ready"
                 log.error("%s: %s%s", what, said, hint(self.settings))
-            await asyncio.sleep(self.settings.poll_s if loaded else RELOAD_S)
+            settled = loaded and not self._refusal  # trying what was refused again costs a core
+            await asyncio.sleep(self.settings.poll_s if settled else RELOAD_S)
 
     def _announce(self, seconds: float) -> None:
         live, trial = self._live(), self.holder.trial
