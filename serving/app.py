@@ -8,6 +8,7 @@ the loop it would starve every other connection. Request bodies are never logged
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +74,7 @@ class App:
         self._scoring = 0  # prompts being scored or waiting for it
         self._refusal = "the bundle is being loaded"
         self._loading: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()  # whether loading the bundle has ended once, well or not
 
     @property
     def ready(self) -> bool:
@@ -140,6 +142,7 @@ class App:
                 loaded, self._refusal, said = True, "", ""
                 if changed:
                     self._announce(perf_counter() - begun)
+            self._tried.set()
             if self._refusal != said:
                 said = self._refusal
                 what = "the earlier bundle still answers" if loaded else "not ready"
@@ -213,7 +216,7 @@ class App:
         }
         if path in answers:
             return await answers[path]()
-        live = self._live()
+        live = await self._loaded(perf_counter() + self.settings.timeout_s)
         if path == "/budgets":
             return Response(encode(self.pacer.view(live.router, key)))
         return Response(live.arms if path == "/arms" else live.frontier)
@@ -224,11 +227,23 @@ class App:
             raise Problem("not_ready", self._refusal, headers=RETRY_SOON)
         return live
 
+    async def _loaded(self, deadline: float) -> Live:
+        """What answers; while the first load is under way, wait for it.
+
+        With several workers the first one that is ready makes /readyz say so, and the others
+        already accept connections: their first callers wait here instead of being refused.
+        """
+        if self.holder.current is None and self._loading is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(deadline - perf_counter(), 0.0)):
+                    await self._tried.wait()
+        return self._live()
+
     async def _route(self, headers: dict[bytes, bytes], receive: Receive, key: str) -> Response:
         begun, settings, metrics = perf_counter(), self.settings, self.metrics
         deadline = begun + settings.timeout_s
         body = await self._body(headers, receive)
-        live, trial, read = self._live(), self.holder.trial, perf_counter()
+        live, trial, read = await self._loaded(deadline), self.holder.trial, perf_counter()
         request = parse(body)
         policy, view = read_policy(request, settings), read_view(request, settings)
         budget = read_budget(request, settings.budgets, key)
@@ -272,7 +287,7 @@ class App:
 
     async def _explain(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
         deadline = perf_counter() + self.settings.timeout_s
-        live, request = self._live(), parse(await self._body(headers, receive))
+        live, request = await self._loaded(deadline), parse(await self._body(headers, receive))
         refuse_budget(request)
         policy, view = read_policy(request, self.settings), read_view(request, self.settings)
         entry = await self._entry(live, view, deadline)
@@ -312,7 +327,7 @@ class App:
     async def _route_batch(self, headers: dict[bytes, bytes], receive: Receive) -> Response:
         deadline = perf_counter() + self.settings.timeout_s
         body = await self._body(headers, receive)
-        live, asked = self._live(), read_batch(body, self.settings)
+        live, asked = await self._loaded(deadline), read_batch(body, self.settings)
         entries = [await self._entry(live, view, deadline) for view in asked.views]
         scores = [entry.scores for entry in entries]
         batch = await asyncio.to_thread(asked.decide, live.router, scores)

@@ -110,7 +110,7 @@ def make_app(tiny_bundle: Path) -> Callable[..., Driver]:
 
     def make(*, load: bool = True, **settings: Any) -> Driver:  # noqa: ANN401
         app = App(
-            Settings(bundle=tiny_bundle, **({"log_dir": None, "budget_dir": None} | settings))
+            Settings(**{"bundle": tiny_bundle, "log_dir": None, "budget_dir": None, **settings})
         )
         if load:
             app.metrics.name_arms(app.holder.swap(tiny_bundle).router.arms)
@@ -174,6 +174,14 @@ class Service:
                 return
             time.sleep(0.05)
         pytest.fail(f"{path} answered {seen}, never {status}, in {seconds} s:\n{self.log}")
+
+    def wait_for_workers(self, n: int, seconds: float = 60.0) -> None:
+        """Wait until every worker has loaded: /readyz is answered by whichever came first."""
+        self.wait(200, seconds)
+        until = time.monotonic() + seconds
+        while f"tierwise_ready_workers {n}.0" not in self(path="/metrics").body.decode():
+            assert time.monotonic() < until, self.log
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

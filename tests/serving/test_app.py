@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from router.engine import Router
 from router.policy import Policy
+from serving.holder import Holder, Live
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = {"content-type": "application/json"}
@@ -283,6 +285,39 @@ def test_before_a_bundle_is_loaded_routing_says_so(make_app: Callable[..., Any])
     for path, method in (("/route", "POST"), ("/arms", "GET"), ("/frontier", "GET")):
         reply = ask(ASKED, path=path, method=method)
         assert (reply.status, reply.json()["code"]) == (503, "not_ready")
+
+
+def test_a_request_waits_while_its_worker_loads_but_not_for_a_refused_bundle(
+    make_app: Callable[..., Any], tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Holder._load
+
+    def slow(holder: Holder, path: Path) -> Live:
+        time.sleep(0.3)
+        return load(holder, path)
+
+    async def first_answers(driver: Any) -> tuple[list[int], float]:  # noqa: ANN401
+        driver.app.start()
+        begun = time.perf_counter()
+        asked = json.dumps(ASKED).encode()
+        found = await asyncio.gather(
+            driver.ask(asked, "/route", "POST", JSON, 1),
+            driver.ask(b"", "/arms", "GET", JSON, 1),
+        )
+        seconds = time.perf_counter() - begun
+        await driver.app.stop()
+        return [reply.status for reply in found], seconds
+
+    monkeypatch.setattr(Holder, "_load", slow)
+    for bundle, timeout_s, expected in (
+        (tiny_bundle, 30.0, 200),  # loaded while they wait
+        (tiny_bundle, 0.1, 503),  # no longer than any answer may take
+        (tmp_path / "none", 30.0, 503),  # nothing to wait for
+    ):
+        driver = make_app(load=False, bundle=bundle, timeout_s=timeout_s)
+        statuses, seconds = asyncio.run(first_answers(driver))
+        assert statuses == [expected, expected]
+        assert seconds < 10
 
 
 def test_a_refused_swap_leaves_the_old_bundle_serving(

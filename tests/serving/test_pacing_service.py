@@ -86,7 +86,7 @@ def test_the_workers_of_one_machine_spend_one_budget_without_redis(
     service = run_service(
         ["router", "serve", str(tiny_bundle), "--workers", "2"], TIERWISE_BUDGETS=declared, **SYNC
     )
-    service.wait(200)
+    service.wait_for_workers(2)
     charged = spend(service.port)
     settles(service.port, N, charged)
     text = service(path="/metrics").body.decode()

@@ -220,11 +220,7 @@ def test_workers_share_one_port_and_one_set_of_metrics(
     run_service: Callable[..., Any], tiny_bundle: Path
 ) -> None:
     running = run_service(["router", "serve", str(tiny_bundle), "--workers", "2"])
-    running.wait(200)
-    until = time.monotonic() + 30
-    while b"tierwise_ready_workers 2.0" not in running(path="/metrics").body:
-        assert time.monotonic() < until, running.log
-        time.sleep(0.1)
+    running.wait_for_workers(2)
     for i in range(12):
         assert running({"prompt": f"Prompt number {i}"}).status == 200
     text = running(path="/metrics").body.decode()
