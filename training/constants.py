@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from router.catalogue import Catalogue
+from router.catalogue import Catalogue, Model
 from router.manifest import ArmInfo, DecisionInfo
 from router.policy import near_tie_band
-from router.types import Doubles, Floats
+from router.types import Arm, Doubles, Floats
 
 from .config import TrainConfig
+from .costs import Meter
 from .dataset import Dataset
 from .model import FittedModel
 from .predictors.base import Inputs, arm_means
@@ -114,33 +115,57 @@ def arm_infos(
     model: FittedModel, data: Dataset, origin: Origin, mean: Doubles
 ) -> tuple[ArmInfo, ...]:
     """The manifest's row of every arm; `mean` (a,) is its mean quality."""
-    meter, spread = model.meter, model.table.values.std(axis=0)
-    cost = np.nanmean(data.cost_usd, axis=0)
+    spread, cost = model.table.values.std(axis=0), np.nanmean(data.cost_usd, axis=0)
     rows = (~np.isnan(data.quality)).sum(axis=0)
-    infos = []
-    for i, arm in enumerate(data.arms):
-        able = origin.catalogue.model(arm.model)
-        infos.append(
-            ArmInfo(
-                model=arm.model,
-                tier=arm.tier,
-                usd_per_1m_input=significant(meter.input_usd[i]),
-                usd_per_1m_output=significant(meter.output_usd[i]),
+    return tuple(
+        arm_info(
+            arm,
+            model.meter,
+            i,
+            origin.catalogue.model(arm.model),
+            Measured(
                 price_date=origin.price_dates.get(arm.model),
-                metered_in="usd" if meter.in_dollars[i] else "tokens",
-                input_tokens_base=significant(meter.input_base[i]),
-                input_tokens_per_char=significant(meter.input_per_char[i]),
-                context_tokens=able.context_tokens,
-                tools=able.tools,
-                vision=able.vision,
-                json=able.json,
-                mean_quality=significant(mean[i]),
-                quality_spread=significant(spread[i]),
-                mean_cost_usd=significant(cost[i]),
+                mean_quality=mean[i],
+                quality_spread=spread[i],
+                mean_cost_usd=cost[i],
                 rows=int(rows[i]),
-            )
+            ),
         )
-    return tuple(infos)
+        for i, arm in enumerate(data.arms)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What training data say of an arm; the date of its list price is null without one."""
+
+    price_date: str | None
+    mean_quality: float
+    quality_spread: float  # of the mean, between clusters
+    mean_cost_usd: float
+    rows: int
+
+
+def arm_info(arm: Arm, meter: Meter, i: int, able: Model, measured: Measured) -> ArmInfo:
+    """The manifest's row of one arm, the meter's `i`-th, that its model is able to so much."""
+    return ArmInfo(
+        model=arm.model,
+        tier=arm.tier,
+        usd_per_1m_input=significant(meter.input_usd[i]),
+        usd_per_1m_output=significant(meter.output_usd[i]),
+        price_date=measured.price_date,
+        metered_in="usd" if meter.in_dollars[i] else "tokens",
+        input_tokens_base=significant(meter.input_base[i]),
+        input_tokens_per_char=significant(meter.input_per_char[i]),
+        context_tokens=able.context_tokens,
+        tools=able.tools,
+        vision=able.vision,
+        json=able.json,
+        mean_quality=significant(measured.mean_quality),
+        quality_spread=significant(measured.quality_spread),
+        mean_cost_usd=significant(measured.mean_cost_usd),
+        rows=measured.rows,
+    )
 
 
 def significant(value: float, digits: int = 7) -> float:

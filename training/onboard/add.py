@@ -17,7 +17,7 @@ from router.manifest import ArmInfo, Manifest
 from router.types import Doubles, Ints
 
 from ..catalogue import catalogue_of
-from ..constants import significant
+from ..constants import Measured, arm_info, significant
 from ..costs import Meter, fit_meter, token_targets
 from ..errors import ExportError
 from ..export import rewrite_bundle
@@ -141,29 +141,17 @@ def _infos(
 ) -> tuple[ArmInfo, ...]:
     infos = list(manifest.arms)
     for i, arm in enumerate(found.data.arms):
-        able, column = catalogue.model(arm.model), len(manifest.arms) + i
-        price = None if prices is None else prices.find(arm.model)
+        price, column = None if prices is None else prices.find(arm.model), len(manifest.arms) + i
         since = None if price is None else price.valid_from
         quality = rows.quality[:, column].astype(np.float64)
-        info = ArmInfo(
-            model=arm.model,
-            tier=arm.tier,
-            usd_per_1m_input=significant(meter.input_usd[i]),
-            usd_per_1m_output=significant(meter.output_usd[i]),
+        measured = Measured(
             price_date=None if since is None else since.isoformat(),
-            metered_in="usd" if meter.in_dollars[i] else "tokens",
-            input_tokens_base=significant(meter.input_base[i]),
-            input_tokens_per_char=significant(meter.input_per_char[i]),
-            context_tokens=able.context_tokens,
-            tools=able.tools,
-            vision=able.vision,
-            json=able.json,
-            mean_quality=significant(float(quality.mean())),
-            quality_spread=significant(_between(quality, rows.cluster)),
+            mean_quality=float(quality.mean()),
+            quality_spread=_between(quality, rows.cluster),
             mean_cost_usd=0.0,
             rows=int((~np.isnan(found.data.quality[:, i])).sum()),
         )
-        infos.append(info)
+        infos.append(arm_info(arm, meter, i, catalogue.model(arm.model), measured))
     cost = rows.cost_usd(infos).mean(axis=0)
     first = len(manifest.arms)
     fresh = [

@@ -23,7 +23,6 @@ from data.errors import DataError
 from data.tables import Tables, load_tables
 from router.types import Doubles
 
-from ..cli import CACHE
 from ..config import TrainConfig, load_config
 from ..dataset import build_dataset
 from ..depth import embed_inputs, open_encoder
@@ -47,8 +46,8 @@ from .foretell import (
     strengths,
     without_length,
 )
+from .options import comparison
 
-PATH = click.Path(path_type=Path)
 RESAMPLES = 1000
 OURS, PLAIN = "utility of battles and labels", "Bradley-Terry"
 
@@ -171,15 +170,9 @@ def _interval(values: Doubles) -> list[float]:
 
 
 @click.command()
-@click.option("--data", "data_path", type=PATH, required=True)
-@click.option("--prompts", type=PATH, required=True)
-@click.option("--pairs", type=PATH, help="Preferences between two arms.")
-@click.option("--derive", type=click.IntRange(min=1), help="Battles per prompt, of the outcomes.")
-@click.option("--unseen", type=click.FloatRange(0, 1), default=0.0, help="Share of arm pairs.")
-@click.option("--config", "config_path", type=PATH)
-@click.option("--cache", type=PATH, default=CACHE, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--json", "json_path", type=PATH, help="Write every figure here.")
+@comparison(
+    click.option("--unseen", type=click.FloatRange(0, 1), default=0.0, help="Share of arm pairs."),
+)
 def main(
     data_path: Path,
     prompts: Path,

@@ -26,7 +26,6 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.errors import RouterError
 
-from ..cli import CACHE
 from ..config import TrainConfig, load_config
 from ..dataset import dataset_of
 from ..errors import TrainingError
@@ -39,8 +38,8 @@ from ..pipeline import train
 from ..progress import Timings
 from ..validation import outcomes_of
 from .derive import derived_pairs
+from .options import comparison
 
-PATH = click.Path(path_type=Path)
 MIXED, ALONE, ZERO = "labels and battles", "labels alone", "zero router"
 
 
@@ -110,16 +109,10 @@ def compared(
 
 
 @click.command()
-@click.option("--data", "data_path", type=PATH, required=True)
-@click.option("--prompts", type=PATH, required=True)
-@click.option("--pairs", type=PATH, help="Preferences between two arms.")
-@click.option("--derive", type=click.IntRange(min=1), help="Battles per prompt, of the outcomes.")
-@click.option("--labels", type=click.FloatRange(0, 1), default=0.05, show_default=True)
-@click.option("--most", type=int, help="Prompts with battles, at most.")
-@click.option("--config", "config_path", type=PATH)
-@click.option("--cache", type=PATH, default=CACHE, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--json", "json_path", type=PATH, help="Write every figure here.")
+@comparison(
+    click.option("--labels", type=click.FloatRange(0, 1), default=0.05, show_default=True),
+    click.option("--most", type=int, help="Prompts with battles, at most."),
+)
 def main(
     data_path: Path,
     prompts: Path,
