@@ -9,12 +9,12 @@ A mean of predictions is too timid even where none of them is (Ranjan and Gneiti
 subset is also tried with its contrasts spread out.
 
 Losses are decision regret at the prices of money that matter: each price weighs as much as the
-share of the interval of spend, from the cheapest arm to the dearest, that is bought at it.
+share of the interval of spend, from the cheapest arm to the dearest, that is bought at it. What
+stands in for regret where outcomes are few is told in `judge`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,9 +25,10 @@ from router.types import Bools, Doubles, Floats, Ints
 from .config import StackConfig
 from .crossfit import Crossfit, fold_masks
 from .dataset import Dataset
+from .judge import losses
 from .predictors.base import spaced
-from .regret import SPARSE, chosen_loss, spend_shares
-from .stack import Stack, contrast_errors
+from .regret import spend_shares
+from .stack import Stack
 
 MOST_ROWS = 4096  # prompts that judge the candidates; an even sample beyond that is as good
 LEAST_SHARE = 0.02  # of the weights; a method below it costs more time than it is worth
@@ -104,23 +105,12 @@ def weigh(fitted: Crossfit, data: Dataset, cost_usd: Doubles, config: StackConfi
     candidates = tuple(Candidate(s, t) for s in subsets for t in config.sharpness)
     mean: Floats = np.mean(list(predictions.values()), axis=0)
     shares = spend_shares(mean, cost)  # no outcome in either: losses of a row are its own alone
-    losses = np.empty((len(candidates), len(part)), dtype=np.float32)
+    level = None if fitted.level is None else fitted.level[rows]
+    lost = np.empty((len(candidates), len(part)), dtype=np.float32)
     for i, candidate in enumerate(candidates):
         predicted = candidate.stack(mean).predict(predictions)
-        losses[i] = _loss(predicted, cost, part, shares)
-    return Evidence(names=names, candidates=candidates, losses=losses, fold=fitted.fold[rows])
-
-
-def _loss(
-    predicted: Floats, cost_usd: Doubles, data: Dataset, shares: Mapping[float, float]
-) -> Doubles:
-    """Loss of each prompt (n,); of contrasts where outcomes are too sparse to know regret."""
-    if np.isnan(data.quality).mean() > SPARSE:
-        errors = contrast_errors(predicted, data.quality)
-        return np.asarray(
-            np.nansum(errors, axis=1) / np.maximum((~np.isnan(errors)).sum(axis=1), 1)
-        )
-    return chosen_loss(predicted, cost_usd, data, shares)
+        lost[i] = losses(predicted, cost, part, shares, level)
+    return Evidence(names=names, candidates=candidates, losses=lost, fold=fitted.fold[rows])
 
 
 def aggregate(

@@ -17,14 +17,13 @@ from .config import TrainConfig
 from .costs import Meter, TokenModel, fit_tokens
 from .dataset import Dataset
 from .errors import TrainingError
+from .judge import common_level, judge
 from .methods import Settings, Task, finer, fit_predictor, variants
 from .predictors.base import Inputs
 from .predictors.labels import usable
 from .predictors.tiered import engages
 from .preferences.battles import Battles
 from .progress import Stage
-from .regret import SPARSE, decision_regret
-from .stack import contrast_error
 
 
 @dataclass
@@ -35,9 +34,11 @@ class Crossfit:
         chosen: method -> settings of its chosen variant.
         predictions: method -> (n, a) out-of-fold quality.
         scores: method -> variant -> what it was chosen by (smaller is better).
+        level: (n,) what logs are judged against; null where prompts have several outcomes.
     """
 
     fold: Ints
+    level: Doubles | None = None
     chosen: dict[str, Settings] = field(default_factory=dict)
     predictions: dict[str, Floats] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -54,8 +55,8 @@ def crossfit(
     """Cross-fit every configured method and choose its variant.
 
     The variant with the least decision regret is taken: what users meet. Squared errors, even of
-    contrasts, ask for weaker penalties than the best of many noisy predictions can bear. Sparse
-    tables, in which most choices have no outcome, cannot tell regret and use contrasts.
+    contrasts, ask for weaker penalties than the best of many noisy predictions can bear. `judge`
+    says what stands in for it where most choices have no outcome.
 
     Args:
         inputs: the training prompts.
@@ -67,7 +68,8 @@ def crossfit(
     Raises:
         TrainingError: no configured method can learn from this table.
     """
-    out = Crossfit(fold=folds(data.texts, config.folds.folds, config.folds.seed))
+    fold = folds(data.texts, config.folds.folds, config.folds.seed)
+    out = Crossfit(fold=fold, level=common_level(inputs, data, config, fold))
     for name in config.predictors:
         tried: dict[str, tuple[float, Settings, Floats]] = {}
         if not _has_evidence(name, data, battles, config):
@@ -77,7 +79,7 @@ def crossfit(
         while queue:
             for settings in queue:
                 predicted = _out_of_fold(name, settings, inputs, data, config, out, battles)
-                score = judge(predicted, cost_usd, data)
+                score = judge(predicted, cost_usd, data, out.level)
                 tried[_label(settings)] = (score, settings, predicted)
             best = min(tried, key=lambda label: tried[label][0])
             more = finer(name, tried[best][1], battles, config)
@@ -105,13 +107,6 @@ def _has_evidence(name: str, data: Dataset, battles: Battles | None, config: Tra
     if name == "tiered":
         return engages(data.arms)
     return name != "utility" or (battles is not None and len(battles) > 0)
-
-
-def judge(predicted: Floats, cost_usd: Doubles, data: Dataset) -> float:
-    """What variants are chosen by, smaller is better: regret, or contrast error if sparse."""
-    if np.isnan(data.quality).mean() > SPARSE:
-        return contrast_error(predicted, data.quality)
-    return decision_regret(predicted, cost_usd, data)
 
 
 def _label(settings: Settings) -> str:

@@ -18,10 +18,11 @@ from router.types import Floats
 
 from .config import TrainConfig
 from .costs import fit_meter, token_targets
-from .crossfit import crossfit, crossfit_costs, judge
+from .crossfit import crossfit, crossfit_costs
 from .dataset import Dataset
 from .embed import embed
 from .encoder import ExportedEncoder, export_encoder, sample_evenly
+from .judge import judge
 from .predictors.base import Inputs, spaced
 from .progress import Reporter, Timings
 
@@ -73,7 +74,7 @@ def probe(
     with Timings().stage("probe") as stage:
         found = crossfit(inputs, data, cost, quick, stage)
     mean: Floats = np.mean(list(found.predictions.values()), axis=0)
-    return judge(mean, cost, data)
+    return judge(mean, cost, data, found.level)
 
 
 def embed_inputs(

@@ -13,8 +13,9 @@ from .aggregate import aggregate
 from .calibrate import Calibration, fit_calibration
 from .config import TrainConfig
 from .costs import Meter, fit_tokens
-from .crossfit import Crossfit, judge
+from .crossfit import Crossfit
 from .dataset import Dataset
+from .judge import judge
 from .methods import Task, fit_predictor
 from .model import FittedModel
 from .predictors.base import Inputs, Predictor
@@ -53,23 +54,21 @@ def accompanied(fitted: Crossfit, data: Dataset, cost_usd: Doubles) -> Crossfit:
     """
     if UTILITY not in fitted.predictions or len(fitted.predictions) == 1:
         return fitted
+
+    def score(predictions: Mapping[str, Floats]) -> float:
+        mean: Floats = np.mean(list(predictions.values()), axis=0)
+        return judge(mean, cost_usd, data, fitted.level)
+
     own = fitted.predictions[UTILITY]
     rest = {name: p for name, p in fitted.predictions.items() if name != UTILITY}
-    best = min(rest, key=lambda name: judge(rest[name], cost_usd, data))
+    best = min(rest, key=lambda name: score({name: rest[name]}))
     companies = (
         rest,
         dict(fitted.predictions),
         {best: rest[best], UTILITY: own},
         {UTILITY: own},
     )
-    return replace(
-        fitted, predictions=min(companies, key=lambda each: _mean_score(each, data, cost_usd))
-    )
-
-
-def _mean_score(predictions: Mapping[str, Floats], data: Dataset, cost_usd: Doubles) -> float:
-    mean: Floats = np.mean(list(predictions.values()), axis=0)
-    return judge(mean, cost_usd, data)
+    return replace(fitted, predictions=min(companies, key=score))
 
 
 def final_fit(

@@ -59,13 +59,7 @@ class Stack:
 
 
 def contrast(values: Floats, observed: Bools) -> Doubles:
-    """`values` minus their mean over the observed arms of each prompt: (n, a).
-
-    Where prompts have one outcome each, as logs do, there is nothing to contrast, and values
-    are compared as they are.
-    """
-    if observed.sum(axis=1).mean() < 2.0:
-        return values.astype(np.float64)
+    """`values` minus their mean over the observed arms of each prompt: (n, a)."""
     counts = np.maximum(observed.sum(axis=1, keepdims=True), 1)
     level = np.where(observed, values, 0.0).sum(axis=1, keepdims=True, dtype=np.float64) / counts
     return np.asarray(values - level)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.types import Arm, Floats
+from router.types import Doubles, Floats
+from tests.training.small import small_dataset
 from training.aggregate import aggregate, weigh
 from training.config import ConfigError, StackConfig
 from training.crossfit import Crossfit
@@ -30,25 +31,16 @@ def noisy(size: float, seed: int = 2) -> Floats:
 
 
 def dataset(quality: Floats = QUALITY) -> Dataset:
-    return Dataset(
-        arms=tuple(Arm(f"model {i}") for i in range(ARMS)),
-        prompt_ids=tuple(str(i) for i in range(N)),
-        texts=tuple(f"prompt {i}" for i in range(N)),
-        domains=(None,) * N,
-        n_chars=np.full(N, 8),
-        quality=quality,
-        input_tokens=np.ones((N, ARMS)),
-        output_tokens=np.ones((N, ARMS)),
-        cost_usd=COST,
-        test=np.zeros(N, dtype=np.bool_),
-        dropped_arms={},
-    )
+    return small_dataset(quality, COST)
 
 
 def weights(
-    predictions: dict[str, Floats], config: StackConfig | None = None, quality: Floats = QUALITY
+    predictions: dict[str, Floats],
+    config: StackConfig | None = None,
+    quality: Floats = QUALITY,
+    level: Doubles | None = None,
 ) -> dict[str, float]:
-    fitted = Crossfit(fold=FOLD, predictions=predictions)
+    fitted = Crossfit(fold=FOLD, predictions=predictions, level=level)
     stack, _ = aggregate(fitted, dataset(quality), COST, config or StackConfig())
     return dict(zip(stack.names, stack.weights.tolist(), strict=True))
 
@@ -92,7 +84,7 @@ def test_one_outcome_a_prompt_is_enough_to_tell_methods_apart() -> None:
     rows = np.arange(N)
     arm = RNG.integers(0, ARMS, N)
     logged[rows, arm] = QUALITY[rows, arm]
-    found = weights({"good": noisy(0.1), "bad": 1.0 - TRUTH}, quality=logged)
+    found = weights({"good": noisy(0.1), "bad": 1.0 - TRUTH}, quality=logged, level=np.full(N, 0.5))
     assert set(found) == {"good"}
 
 

@@ -24,12 +24,6 @@ def test_contrasts_compare_observed_arms_alone() -> None:
     assert contrast(values, seen)[0, :2] == pytest.approx([-0.1, 0.1])
 
 
-def test_one_outcome_a_prompt_leaves_nothing_to_contrast() -> None:
-    logged = np.array([[0.2, 0.4, 0.9]], dtype=np.float32)
-    seen = np.array([[False, True, False]])
-    assert contrast(logged, seen)[0] == pytest.approx(logged[0])
-
-
 def test_a_stack_of_one_method_at_full_weight_is_that_method() -> None:
     stack = Stack.of({"only": 1.0}, QUALITY)
     assert stack.predict({"only": TRUTH}) == pytest.approx(TRUTH, abs=1e-6)

@@ -1,10 +1,8 @@
 """Settings that logs ask for in place of those of complete tables.
 
 A prompt of a log has the outcome of one arm. Among a given number of neighbours every arm then has
-few outcomes of its own, and squared error, by which the number would be chosen, rewards knowing how
-hard prompts are more than knowing which arm is better on them. So the neighbourhood is as wide as
-the log allows and is pulled harder towards each arm's mean; `training/retrain/README.md` has the
-figures.
+few outcomes of its own. So the neighbourhood is as wide as the log allows and is pulled harder
+towards each arm's mean; `training/retrain/README.md` has the figures.
 """
 
 from __future__ import annotations
@@ -16,25 +14,20 @@ import numpy as np
 from ..config import TrainConfig
 from ..dataset import Dataset
 from ..fit import UTILITY
+from ..judge import is_log
 from ..preferences.battles import Battles
 
 LEAST_K, MOST_K = 100, 1000  # neighbours
-NEIGHBOURS = 4  # a neighbourhood is the log divided by it
+NEIGHBOURS = (8, 4)  # a neighbourhood is the log divided by one of them
 PRIOR_ROWS = 30.0  # of neighbours
-FEW = 2.0  # outcomes per prompt below which a table counts as a log
-
-
-def is_log(data: Dataset) -> bool:
-    """Whether prompts have about one outcome each."""
-    return bool((~np.isnan(data.quality)).sum(axis=1).mean() < FEW)
 
 
 def for_rows(config: TrainConfig, data: Dataset) -> TrainConfig:
     """The configuration, changed where the rows are those of a log."""
     if not is_log(data):
         return config
-    k = int(np.clip(len(data) // NEIGHBOURS, LEAST_K, MOST_K))
-    return replace(config, knn=replace(config.knn, k=(k,), prior_rows=PRIOR_ROWS))
+    wide = {int(np.clip(len(data) // n, LEAST_K, MOST_K)) for n in NEIGHBOURS}
+    return replace(config, knn=replace(config.knn, k=tuple(sorted(wide)), prior_rows=PRIOR_ROWS))
 
 
 def with_utility(config: TrainConfig, battles: Battles | None) -> TrainConfig:
