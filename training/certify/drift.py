@@ -3,7 +3,8 @@
 The certificate keeps no prompt and no embedding of one: counts per cluster, and the mean of random
 Fourier features, which is all that a kernel two-sample test needs of its first sample (Rahimi &
 Recht 2007; Gretton et al., JMLR 2012). The test's null distribution comes from today's rows, by a
-Gaussian multiplier bootstrap.
+Gaussian multiplier bootstrap. That a test is significant only says that there is enough traffic to
+see a difference; a certificate ends where the difference is of a size that matters, too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from router.certificate import Population
 from router.manifest import Manifest
 from router.types import Doubles, Floats, Ints
 
-from ..drift.detectors import psi
+from ..drift.detectors import direction_index, psi
 from ..drift.report import ALARM, LEAST, OK, Finding
 from ..retrain.traffic import Traffic
 
@@ -62,7 +63,7 @@ def clusters_moved(population: Population, cluster: Ints) -> tuple[float, float]
 
 
 def embeddings_moved(population: Population, embedding: Floats) -> tuple[float, float]:
-    """Squared distance of mean embeddings in the kernel's space, and its p-value."""
+    """How far embeddings moved from the certificate's, as a stability index, and a p-value."""
     rows = embedding[:: -(-len(embedding) // MOST_ROWS)]
     mapped = _mapped(rows, population.width, population.seed)
     mean = mapped.mean(axis=0)
@@ -71,7 +72,8 @@ def embeddings_moved(population: Population, embedding: Floats) -> tuple[float, 
     draws = np.random.default_rng(population.seed).normal(size=(DRAWS, m))
     null = draws @ (mapped - mean) * np.sqrt((1.0 / n + 1.0 / m) / m)
     larger = int(((null**2).sum(axis=1) >= found).sum())
-    return found, (1 + larger) / (1 + DRAWS)
+    index = direction_index(np.array(population.embedding_mean), mapped)
+    return index, (1 + larger) / (1 + DRAWS)
 
 
 def certificate_findings(traffic: Traffic | None, manifest: Manifest) -> list[Finding]:
@@ -86,6 +88,7 @@ def certificate_findings(traffic: Traffic | None, manifest: Manifest) -> list[Fi
                 level=ALARM if p < LEVEL and index > PSI_EXPIRES else OK, value=index, p_value=p,
                 detail="stability index of cluster shares against the certificate's prompts"),
         Finding(kind="certificate_embeddings", subject="traffic",
-                level=ALARM if p_moved < LEVEL else OK, value=moved, p_value=p_moved,
-                detail="two-sample test on embeddings against the certificate's prompts"),
+                level=ALARM if p_moved < LEVEL and moved > PSI_EXPIRES else OK, value=moved,
+                p_value=p_moved,
+                detail="stability index of embeddings against the certificate's prompts"),
     ]  # fmt: skip

@@ -118,20 +118,25 @@ def traffic_findings(traffic: Traffic, manifest: Manifest, *, seed: int) -> list
     far = traffic.distance[half:] > manifest.decision.distance_p99
     p_far = stats.binomtest(int(far.sum()), len(far), EXPECTED_FAR, alternative="greater").pvalue
     share = float(far.mean())
-    level = OK
-    if p < LEVEL:
-        level = ALARM if index > PSI_ALARM else LOOK if index > PSI_LOOK else OK
     return [
-        Finding(kind="traffic_clusters", subject="traffic", level=level, value=index, p_value=p,
+        Finding(kind="traffic_clusters", subject="traffic", level=_level(index, p), value=index,
+                p_value=p,
                 detail="stability index of cluster shares, later half against earlier half"),
-        Finding(kind="traffic_embeddings", subject="traffic",
-                level=ALARM if p_moved < LEVEL else OK, value=moved, p_value=p_moved,
-                detail="two-sample test on embeddings, later half against earlier half"),
+        Finding(kind="traffic_embeddings", subject="traffic", level=_level(moved, p_moved),
+                value=moved, p_value=p_moved,
+                detail="stability index of embeddings, later half against earlier half"),
         Finding(kind="out_of_distribution", subject="traffic",
                 level=OK if p_far >= LEVEL else LOOK if share < 0.1 else ALARM, value=share,
                 p_value=float(p_far),
                 detail="share of prompts beyond the training 99th percentile, later half"),
     ]  # fmt: skip
+
+
+def _level(index: float, p_value: float) -> str:
+    """A stability index counts as far as chance does not explain it."""
+    if p_value >= LEVEL:
+        return OK
+    return ALARM if index > PSI_ALARM else LOOK if index > PSI_LOOK else OK
 
 
 def answer_findings(traffic: Traffic) -> list[Finding]:

@@ -48,7 +48,28 @@ def test_the_same_prompts_seldom_look_like_others() -> None:
 
 def test_other_prompts_are_seen() -> None:
     population = population_of(sphere(300, 1), np.zeros(300, dtype=np.int64), 0)
-    assert embeddings_moved(population, sphere(300, 2, centre=1.0))[1] <= 0.002
+    index, p = embeddings_moved(population, sphere(300, 2, centre=1.0))
+    assert p <= 0.002
+    assert index > 0.25
+
+
+def test_many_prompts_a_little_different_do_not_end_it(traffic: Traffic, log: Path) -> None:
+    rows, manifest = rows_of(traffic, log), read_manifest(traffic.base)
+    population = population_of(sphere(4000, 1), np.zeros(4000, dtype=np.int64), 0)
+    certificate = replace(PROMISE, population=population)
+
+    def level(centre: float) -> tuple[str, float]:
+        seen = replace(
+            rows,
+            inputs=replace(rows.inputs, embedding=sphere(4000, 2, centre)),
+            cluster=np.zeros(4000, dtype=np.int64),
+        )
+        found = certificate_findings(seen, replace(manifest, certificate=certificate))[1]
+        assert found.p_value is not None
+        return found.level, found.p_value
+
+    assert level(0.2) == ("ok", pytest.approx(0.0, abs=0.005))
+    assert level(1.0)[0] == "alarm"
 
 
 def test_other_shares_of_clusters_are_seen_and_new_clusters_count() -> None:

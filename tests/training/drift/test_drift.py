@@ -17,7 +17,13 @@ from router.manifest import read_manifest
 from serving.status import read_status
 from tests.training.routed import Traffic
 from training.drift.certificate import CertificateState
-from training.drift.detectors import change_point, embedding_shift, price_changes, psi
+from training.drift.detectors import (
+    change_point,
+    direction_index,
+    embedding_shift,
+    price_changes,
+    psi,
+)
 from training.drift.exposition import exposition
 from training.drift.report import (
     ALARM,
@@ -76,6 +82,28 @@ def test_a_shift_of_embeddings_and_of_a_mean_is_found_where_it_happened() -> Non
     assert change.p_value < 0.01
     assert abs(change.at - 150) < 25
     assert change.after - change.before == pytest.approx(1.0, abs=0.35)
+
+
+def test_the_size_of_a_shift_is_that_of_the_stability_index() -> None:
+    rng = np.random.default_rng(3)
+    for gap in (0.0, 0.3, 1.0):
+        then, now = rng.normal(size=(4000, 5)), rng.normal(size=(4000, 5))
+        now[:, 2] += gap
+        found = direction_index(then.mean(axis=0), now)
+        assert found == pytest.approx(gap**2, abs=0.02 + 0.08 * gap)
+        # the same by counts, in tenths of the earlier window
+        edges = np.quantile(then[:, 2], np.linspace(0.1, 0.9, 9))
+        counts = [np.bincount(np.digitize(x[:, 2], edges), minlength=10) for x in (then, now)]
+        assert found == pytest.approx(psi(*counts)[0], abs=0.02 + 0.1 * gap)
+
+
+def test_a_shift_too_small_to_matter_is_sure_and_raises_no_alarm() -> None:
+    rng = np.random.default_rng(5)
+    points = rng.normal(size=(4000, 4)).astype(np.float32)
+    points[2000:, 0] += 0.2
+    index, p = embedding_shift(points[:2000], points[2000:], seed=0)
+    assert p < 0.01
+    assert index < 0.1
 
 
 def test_price_changes_are_relative() -> None:
