@@ -27,7 +27,7 @@ from rich.console import Console
 
 from data.tables import Tables, load_tables
 from router import Router
-from router.types import Bools, Ints
+from router.types import Bools, Floats, Ints
 
 from ..cli import CACHE
 from ..config import TrainConfig, load_config
@@ -116,9 +116,13 @@ def replay(
         tell: called with the figures after every comparison.
     """
     out: dict[str, Any] = {
-        "arms": len(stream.data.arms), "prompts": len(stream.data), "zero_router_aiq": None,
-        "everything_aiq": None, "points": [],
-    }  # fmt: skip
+        "arms": len(stream.data.arms),
+        "prompts": len(stream.data),
+        "paired_variance": paired_variance(stream.data.quality),
+        "zero_router_aiq": None,
+        "everything_aiq": None,
+        "points": [],
+    }
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for number, (share, seed) in enumerate(product(shares, seeds)):
@@ -142,6 +146,20 @@ def replay(
             )
             tell(out)
     return out
+
+
+def paired_variance(quality: Floats) -> float:
+    """How noisy a comparison of two arms is on one prompt, as a share of that on two prompts.
+
+    Var(q_a - q_b) / (Var q_a + Var q_b) of complete outcomes (n, a), the mean over pairs of arms:
+    1 where arms fail on different prompts, 0 where they fail on the same ones. Logs compare arms
+    across prompts, so that as many outcomes of a log know about this share of what full rows know.
+    """
+    covariance = np.cov(quality, rowvar=False)
+    spread = np.diag(covariance)
+    both = spread[:, None] + spread
+    pairs = np.triu_indices(len(spread), 1)
+    return float((1.0 - 2.0 * covariance[pairs] / both[pairs]).mean())
 
 
 def share_of_gain(found: dict[str, Any]) -> dict[int, float | None]:
@@ -189,6 +207,9 @@ def main(
         )
 
     found = replay(stream, shares, seeds, everything=everything, tell=tell)
+    console.print(
+        f"two arms on one prompt: {found['paired_variance']:.2f} of the variance on two prompts"
+    )
     for cells, share in share_of_gain(found).items():
         told = "no gain to share" if share is None else f"{share:.0%} of the gain"
         console.print(f"{cells} cells: {told}")

@@ -13,7 +13,13 @@ from tests.conftest import CACHE
 from training.config import TrainConfig
 from training.dataset import build_dataset
 from training.retrain.curve import write_curve
-from training.retrain.replay import one_arm_each, open_stream, replay, share_of_gain
+from training.retrain.replay import (
+    one_arm_each,
+    open_stream,
+    paired_variance,
+    replay,
+    share_of_gain,
+)
 from training.retrain.settings import LEAST_K, for_rows
 
 
@@ -51,6 +57,16 @@ def test_logs_and_full_rows_are_compared_on_as_many_cells(
     assert share_of_gain(found)[point["cells"]] == pytest.approx(gained / whole)
     write_curve(tmp_path / "curve.png", {"simulated": found, "without": found})
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_variance_of_pairs_by_hand() -> None:
+    alike = np.array([[1, 1], [0, 0], [1, 1], [0, 0]], dtype=np.float32)
+    apart = np.array([[1, 1], [0, 1], [1, 0], [0, 0]], dtype=np.float32)
+    assert paired_variance(alike) == pytest.approx(0.0)
+    assert paired_variance(apart) == pytest.approx(1.0)
+    # variances 1/3 each, covariance 1/6: the third column half goes with the first
+    half = np.array([[1, 1], [1, 1], [1, 0], [0, 0], [0, 0], [0, 1]], dtype=np.float32)
+    assert paired_variance(half) == pytest.approx(1.0 - 1.0 / 3.0)
 
 
 def test_shares_of_no_gain_are_unknown_and_seeds_are_meaned() -> None:
