@@ -3,9 +3,10 @@
     python -m training.onboard.compare --data D.parquet --prompts P.parquet --hold-back A
 
 Trains a bundle on every arm and one without the arms held back (`--hold-back` may be repeated),
-adds these from few labels (of the same training prompts for all, drawn several times), and measures
-all on the test split, over the price range of all arms: AIQ, and the share of the gain, (added -
-without) / (retrained - without). The same share over the zero router of all arms stands beside it.
+adds these from few labels (of the same training prompts for all, or `--apart`; drawn several
+times), and measures all on the test split, over the price range of all arms: AIQ, and the share of
+the gain, (added - without) / (retrained - without). The same share over the zero router stands
+beside it.
 """
 
 from __future__ import annotations
@@ -60,15 +61,25 @@ def zero_aiq(tables: Tables, arms: list[Arm]) -> float:
     return measure(single_arms(outcomes), outcomes).aiq
 
 
-def few_labels(tables: Tables, arms: Sequence[Arm], labels: int, seed: int) -> Tables:
-    """Outcomes of some arms on the same `labels` training prompts, as one run of them has it."""
-    ids = pl.concat_str("model", "tier", separator="|")
-    rows = tables.outcomes.filter(ids.is_in([arm.id for arm in arms]), split="train")
+def few_labels(
+    tables: Tables, arms: Sequence[Arm], labels: int, seed: int, *, apart: bool = False
+) -> Tables:
+    """Outcomes of each of some arms on `labels` training prompts.
+
+    On the same prompts, as one run of them all has it, or `apart`: each arm on prompts of its own,
+    which compares the arms less well. Only prompts that all of them answered are drawn.
+    """
+    arm = pl.concat_str("model", "tier", separator="|")
+    rows = tables.outcomes.filter(arm.is_in([arm.id for arm in arms]), split="train")
     counts = rows.group_by("prompt_id").len().filter(pl.col("len") == len(arms))
-    known = np.array(sorted(counts["prompt_id"].to_list()))
-    chosen = np.random.default_rng(seed).permutation(len(known))[:labels]
-    drawn = pl.Series(known[np.sort(chosen)]).implode()
-    return replace(tables, outcomes=rows.filter(pl.col("prompt_id").is_in(drawn)))
+    known = counts["prompt_id"].sort()
+    order = np.random.default_rng(seed).permutation(len(known))
+    drawn = pl.lit(value=False)
+    for i, each in enumerate(arms):
+        start = i * labels if apart else 0
+        mine = known.gather(order[start : start + labels].tolist())
+        drawn = drawn | ((arm == each.id) & pl.col("prompt_id").is_in(mine.implode()))
+    return replace(tables, outcomes=rows.filter(drawn))
 
 
 def without(tables: Tables, arms: Sequence[Arm]) -> Tables:
@@ -105,6 +116,7 @@ def trained(
 @click.option("--hold-back", "held", multiple=True, required=True, help="An arm; repeat.")
 @click.option("--labels", type=int, default=300, show_default=True, help="Of each of them.")
 @click.option("--draws", type=int, default=5, show_default=True, help="Of the labelled prompts.")
+@click.option("--apart", is_flag=True, help="Labels of each arm on prompts of its own.")
 @click.option("--caution", type=float, default=CAUTION, show_default=True)
 @click.option("--config", type=PATH)
 @click.option(
@@ -122,6 +134,7 @@ def main(
     held: tuple[str, ...],
     labels: int,
     draws: int,
+    apart: bool,
     caution: float,
     config: Path | None,
     work: Path,
@@ -144,7 +157,7 @@ def main(
     }
     reached = []
     for draw in range(draws):
-        few = few_labels(tables, new, labels, draw)
+        few = few_labels(tables, new, labels, draw, apart=apart)
         with tempfile.TemporaryDirectory() as folder:
             router = added_router(base, few, new, Path(folder) / "bundle", cache, caution=caution)
             reached.append(aiq(router, tables, arms, cache))

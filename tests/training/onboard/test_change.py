@@ -210,6 +210,18 @@ def test_added_arms_leave_the_others_alone_and_the_bundle_whole(
     assert (np.diff(spend) >= 0).all()
 
 
+def test_labels_are_of_the_same_prompts_or_of_prompts_of_their_own(
+    base: Router, world_tables: Tables
+) -> None:
+    gone = [base.arms[1], base.arms[3]]
+    for apart, prompts in ((False, 40), (True, 80)):
+        drawn = few_labels(world_tables, gone, 40, 7, apart=apart).outcomes
+        ids = drawn.select(pl.concat_str("model", "tier", separator="|")).to_series()
+        assert dict(ids.value_counts().iter_rows()) == {arm.id: 40 for arm in gone}
+        assert drawn["prompt_id"].n_unique() == prompts
+        assert set(drawn["split"]) == {"train"}
+
+
 def test_few_labels_say_nearly_what_many_did(base: Router, larger: dict[int, Router]) -> None:
     texts = list(GOLDEN_PROMPTS)
     many, found = base.bundle.score_texts(texts), larger[300].bundle.score_texts(texts)
