@@ -15,6 +15,7 @@ from router.types import Doubles, Floats, Ints
 
 from .config import CalibrationConfig
 from .graph import Graph
+from .judge import is_log
 from .predictors.linear import sigmoid
 from .stack import contrast_error
 
@@ -64,7 +65,7 @@ def fit_calibration(
     arms = predicted.shape[1]
     if config.method == "none":
         return Calibration(slope=np.ones(arms), shift=np.zeros(arms))
-    if (~np.isnan(quality)).sum(axis=1).mean() < 2.0:
+    if is_log(quality):
         slope, shift = _pool(predicted, quality)
         return Calibration(slope=np.full(arms, slope), shift=np.full(arms, shift))
     tried = {rows: _held_out(predicted, quality, rows, fold) for rows in config.prior_rows}

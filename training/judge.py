@@ -27,9 +27,9 @@ FEW = 2.0  # outcomes per prompt below which a table counts as a log
 LEVEL_ALPHA = 10.0  # ridge of the common level; smooth is enough
 
 
-def is_log(data: Dataset) -> bool:
-    """Whether prompts have about one outcome each."""
-    return bool((~np.isnan(data.quality)).sum(axis=1).mean() < FEW)
+def is_log(quality: Floats) -> bool:
+    """Whether prompts have about one outcome each, of (n, a) with NaN where missing."""
+    return bool((~np.isnan(quality)).sum(axis=1).mean() < FEW)
 
 
 def common_level(inputs: Inputs, data: Dataset, config: TrainConfig, fold: Ints) -> Doubles | None:
@@ -37,19 +37,19 @@ def common_level(inputs: Inputs, data: Dataset, config: TrainConfig, fold: Ints)
 
     Out of fold: arms are taken off by their means, and the rest is regressed on the prompt.
     """
-    if not is_log(data):
+    if not is_log(data.quality):
         return None
     level, width = np.empty(len(data)), config.kernel.width[0]
     for i in np.unique(fold):
         held = fold == i
         quality = data.quality[~held]
-        rest = np.nanmean(quality - arm_means(quality), axis=1, keepdims=True)
+        means = arm_means(quality)
+        rest = np.nanmean(quality - means, axis=1, keepdims=True)
         head = KernelHead.fit(
             inputs.rows(~held), rest.astype(np.float32), config.kernel,
             width=width, alpha=LEVEL_ALPHA, seed=config.seed,
         )  # fmt: skip
-        asked = asked_shares(quality) @ arm_means(quality)
-        level[held] = head.predict(inputs.rows(held), {})[:, 0] + asked
+        level[held] = head.predict(inputs.rows(held), {})[:, 0] + asked_shares(quality) @ means
     return level
 
 
@@ -114,6 +114,8 @@ def _errors(predicted: Floats, data: Dataset, level: Doubles | None) -> Doubles:
     """Squared errors of a sparse table (n, a), NaN in missing cells."""
     if level is not None:
         return standing_out(predicted, data.quality, level)
-    if is_log(data):  # contrasts of one outcome are all 0: every prediction would look perfect
+    if is_log(
+        data.quality
+    ):  # contrasts of one outcome are all 0: every prediction would look perfect
         raise ValueError("a log is judged against its common level")
     return contrast_errors(predicted, data.quality)

@@ -34,7 +34,7 @@ def asked_once(seed: int = 0) -> np.ndarray:
 
 def test_only_a_table_of_single_outcomes_has_a_level() -> None:
     table, log = small_dataset(TRUTH, COST), small_dataset(asked_once(), COST)
-    assert (is_log(table), is_log(log)) == (False, True)
+    assert (is_log(table.quality), is_log(log.quality)) == (False, True)
     assert common_level(INPUTS, table, TrainConfig(), FOLD) is None
     level = common_level(INPUTS, log, TrainConfig(), FOLD)
     assert level is not None
@@ -86,6 +86,6 @@ def test_a_log_prefers_who_knows_the_better_arm_to_who_knows_the_difficulty() ->
 def test_sparse_tables_compare_the_arms_that_they_have() -> None:
     hidden = np.where(np.arange(ARMS) == FOLD[:, None] % ARMS, np.nan, TRUTH).astype(np.float32)
     sparse = replace(small_dataset(TRUTH, COST), quality=hidden)
-    assert not is_log(sparse)
+    assert not is_log(sparse.quality)
     assert judge(TRUTH - EASE.astype(np.float32), COST, sparse) == pytest.approx(0.0, abs=1e-12)
     assert losses(TRUTH, COST, sparse, {0.0: 1.0}) == pytest.approx(np.zeros(N), abs=1e-12)

@@ -85,10 +85,14 @@ def certificate_findings(traffic: Traffic | None, manifest: Manifest) -> list[Fi
     moved, p_moved = embeddings_moved(certificate.population, traffic.inputs.embedding)
     return [
         Finding(kind="certificate_clusters", subject="traffic",
-                level=ALARM if p < LEVEL and index > PSI_EXPIRES else OK, value=index, p_value=p,
+                level=_level(index, p), value=index, p_value=p,
                 detail="stability index of cluster shares against the certificate's prompts"),
         Finding(kind="certificate_embeddings", subject="traffic",
-                level=ALARM if p_moved < LEVEL and moved > PSI_EXPIRES else OK, value=moved,
-                p_value=p_moved,
+                level=_level(moved, p_moved), value=moved, p_value=p_moved,
                 detail="stability index of embeddings against the certificate's prompts"),
     ]  # fmt: skip
+
+
+def _level(index: float, p_value: float) -> str:
+    """An alarm ends the certificate: the difference is no chance, and of a size that matters."""
+    return ALARM if p_value < LEVEL and index > PSI_EXPIRES else OK

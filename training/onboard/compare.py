@@ -69,16 +69,16 @@ def few_labels(
     On the same prompts, as one run of them all has it, or `apart`: each arm on prompts of its own,
     which compares the arms less well. Only prompts that all of them answered are drawn.
     """
-    arm = pl.concat_str("model", "tier", separator="|")
-    rows = tables.outcomes.filter(arm.is_in([arm.id for arm in arms]), split="train")
+    ids = pl.concat_str("model", "tier", separator="|")
+    rows = tables.outcomes.filter(ids.is_in([arm.id for arm in arms]), split="train")
     counts = rows.group_by("prompt_id").len().filter(pl.col("len") == len(arms))
     known = counts["prompt_id"].sort()
     order = np.random.default_rng(seed).permutation(len(known))
     drawn = pl.lit(value=False)
-    for i, each in enumerate(arms):
+    for i, arm in enumerate(arms):
         start = i * labels if apart else 0
         mine = known.gather(order[start : start + labels].tolist())
-        drawn = drawn | ((arm == each.id) & pl.col("prompt_id").is_in(mine.implode()))
+        drawn = drawn | ((ids == arm.id) & pl.col("prompt_id").is_in(mine.implode()))
     return replace(tables, outcomes=rows.filter(drawn))
 
 

@@ -24,7 +24,7 @@ PRIOR_ROWS = 30.0  # of neighbours
 
 def for_rows(config: TrainConfig, data: Dataset) -> TrainConfig:
     """The configuration, changed where the rows are those of a log."""
-    if not is_log(data):
+    if not is_log(data.quality):
         return config
     wide = {int(np.clip(len(data) // n, LEAST_K, MOST_K)) for n in NEIGHBOURS}
     return replace(config, knn=replace(config.knn, k=tuple(sorted(wide)), prior_rows=PRIOR_ROWS))
