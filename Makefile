@@ -29,7 +29,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(STARTER)/manifest.json: $(VENV)/.installed serving/starter/manifest.json
 	@echo "[2/2] exporting the encoder and assembling the starter router"
-	@$(BIN)/python -m training.starter assemble --out $(STARTER)
+	@$(BIN)/python -m training.commands.starter assemble --out $(STARTER)
 
 serve: setup  ## serve the starter router (BUNDLE=path for another) on PORT (3000)
 	@$(BIN)/tierwise serve $(BUNDLE)
@@ -58,13 +58,13 @@ demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a
 	@echo "open artifacts/demo/frontier.html"
 
 starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASETS
-	@$(BIN)/python -m training.starter build --datasets $(DATASETS)
+	@$(BIN)/python -m training.commands.starter build --datasets $(DATASETS)
 
 results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md
-	@$(BIN)/python -m training.results --datasets $(DATASETS) --readme README.md
+	@$(BIN)/python -m training.benchmarks.results --datasets $(DATASETS) --readme README.md
 
 replay: setup  ## replay outcome tables of DATASETS as one-arm feedback; writes artifacts/replay
-	@$(BIN)/python -m training.retrain.replay_all --datasets $(DATASETS)
+	@$(BIN)/python -m training.benchmarks.replay_all --datasets $(DATASETS)
 
 clean:  ## remove everything that was built
 	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

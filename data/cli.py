@@ -19,8 +19,8 @@ from .records.base import Options
 from .records.registry import SOURCES
 from .repeated import SamplesConfig, simulate_samples
 from .sharded import ingest_sharded
-from .synthetic import SimulationConfig
-from .synthetic import simulate as simulate_world
+from .simulation.world import SimulationConfig
+from .simulation.world import simulate as simulate_world
 from .tables import Tables, load_tables
 
 FILE = click.Path(path_type=Path)

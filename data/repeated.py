@@ -17,8 +17,8 @@ from scipy.special import ndtri
 
 from router.types import Doubles, Ints
 
-from .dice import Dice, Draft
-from .templates import drafts
+from .simulation.prompt_specs import drafts
+from .simulation.text_sampler import Dice, Draft
 
 MODELS = ("brook-mini", "dune-base", "grove-max")
 USD_PER_1M = ((0.15, 0.6), (0.6, 2.4), (2.5, 10.0))  # input, output

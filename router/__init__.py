@@ -1,9 +1,9 @@
 """tierwise: which model should answer a prompt, and how much compute it should spend."""
 
-from .bundle import Bundle
+from .core.bundle import Bundle
+from .core.policy import Policy, Requires
 from .engine import Router
 from .errors import BundleError, NoArmAllowed, PolicyError, RouterError
-from .policy import Policy, Requires
 from .types import Arm, Decision
 from .version import __version__
 

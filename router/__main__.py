@@ -1,5 +1,5 @@
 """`python -m router`: the `tierwise` command."""
 
-from .cli import main
+from .cli.main import main
 
 main(prog_name="tierwise")

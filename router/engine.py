@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from . import features
-from .admission import Admission
-from .bundle import Bundle
-from .catalogue import Catalogue
-from .certificate import read_expiry
-from .errors import BundleError, CatalogueError
-from .evidence import evidence_reason
-from .explore import OFF, Exploration, certainly, pick, propensities
-from .hints import tier_document
-from .manifest import Manifest
-from .overlay import Overlay, overlaid, overlay_of
-from .policy import (
+from .catalogue.catalogue import Catalogue
+from .catalogue.hints import tier_document
+from .constraints.admission import Admission
+from .core import features
+from .core.bundle import Bundle
+from .core.certificate import read_expiry
+from .core.evidence import evidence_reason
+from .core.explore import OFF, Exploration, certainly, pick, propensities
+from .core.manifest import Manifest
+from .core.overlay import Overlay, overlaid, overlay_of
+from .core.policy import (
     Policy,
     Ration,
     choose,
@@ -33,9 +32,10 @@ from .policy import (
     near_tie_band,
     within,
 )
-from .prompt import Prompt, PromptView, read_prompt
-from .scoring import finite
-from .session import blend
+from .core.prompt import Prompt, PromptView, read_prompt
+from .core.scoring import finite
+from .core.session import blend
+from .errors import BundleError, CatalogueError
 from .types import Arm, Bools, Decision, Doubles, Ints, Predicted, Reading, Reason, Scores
 
 FALLBACKS = 3  # further arms named, in order

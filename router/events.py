@@ -30,7 +30,7 @@ class BundleEvent:
     Attributes:
         arms: ids, in the order that decisions index.
         encoder: sha256 of the encoder's file; embeddings of one encoder can be compared.
-        features_version: of `router.features`.
+        features_version: of `router.core.features`.
         catalogue: id of the newer catalogue that was over the bundle; null without one.
     """
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .core.policy import NO_ARM, Policy, near_tie_band
+from .core.prompt import PromptView
+from .core.scoring import finite
 from .engine import Router
 from .errors import NoArmAllowed
-from .policy import NO_ARM, Policy, near_tie_band
-from .prompt import PromptView
-from .scoring import finite
 from .types import Bools, Decision, Doubles, Scores
 
 PRECISION = 1e-9  # of a bisection: of the unit interval, or of a price

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from router.pace import Frontier, Pace, Quote, opened, quote, together, turned
-from router.periods import Window, window
+from router.budget.pace import Frontier, Pace, Quote, opened, quote, together, turned
+from router.budget.periods import Window, window
 
 from .budgets import Budget
 from .ledger import Share

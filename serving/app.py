@@ -14,10 +14,10 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
+from router.core.explore import draw
+from router.core.prompt import PromptView
 from router.engine import Router
 from router.errors import RouterError
-from router.explore import draw
-from router.prompt import PromptView
 from router.types import Reading, Scores
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body

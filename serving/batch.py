@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from router.batch import Batch, route_batch
+from router.budget.batch import Batch, route_batch
+from router.core.policy import Policy
+from router.core.prompt import PromptView
 from router.engine import Router
 from router.errors import PolicyError
-from router.policy import Policy
-from router.prompt import PromptView
 from router.types import Scores
 
 from .problems import Problem

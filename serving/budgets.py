@@ -27,7 +27,7 @@ class Budget:
         declared: whether the operator made it.
         owner: fingerprint of the API key whose money it is; "" is everybody's.
         usd: US dollars per period.
-        period: a name of `router.periods`, or seconds.
+        period: a name of `router.budget.periods`, or seconds.
         hard_stop: whether requests are refused when it is spent.
         requests: expected in a period, before one was seen; null where nobody said.
     """

@@ -12,8 +12,8 @@ import os
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from router.policy import Policy
-from router.prompt import PromptView
+from router.core.policy import Policy
+from router.core.prompt import PromptView
 from router.types import Decision, Reading, Scores
 
 Key = tuple[bytes, int, int]

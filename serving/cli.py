@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from router.bundle import find_bundle, verify_files
-from router.catalogue import Catalogue
+from router.catalogue.catalogue import Catalogue
+from router.core.bundle import find_bundle, verify_files
+from router.core.manifest import read_manifest
 from router.errors import BundleError, CatalogueError
-from router.manifest import read_manifest
 
 from .settings import ROOT, STARTER, Settings, SettingsError
 

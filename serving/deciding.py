@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from router.core.explore import OFF, Exploration
+from router.core.policy import Policy, Ration
+from router.core.prompt import PromptView
 from router.engine import Router
 from router.errors import PolicyError
-from router.explore import OFF, Exploration
-from router.policy import Policy, Ration
-from router.prompt import PromptView
 from router.types import Decision, Reading, Scores
 
 from .cache import Entry

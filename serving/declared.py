@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from router import periods
+from router.budget import periods
 from router.errors import PolicyError
 
 DEFAULT_PERIOD = "day"
@@ -31,7 +31,7 @@ class Declared:
 
     name: str
     usd: float  # per period
-    period: str = DEFAULT_PERIOD  # a name of `router.periods`, or seconds
+    period: str = DEFAULT_PERIOD  # a name of `router.budget.periods`, or seconds
     hard_stop: bool = False  # refuse when it is spent, rather than answer with the cheapest arm
     requests: int | None = None  # expected per period; learned from the first one where left out
     per_key: bool = False  # every API key has a budget of this size of its own

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from router.cli.explain_text import render
+from router.core.policy import Policy
+from router.core.prompt import PromptView
 from router.engine import Router
 from router.errors import PolicyError
 from router.explain import explain
-from router.explain_text import render
-from router.policy import Policy
-from router.prompt import PromptView
 from router.types import Scores
 
 from .problems import Problem

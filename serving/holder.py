@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router.catalogue import Catalogue
-from router.certificate import read_expiry
+from router.catalogue.catalogue import Catalogue
+from router.core.certificate import read_expiry
+from router.core.store import Store, is_store
 from router.engine import Router
-from router.store import Store, is_store
 
 from .cache import ScoreCache
 from .schemas import encode

@@ -19,8 +19,8 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
-from router.pace import Pace
-from router.periods import Window
+from router.budget.pace import Pace
+from router.budget.periods import Window
 
 SUFFIX = ".json"
 HASH = "tierwise:budgets"  # of Redis: process -> its document

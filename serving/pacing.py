@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from router.budget.pace import Frontier, Quote, charged, settled
+from router.core.policy import Ration
+from router.core.prompt import PromptView
 from router.engine import Router
 from router.events import FeedbackEvent
-from router.pace import Frontier, Quote, charged, settled
-from router.policy import Ration
-from router.prompt import PromptView
 from router.types import Decision, Reason
 
 from .account import Account, clock

@@ -12,12 +12,12 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from router import features
+from router.core import features
+from router.core.explore import Exploration
+from router.core.policy import Policy, Ration
+from router.core.prompt import PromptView
 from router.engine import Router
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent, pack
-from router.explore import Exploration
-from router.policy import Policy, Ration
-from router.prompt import PromptView
 from router.types import Decision
 
 from .cache import Entry

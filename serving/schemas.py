@@ -12,9 +12,9 @@ from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from router.core.policy import Policy, Requires
+from router.core.prompt import PromptView, read_prompt
 from router.errors import PolicyError
-from router.policy import Policy, Requires
-from router.prompt import PromptView, read_prompt
 
 from .problems import PROBLEMS, Problem
 from .settings import Settings

@@ -18,8 +18,8 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "true"  # before BentoML looks: only this s
 
 import bentoml
 
-from serving.app import App
-from serving.settings import Settings, SettingsError
+from .app import App
+from .settings import Settings, SettingsError
 
 try:
     SETTINGS = Settings.from_env()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from router.core.manifest import ArmInfo, Manifest
 from router.engine import Router
-from router.manifest import ArmInfo, Manifest
 
 
 def arms_view(router: Router) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from data.synthetic import SimulationConfig, World, simulate
+from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from training.config import (
     ClusterConfig,

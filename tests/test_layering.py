@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,23 @@ ALLOWED = {
     "data": ("router.types", "router.events"),
     "training": ("data", "router"),
     "serving": ("router",),
+}
+# From the ground up: a room imports only from rooms that stand before it. Files of a package's root
+# are rooms of their own.
+FLOORS = {
+    "router": (
+        "version types errors strict events catalogue core constraints engine explain budget "
+        "cli __init__ __main__"
+    ),
+    "data": (
+        "errors schema prices clean split tables layouts records pricelists prices_cli engines "
+        "simulation repeated events fetch ingest sharded cli __main__ __init__"
+    ),
+    "training": (
+        "__init__ errors config progress measure reports prepare methods selection bundle "
+        "preferences evaluation tiers pipeline retrain status certify gate edit batch commands "
+        "benchmarks"
+    ),
 }
 HEAVY = ("sklearn", "lightgbm", "polars", "torch", "bentoml", "scipy", "onnx", "rich")
 
@@ -47,7 +65,39 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
 
 
 def test_the_rule_would_catch_an_offence(tmp_path: Path) -> None:
-    assert imports(ROOT / "training" / "cli.py", "training") & {"data.tables"}
+    assert imports(ROOT / "training" / "commands" / "train.py", "training") & {"data.tables"}
+
+
+def relative_imports(package: str) -> dict[str, set[str]]:
+    """File -> files of the same package that it imports, as dotted names without the package."""
+    files = sorted((ROOT / package).rglob("*.py"))
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    found: dict[str, set[str]] = {}
+    for path in files:
+        here = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        # a package's own name stands for its __init__
+        asked = {n if n in names else f"{n}.__init__" for n in imports(path, "")}
+        found[here] = {n for n in asked if n in names and n.startswith(f"{package}.")} - {here}
+    return found
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_rooms_import_only_from_floors_below(package: str) -> None:
+    floors = FLOORS[package].split()
+    upward = []
+    for file, asked in relative_imports(package).items():
+        here = file.split(".")[1]
+        for other in asked:
+            there = other.split(".")[1]
+            if there not in {here, "__init__"} and floors.index(there) >= floors.index(here):
+                upward.append(f"{file} imports {other}")
+    assert upward == []
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_no_files_import_each_other_in_a_circle(package: str) -> None:
+    graph = {file: sorted(asked) for file, asked in relative_imports(package).items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
 
 
 def test_importing_the_router_loads_nothing_heavy() -> None:

@@ -39,7 +39,10 @@ class EncoderConfig:
     """The sentence encoder; everything downstream learns from its exported file."""
 
     model: str = DEFAULT_ENCODER  # a sentence-transformers name or folder
-    depths: tuple[float, ...] = (1.0, 0.67)  # shares of its layers to try; see training.depth
+    depths: tuple[float, ...] = (
+        1.0,
+        0.67,
+    )  # shares of its layers to try; see training.selection.depth
     precision: str = "int8"  # "int8" or "fp32"
     max_tokens: int = 256  # time is linear in tokens
     max_chars: int = 4000

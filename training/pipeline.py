@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router.manifest import Manifest
+from router.core.manifest import Manifest
 from router.types import Floats
 
-from .catalogue import catalogue_of, list_prices, load_catalogue
+from .bundle.decision import Origin, arm_infos, decision_constants, mean_quality
+from .bundle.export import check_target, write_bundle
+from .bundle.fit import combine, final_fit
+from .bundle.manifest import describe, training_record
+from .bundle.model import FittedModel, Parity, check_parity
+from .bundle.oof_memory import OutOfFold, out_of_fold
 from .config import TrainConfig
-from .constants import Origin, arm_infos, decision_constants, mean_quality
-from .costs import fit_meter, token_targets
-from .crossfit import crossfit, crossfit_tokens
-from .dataset import Dataset, build_dataset
-from .depth import embed_inputs, open_encoder
-from .encoder import ExportedEncoder
-from .export import check_target, write_bundle
-from .fit import combine, final_fit
-from .manifest import describe, training_record
-from .model import FittedModel, Parity, check_parity
-from .outoffold import OutOfFold, out_of_fold
-from .predictors.base import Inputs
-from .predictors.cluster import nearest
+from .methods.base import Inputs
+from .methods.cluster import nearest
+from .methods.costs import fit_meter, token_targets
 from .preferences.evidence import pairs_record, split_battles
-from .preferences.newcomers import Newcomers, onboard
+from .preferences.pairs_only_arms import Newcomers, onboard
+from .prepare.catalogue import catalogue_of, list_prices, load_catalogue
+from .prepare.dataset import Dataset, build_dataset
+from .prepare.encoder import ExportedEncoder
 from .progress import Reporter
-from .sweep import threshold_map
-from .validation import validation_metrics
+from .selection.crossfit import crossfit, crossfit_tokens
+from .selection.depth import embed_inputs, open_encoder
+from .selection.threshold_map import threshold_map
+from .selection.validation import validation_metrics
 
 if TYPE_CHECKING:
     from data.tables import Tables

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from router.allocate import allocate
+from router.budget.allocate import allocate
 
 PROMPTS, ARMS, ROUNDS = 10_000, 40, 5
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from router import features
-from router.bundle import Bundle
-from router.encoder import OnnxEncoder
+from router.core import features
+from router.core.bundle import Bundle
+from router.core.encoder import OnnxEncoder
 
 STEPS = ("tokenise", "embed", "features", "heads")
 

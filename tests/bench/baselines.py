@@ -15,15 +15,15 @@ import numpy as np
 
 from data.tables import load_tables
 from tests.conftest import CACHE
-from training.baselines.evidence import Evidence, NotApplicable
-from training.baselines.suite import METHODS
+from training.benchmarks.run import PROMPTS, dataset_names
 from training.config import TrainConfig
-from training.dataset import build_dataset
-from training.depth import SAMPLE, embed_inputs
-from training.encoder import export_encoder, sample_evenly
+from training.evaluation.baselines.evidence import Evidence, NotApplicable
+from training.evaluation.baselines.suite import METHODS
+from training.prepare.dataset import build_dataset
+from training.prepare.encoder import export_encoder, sample_evenly
 from training.progress import Timings
-from training.results.run import PROMPTS, dataset_names
-from training.validation import complete
+from training.selection.depth import SAMPLE, embed_inputs
+from training.selection.validation import complete
 
 
 def evidence_of(name: str, datasets: Path) -> Evidence:

@@ -17,15 +17,15 @@ import click
 import numpy as np
 import polars as pl
 
-from data.synthetic import SimulationConfig, World, simulate
+from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from router import Router
 from router.types import Doubles
-from training.cli import CACHE
+from training.commands.train import CACHE
 from training.config import TrainConfig
 from training.pipeline import train
 from training.progress import Timings
-from training.regret import choices, price_grid
+from training.selection.regret import choices, price_grid
 
 
 def few_labels(world: World, folder: Path, labelled: int) -> Tables:

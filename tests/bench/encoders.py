@@ -9,9 +9,9 @@ from time import perf_counter
 
 import numpy as np
 
-from router import features
-from router.bundle import GOLDEN, Bundle
-from router.encoder import OnnxEncoder
+from router.core import features
+from router.core.bundle import GOLDEN, Bundle
+from router.core.encoder import OnnxEncoder
 from router.types import Floats
 
 from .prompts import make_prompts

@@ -17,10 +17,10 @@ import numpy as np
 from rich.console import Console
 
 from router.types import Arm, Doubles, Ints
-from training.evaluation.outcomes import Outcomes, Sweep
-from training.evaluation.result import Evaluation, evaluate_sweeps
-from training.evaluation.sweeps import lambda_sweep
 from training.gate.checks import INCUMBENT, Gate, Margins, decide, outcome_checks
+from training.measure.outcomes import Outcomes, Sweep
+from training.measure.result import Evaluation, evaluate_sweeps
+from training.measure.sweeps import lambda_sweep
 
 PROMPTS, ARMS, DOMAINS = 800, 5, 6
 KINDS = ("better", "poisoned", "shifted")

@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from router.bundle import ENCODER, Bundle
+from router.core.bundle import ENCODER, Bundle
 
 from .encoders import int8_against_fp32, scoring_share
 from .processes import ROOT, Bare, Load, Service

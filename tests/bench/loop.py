@@ -24,21 +24,21 @@ import polars as pl
 from rich.console import Console
 
 from data.events import read_log
-from data.synthetic import SimulationConfig, World, simulate
+from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import load_tables
 from router import Router
-from router.bundle import Bundle
-from router.prompt import read_prompt
-from router.store import Store
+from router.core.bundle import Bundle
+from router.core.prompt import read_prompt
+from router.core.store import Store
 from router.types import Doubles
 from training.config import TrainConfig
-from training.evaluation.metrics import money_grid
-from training.evaluation.outcomes import Reference
-from training.evaluation.sweeps import choose_at
+from training.measure.metrics import money_grid
+from training.measure.outcomes import Reference
+from training.measure.sweeps import choose_at
 from training.pipeline import train
 from training.progress import Timings
+from training.retrain.log_rows import read_traffic
 from training.retrain.retrain import retrain
-from training.retrain.traffic import read_traffic
 
 from .processes import ROOT, Service
 

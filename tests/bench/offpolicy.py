@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rich.console import Console
 
-from training.offpolicy.estimators import METHODS, Logged, estimate, verdict
+from training.measure.off_policy import METHODS, Logged, estimate, verdict
 
 ARMS = 4
 

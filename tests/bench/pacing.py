@@ -27,7 +27,7 @@ from rich.table import Table
 
 from serving.app import App
 from serving.settings import Settings
-from training.evaluation.themes import NEUTRAL, PALETTE, ROUTER, chart_config
+from training.reports.themes import NEUTRAL, PALETTE, ROUTER, chart_config
 
 from .processes import ROOT
 from .stream import Run, Stream, StreamConfig, best, make_stream, next_day, offline, run

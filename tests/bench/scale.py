@@ -18,8 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from data.sharded import ingest_sharded
-from training.scale.engines import decide_all
-from training.scale.score import score_sharded
+from training.batch.engines import decide_all
+from training.batch.score import score_sharded
 
 ROWS = 3000
 SPEND_LOGS, FILES = 20_000, 4

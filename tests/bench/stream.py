@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from router.allocate import Allocation, allocate
-from router.pace import Frontier, Pace, Quote, charged, opened, quote, settled, turned
-from router.periods import Window
-from router.policy import choose, within
+from router.budget.allocate import Allocation, allocate
+from router.budget.pace import Frontier, Pace, Quote, charged, opened, quote, settled, turned
+from router.budget.periods import Window
+from router.core.policy import choose, within
 from router.types import Bools, Doubles, Ints
 
 VALIDATION = 4000

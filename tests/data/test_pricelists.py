@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from data.errors import DataError
 from data.pricelists import diff_lists, read_list
 from data.prices import PriceTable
-from router.catalogue import Catalogue
-from router.cli import main
+from router.catalogue.catalogue import Catalogue
+from router.cli.main import main
 
 FIXTURES = Path(__file__).parent / "fixtures"  # made-up models in LiteLLM's layout
 OCTOBER = FIXTURES / "prices_2026_10.json"

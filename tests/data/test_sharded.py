@@ -14,7 +14,7 @@ from data.engines import run_tasks
 from data.errors import DataError
 from data.ingest import ingest
 from data.sharded import OUTPUTS, ingest_sharded, shard_of
-from router.cli import main
+from router.cli.main import main
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from router import Router
-from router.bundle import HEADS
-from router.manifest import Manifest
-from router.scoring import Scorer
+from router.core.bundle import HEADS
+from router.core.manifest import Manifest
+from router.core.scoring import Scorer
 
 
 def with_manifest(router: Router, manifest: Manifest) -> Router:

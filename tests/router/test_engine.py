@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from router import NoArmAllowed, Policy, PolicyError, Requires, Router
+from router.core.policy import expected_at
+from router.core.prompt import read_prompt
 from router.engine import FALLBACKS
-from router.policy import expected_at
-from router.prompt import read_prompt
 
 PROMPTS = [
     "What is 17*23?",
@@ -132,7 +132,10 @@ def test_an_unknown_capability_cannot_be_required(router: Router) -> None:
 
 def with_arms(router: Router, **changes: object) -> Router:
     """The router with something stated about its first arm."""
-    arms = (dataclasses.replace(router.manifest.arms[0], **changes), *router.manifest.arms[1:])  # type: ignore[arg-type]
+    arms = (
+        dataclasses.replace(router.manifest.arms[0], **changes),
+        *router.manifest.arms[1:],
+    )  # type: ignore[arg-type]
     manifest = dataclasses.replace(router.manifest, arms=arms)
     return Router(dataclasses.replace(router.bundle, manifest=manifest))
 
@@ -153,8 +156,8 @@ def test_a_far_prompt_is_flagged_and_fades_to_the_global_means(router: Router) -
         router.manifest.decision, distance_p99=-1.0, distance_far=-0.5
     )  # every prompt is far
     manifest = dataclasses.replace(router.manifest, decision=near)
-    from router.bundle import HEADS
-    from router.scoring import Scorer
+    from router.core.bundle import HEADS
+    from router.core.scoring import Scorer
 
     scorer = Scorer(router.bundle.path / HEADS, manifest)
     far = Router(dataclasses.replace(router.bundle, manifest=manifest, scorer=scorer))

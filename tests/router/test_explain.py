@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router import NoArmAllowed, Policy, Requires, Router
-from router.cli import main
+from router.cli.explain_text import render
+from router.cli.main import main
+from router.core.prompt import read_prompt
 from router.explain import Case, Change, Explanation, explain
-from router.explain_text import render
-from router.prompt import read_prompt
 from router.types import Scores
 from tests.router.catalogued import with_catalogue, with_price
 

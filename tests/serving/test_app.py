@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from router.core.policy import Policy
 from router.engine import Router
-from router.policy import Policy
 from serving.holder import Holder, Live
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from router.certificate import write_expiry
-from router.manifest import read_manifest
+from router.core.certificate import write_expiry
+from router.core.manifest import read_manifest
 from serving.app import App
 from serving.settings import Settings
-from tests.router.test_certificate import PROMISE
+from tests.router.core.test_certificate import PROMISE
 from tests.serving.conftest import Driver
-from training.export import finish
+from training.bundle.export import finish
 
 ASKED = {"prompt": "What is 17*23?", "threshold": 0.9}
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from router.pace import opened
-from router.periods import Window
+from router.budget.pace import opened
+from router.budget.periods import Window
 from serving.ledger import Document, Files, Redis, Share, ended, merged, process_name
 from tests.serving.conftest import Driver
 from tests.serving.redis_server import RedisServer

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from router import Router, features
+from router import Router
+from router.core import features
+from router.core.prompt import read_prompt
 from router.events import unpack
-from router.prompt import read_prompt
 from serving.ids import Ids
 from serving.log import QUEUE, DecisionLog, LogLimits, adopt
 from serving.recorder import KEY_FILE, stored_key

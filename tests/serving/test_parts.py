@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 
+from router.core.prompt import read_prompt
 from router.engine import Router
-from router.prompt import read_prompt
 from serving.cache import ScoreCache
 from serving.ids import Ids
 from serving.metrics import Metrics

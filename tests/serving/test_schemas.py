@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from router.policy import Requires
+from router.core.policy import Requires
 from serving.problems import PROBLEMS, Problem
 from serving.schemas import REPAIR_BYTES, parse, read_policy, read_view
 from serving.settings import Settings

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from router.core.policy import Policy
 from router.engine import Router
-from router.policy import Policy
 
 pytestmark = pytest.mark.service
 

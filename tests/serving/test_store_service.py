@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from data.events import EventLog, read_log
-from router.manifest import read_manifest
-from router.store import Store
+from router.core.manifest import read_manifest
+from router.core.store import Store
 from tests.bench.crash import traffic
 from tests.serving.conftest import Service
-from training.export import finish
+from training.bundle.export import finish
 
 pytestmark = pytest.mark.service
 PROMOTIONS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from data.synthetic import SimulationConfig, simulate
+from data.simulation.world import SimulationConfig, simulate
 from data.tables import load_tables
 from tests.bench.loop import truth_of
 from tests.conftest import CACHE

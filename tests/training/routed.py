@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data.synthetic import World
+from data.simulation.world import World
 from router import Policy, Router
+from router.core.explore import Exploration, draw
+from router.core.prompt import read_prompt
 from router.events import FeedbackEvent
-from router.explore import Exploration, draw
-from router.prompt import read_prompt
 from serving.cache import Entry
 from serving.metrics import Metrics
 from serving.recorder import Recorder, Routed

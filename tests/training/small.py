@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from router.types import Arm, Doubles, Floats
-from training.dataset import Dataset
+from training.prepare.dataset import Dataset
 
 
 def small_dataset(quality: Floats, cost_usd: Doubles) -> Dataset:

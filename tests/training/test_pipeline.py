@@ -11,18 +11,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data.synthetic import SimulationConfig, World, simulate
+from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from router import Policy, Router
 from tests.conftest import CACHE
 from training.config import ArmsConfig, TrainConfig
-from training.dataset import build_dataset
 from training.errors import ExportError, TrainingError
 from training.evaluation.evaluate import score_split, threshold_sweep
-from training.evaluation.metrics import measure
-from training.evaluation.outcomes import Outcomes
-from training.evaluation.sweeps import single_arms
+from training.measure.metrics import measure
+from training.measure.outcomes import Outcomes
+from training.measure.sweeps import single_arms
 from training.pipeline import train
+from training.prepare.dataset import build_dataset
 from training.progress import Timings
 
 
@@ -53,7 +53,7 @@ def held_out(
         on=["prompt_id", "model", "tier"],
     )
     tables = dataclasses.replace(world_tables, outcomes=joined)
-    from training.dataset import dataset_of
+    from training.prepare.dataset import dataset_of
 
     scored = score_split(router, dataset_of(tables, list(router.arms)), "test", CACHE, Timings())
     outcomes = Outcomes(

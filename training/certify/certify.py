@@ -15,16 +15,16 @@ import numpy as np
 
 from data.tables import Tables
 from router import Router
-from router.certificate import GRID, Certificate
+from router.core.certificate import GRID, Certificate
 from router.types import Doubles, Ints
 
-from ..dataset import Dataset, dataset_of
+from ..bundle.oof_memory import read_out_of_fold
 from ..errors import TrainingError
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
-from ..outoffold import read_out_of_fold
+from ..prepare.dataset import Dataset, dataset_of
 from ..progress import Reporter
+from ..status.certificate_drift import population_of
 from .bound import fixed_sequence, prompts_needed, upper_bound
-from .drift import population_of
 
 METHOD = "betting p-values (Waudby-Smith & Ramdas 2023), fixed-sequence testing from 1 down"
 RESAMPLES = 1000

@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from data.tables import Tables
-from router import Policy, Router, features
+from router import Policy, Router
+from router.core import features
 from router.types import Bools, Doubles, Ints, Scores
 
-from ..baselines.evidence import Evidence
-from ..baselines.suite import METHODS, Fitted, fit_baselines
 from ..config import EncoderConfig, build
-from ..dataset import Dataset, dataset_of
-from ..depth import SAMPLE, embed_inputs
-from ..embed import embed
-from ..encoder import export_encoder, sample_evenly
 from ..errors import TrainingError
-from ..predictors.base import Inputs
+from ..measure.errors import EvaluationError
+from ..measure.outcomes import Outcomes, Sweep
+from ..measure.result import Evaluation, evaluate_sweeps
+from ..methods.base import Inputs
+from ..prepare.dataset import Dataset, dataset_of
+from ..prepare.embed import embed
+from ..prepare.encoder import export_encoder, sample_evenly
 from ..progress import Reporter
-from ..validation import complete, outcomes_of
-from .errors import EvaluationError
-from .outcomes import Outcomes, Sweep
-from .result import Evaluation, evaluate_sweeps
+from ..selection.depth import SAMPLE, embed_inputs
+from ..selection.validation import complete, outcomes_of
+from .baselines.evidence import Evidence
+from .baselines.suite import METHODS, Fitted, fit_baselines
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51

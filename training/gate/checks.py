@@ -15,9 +15,9 @@ import numpy as np
 
 from router.types import Doubles
 
-from ..evaluation.outcomes import label_codes
-from ..evaluation.result import Evaluation
-from ..offpolicy.estimators import Z95, Estimate
+from ..measure.off_policy import Z95, Estimate
+from ..measure.outcomes import label_codes
+from ..measure.result import Evaluation
 from .values import Value
 
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router import Router
+from router.core.policy import Policy
 from router.errors import BundleError
-from router.policy import Policy
 from router.types import Bools, Doubles, Scores
 
-from ..dataset import dataset_of
 from ..evaluation.evaluate import score_split, threshold_sweep
-from ..evaluation.result import Evaluation, evaluate_sweeps
-from ..offpolicy.estimators import Logged
+from ..measure.off_policy import Logged
+from ..measure.result import Evaluation, evaluate_sweeps
+from ..prepare.dataset import dataset_of
 from ..progress import Reporter
-from ..retrain.traffic import HELD_OUT, Traffic, held_out
-from ..retrain.trust import believed, suspects
-from ..validation import outcomes_of
+from ..retrain.feedback_outliers import believed, suspects
+from ..retrain.log_rows import HELD_OUT, Traffic, held_out
+from ..selection.validation import outcomes_of
 from .checks import CANDIDATE, INCUMBENT
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 
 from router.types import Arm, Bools, Doubles, Ints
 
-from ..evaluation.result import Evaluation
-from ..offpolicy.estimators import Logged, influences
+from ..measure.off_policy import Logged, influences
+from ..measure.result import Evaluation
 from .checks import INCUMBENT
 
 MIDDLE = 0.5  # of the knob: where changes are told

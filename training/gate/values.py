@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..offpolicy.estimators import METHODS, Estimate, Logged, difference, verdict
+from ..measure.off_policy import METHODS, Estimate, Logged, difference, verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

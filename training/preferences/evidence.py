@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ..dataset import Dataset
-from ..depth import embed_inputs
-from ..encoder import ExportedEncoder
+from ..methods.pairs import Battles, build_battles
+from ..prepare.dataset import Dataset
+from ..prepare.encoder import ExportedEncoder
 from ..progress import Reporter
-from ..stack import Stack
-from .battles import Battles, build_battles
-from .newcomers import Newcomers
+from ..selection.depth import embed_inputs
+from ..selection.stack import Stack
+from .pairs_only_arms import Newcomers
 
 if TYPE_CHECKING:
     from data.tables import Tables

@@ -18,26 +18,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from router.bundle import ENCODER, Bundle
-from router.catalogue import Catalogue
-from router.manifest import Manifest
+from router.catalogue.catalogue import Catalogue
+from router.core.bundle import ENCODER, Bundle
+from router.core.manifest import Manifest
 from router.types import Bools, Doubles, Ints
 
+from ..bundle.decision import Origin
 from ..config import TrainConfig, build
-from ..constants import Origin
-from ..dataset import Dataset, dataset_of
-from ..depth import embed_inputs
-from ..encoder import ExportedEncoder
 from ..errors import TrainingError
+from ..methods.base import Inputs
 from ..pipeline import Trained, learn
-from ..predictors.base import Inputs
 from ..preferences.evidence import split_battles
-from ..preferences.newcomers import beside
+from ..preferences.pairs_only_arms import beside
+from ..prepare.dataset import Dataset, dataset_of
+from ..prepare.encoder import ExportedEncoder
 from ..progress import Reporter
-from .preferences import logged_battles, together
+from ..selection.depth import embed_inputs
+from .feedback_outliers import Suspect, believed, suspects
+from .log_battles import logged_battles, together
+from .log_rows import HELD_OUT, Traffic, held_out
 from .settings import for_rows, with_utility
-from .traffic import HELD_OUT, Traffic, held_out
-from .trust import Suspect, believed, suspects
 from .weights import outcome_weights, repeated
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..bundle.fit import UTILITY
 from ..config import TrainConfig
-from ..dataset import Dataset
-from ..fit import UTILITY
-from ..judge import is_log
-from ..preferences.battles import Battles
+from ..methods.pairs import Battles
+from ..prepare.dataset import Dataset
+from ..selection.criteria import is_log
 
 LEAST_K, MOST_K = 100, 1000  # neighbours
 NEIGHBOURS = (8, 4)  # a neighbourhood is the log divided by one of them

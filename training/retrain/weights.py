@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from router.types import Bools, Doubles, Ints
 
-from .traffic import Traffic
+from .log_rows import Traffic
 
 MOST = 4.0  # times an outcome counts, at most
 FEW, MANY = 0.02, 0.98  # shares of feedback beyond which it is not modelled

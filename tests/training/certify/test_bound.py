@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from training.benchmarks.coverage import simulate
 from training.certify.bound import fixed_sequence, p_value, prompts_needed, upper_bound
 from training.certify.certify import Request
-from training.certify.coverage import simulate
 
 Loss = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def test_in_worlds_whose_truth_is_known_the_promise_is_broken_in_at_most_5_perce
 
 def test_a_bound_without_the_test_would_break_its_promise() -> None:
     """The simulation can fail: certifying by the observed mean breaks it far more often."""
-    from training.certify.coverage import simulated_losses
+    from training.benchmarks.coverage import simulated_losses
 
     broken = 0
     for world in range(100):

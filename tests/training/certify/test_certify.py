@@ -13,13 +13,13 @@ from click.testing import CliRunner, Result
 
 from data.tables import Tables
 from router import Policy, Router
-from router.bundle import Bundle, find_bundle
-from router.cli import main
-from router.manifest import read_manifest
-from router.store import Store
+from router.cli.main import main
+from router.core.bundle import Bundle, find_bundle
+from router.core.manifest import read_manifest
+from router.core.store import Store
 from tests.conftest import CACHE
+from training.benchmarks.coverage import bootstrap, halves, resample
 from training.certify.certify import Request, along_the_grid, usable_rows
-from training.certify.coverage import bootstrap, halves, resample
 from training.errors import TrainingError
 from training.progress import Timings
 

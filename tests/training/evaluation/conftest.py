@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from router.types import Arm, Doubles
-from training.evaluation.outcomes import Outcomes, Sweep
-from training.evaluation.result import Evaluation, evaluate_sweeps
-from training.evaluation.sweeps import lambda_sweep, reference_sweeps
+from training.measure.outcomes import Outcomes, Sweep
+from training.measure.result import Evaluation, evaluate_sweeps
+from training.measure.sweeps import lambda_sweep, reference_sweeps
 
 DOMAINS = ("code", "maths", "trivia <&>")
 

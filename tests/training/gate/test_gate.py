@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from data.events import read_log
 from router import Router
-from router.cli import main
+from router.cli.main import main
+from router.core.manifest import read_manifest
+from router.core.store import Store
 from router.errors import BundleError
-from router.manifest import read_manifest
-from router.store import Store
 from router.types import Arm
 from tests.bench.gate import evaluated, judged, world
 from tests.conftest import CACHE
@@ -35,11 +35,11 @@ from training.gate.checks import (
 )
 from training.gate.compare import OnOutcomes, on_log, same_arms
 from training.gate.moves import Move, moves, moves_on_log, prompt_moves
-from training.gate.page import render
+from training.gate.report import render
 from training.gate.values import values
 from training.progress import Timings
+from training.retrain.log_rows import read_traffic
 from training.retrain.retrain import retrain
-from training.retrain.traffic import read_traffic
 
 SEEDS = range(6)
 

@@ -10,16 +10,16 @@ import polars as pl
 import pytest
 
 from data.prices import PriceTable
-from data.synthetic import SimulationConfig, World, simulate
+from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables
 from router import Policy, Router
 from tests.bench.battles import few_labels, regret
 from tests.conftest import CACHE, TINY
 from training.config import UtilityConfig
 from training.errors import TrainingError
-from training.evaluation.errors import EvaluationError
+from training.evaluation.preferences import foretold_by
+from training.measure.errors import EvaluationError
 from training.pipeline import Trained, train
-from training.preferences.by_bundle import foretold_by
 from training.progress import Timings
 
 LABELLED = 100

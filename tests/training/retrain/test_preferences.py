@@ -10,23 +10,19 @@ import numpy as np
 import pytest
 
 from data.events import EventLog, read_log
-from router.bundle import Bundle
-from router.manifest import read_manifest
+from router.core.bundle import Bundle
+from router.core.manifest import read_manifest
 from tests.conftest import CACHE
 from tests.training.routed import Traffic
 from training.config import TrainConfig
-from training.preferences.battles import Battles
+from training.methods.pairs import Battles
 from training.progress import Timings
-from training.retrain.preferences import (
-    Preferred,
-    logged_battles,
-    read_preferences,
-    together,
-)
+from training.retrain.log_battles import logged_battles, together
+from training.retrain.log_rows import Traffic as Rows
+from training.retrain.log_rows import read_traffic
+from training.retrain.preferences import Preferred, read_preferences
 from training.retrain.retrain import retrain
 from training.retrain.settings import with_utility
-from training.retrain.traffic import Traffic as Rows
-from training.retrain.traffic import read_traffic
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,18 @@ from click.testing import CliRunner
 
 from data.events import read_log
 from router import Router
-from router.bundle import Bundle
-from router.cli import main
-from router.manifest import read_manifest
+from router.cli.main import main
+from router.core.bundle import Bundle
+from router.core.manifest import read_manifest
 from tests.bench.loop import regret
 from tests.conftest import CACHE
 from tests.training.routed import Traffic, lines
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.progress import Timings
+from training.retrain.feedback_outliers import believed, suspects
+from training.retrain.log_rows import held_out, read_traffic
 from training.retrain.retrain import logged_rows, retrain, with_prior
-from training.retrain.traffic import held_out, read_traffic
-from training.retrain.trust import believed, suspects
 from training.retrain.weights import feedback_chance, outcome_weights, repeated
 
 ROUTED, HELD = slice(0, 900), slice(2700, None)

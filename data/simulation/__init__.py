@@ -1,0 +1,1 @@
+"""A simulated world of prompts and models whose truth is known."""

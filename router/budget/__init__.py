@@ -1,0 +1,1 @@
+"""Money over many requests: a paced stream, or one budget over a batch."""

@@ -1,0 +1,1 @@
+"""The `tierwise` command line; commands of the other folders are loaded by name."""

@@ -1,0 +1,194 @@
+"""The `tierwise` command: one command line for everything.
+
+Deciding needs this package alone. Training, data and serving live in the other folders of the
+checkout; their commands are loaded by name when they are called, so a plain install still has
+`route`, `inspect` and `verify`, and says what the rest would need.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..catalogue.catalogue import Catalogue
+from ..core.bundle import Bundle
+from ..core.policy import Policy
+from ..core.prompt import read_prompt
+from ..engine import Router
+from ..errors import RouterError
+from ..explain import explain as explain_decision
+from ..version import __version__
+from .catalogue import catalogue
+from .explain_text import render
+from .store import candidate, history, promote, rollback
+
+# command -> (module, attribute, extra that holds what it imports)
+ELSEWHERE = {
+    "data": ("data.cli", "data", "train"),
+    "train": ("training.commands.train", "train", "train"),
+    "evaluate": ("training.commands.evaluate", "evaluate", "train"),
+    "sweep": ("training.commands.evaluate", "sweep", "train"),
+    "retrain": ("training.commands.retrain", "retrain", "train"),
+    "gate": ("training.commands.gate", "gate", "train"),
+    "status": ("training.commands.status", "status", "train"),
+    "decide": ("training.commands.decide", "decide", "train"),
+    "score": ("training.commands.score", "score", "train"),
+    "allocate": ("training.commands.allocate", "allocate", "train"),
+    "calibrate": ("training.commands.calibrate", "calibrate", "train"),
+    "add-model": ("training.commands.edit", "add_model", "train"),
+    "remove-model": ("training.commands.edit", "remove_model", "train"),
+    "reprice": ("training.commands.edit", "reprice", "train"),
+    "plan-labels": ("training.commands.plan_labels", "plan_labels", "train"),
+    "derive-tiers": ("training.commands.derive_tiers", "derive_tiers", "train"),
+    "serve": ("serving.cli", "serve", "serve"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands of other folders are imported only when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, without importing any of them."""
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now if it lives in another folder."""
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, extra = ELSEWHERE[cmd_name]
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as err:
+            raise click.ClickException(
+                f"`tierwise {cmd_name}` needs {err.name}, which is not installed; "
+                f"in a checkout run: pip install -e '.[{extra}]'"
+            ) from err
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List commands; those of other folders are described without importing them."""
+        rows = []
+        for name in self.list_commands(ctx):
+            own = self.commands.get(name)
+            rows.append((name, own.get_short_help_str(60) if own else SUMMARIES[name]))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+SUMMARIES = {
+    "data": "Bring outcome tables in, check them, simulate them.",
+    "train": "Train a bundle from outcomes and prompts.",
+    "evaluate": "Measure a bundle on held-out outcomes.",
+    "sweep": "Draw the cost-quality frontier of a bundle.",
+    "retrain": "Train a candidate from the decision log.",
+    "gate": "Compare a candidate with the incumbent, check by check.",
+    "status": "What is live, what it logged, and what drifted.",
+    "decide": "Decide for a whole table of prompts.",
+    "score": "Score candidates on a whole table of prompts.",
+    "allocate": "Spend one budget over a table of prompts.",
+    "add-model": "Add a model to a bundle from few labels.",
+    "remove-model": "Take a model or a tier out of a bundle.",
+    "reprice": "Put new prices into a bundle.",
+    "calibrate": "Certify a threshold, or say what each does to your prompts.",
+    "plan-labels": "Choose answers to have judged within a budget.",
+    "derive-tiers": "Derive best-of-n, votes and revisions from repeated samples.",
+    "serve": "Serve a bundle over HTTP.",
+}
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="tierwise")
+def main() -> None:
+    """Route every prompt to the model and compute tier that is worth its price."""
+
+
+Asked = TypeVar("Asked", bound=Callable[..., Any])
+
+
+def wishes(command: Asked) -> Asked:
+    """The options of one decision: a knob, and what an arm must do."""
+    options = (
+        click.option("--threshold", type=float, help="0 cheapest … 1 best; else the bundle's own."),
+        click.option("--min-quality", type=float, help="Cheapest arm that reaches this."),
+        click.option("--max-quality-drop", type=float, help="Loss against the best single arm."),
+        click.option("--max-cost-usd", type=float, help="Best arm within this price."),
+        click.option("--max-latency-ms", type=float, help="By the catalogue's quantiles."),
+        click.option("--current-arm", help="Who answered the turn before: MODEL or MODEL|TIER."),
+        click.option("--allow", "allowed_models", multiple=True, help="Wildcard; may be repeated."),
+        click.option("--catalogue", type=click.Path(path_type=Path), help="In the bundle's place."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@wishes
+def route(bundle: Path, prompt: str, catalogue: Path | None, **asked: Any) -> None:  # noqa: ANN401
+    """Print the decision for PROMPT as one JSON object."""
+    try:
+        decision = _router(bundle, catalogue).route(prompt, Policy(**asked))
+    except RouterError as err:
+        raise click.ClickException(str(err)) from err
+    click.echo(json.dumps(decision.to_dict(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@wishes
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+def explain(
+    bundle: Path,
+    prompt: str,
+    catalogue: Path | None,
+    as_json: bool,
+    **asked: Any,  # noqa: ANN401
+) -> None:
+    """Say why an arm is chosen for PROMPT, and what would change that."""
+    try:
+        router, view = _router(bundle, catalogue), read_prompt(prompt)
+        found = explain_decision(router, view, router.score(view), Policy(**asked))
+    except RouterError as err:
+        raise click.ClickException(str(err)) from err
+    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False)
+    click.echo(text if as_json else render(found))
+
+
+def _router(bundle: Path, catalogue: Path | None) -> Router:
+    router = Router.load(bundle)
+    return router if catalogue is None else router.recatalogued(Catalogue.load(catalogue))
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+def verify(bundle: Path) -> None:
+    """Check every hash of BUNDLE and replay its golden prompts."""
+    try:
+        manifest = Bundle.load(bundle).manifest
+    except RouterError as err:
+        raise click.ClickException(str(err)) from err
+    click.echo(f"{manifest.bundle_id}: {len(manifest.files)} files, golden prompts reproduced")
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+def inspect(bundle: Path) -> None:
+    """Print what BUNDLE is, with its arms, prices and metrics, as JSON."""
+    try:
+        manifest = Bundle.load(bundle).manifest
+    except RouterError as err:
+        raise click.ClickException(str(err)) from err
+    click.echo(json.dumps(asdict(manifest), indent=2, ensure_ascii=False))
+
+
+for command in (promote, rollback, history, candidate, catalogue):
+    main.add_command(command)

@@ -1,0 +1,1 @@
+"""Which arms a request may have: capabilities, deadline, prompt cache, cost cap."""

@@ -1,0 +1,1 @@
+"""From a prompt to scores and a choice: bundle, encoder, features, policy."""

@@ -1,0 +1,206 @@
+"""The manifest: what a bundle holds, for which arms, made how.
+
+Bump PROTOCOL when a reader of the old number would misread a new bundle: a field that changes
+meaning or unit, a graph input or output that changes. New optional fields need no bump. Keep
+the old number in READABLE for one release, and a bundle of it among the tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import BundleError
+from ..types import Arm
+from .certificate import Certificate, certificate_of
+
+PROTOCOL = 1
+READABLE = frozenset({1})
+MANIFEST = "manifest.json"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file of the bundle."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderInfo:
+    """Which encoder the heads were trained on; its embeddings are the heads' input."""
+
+    name: str
+    weights_sha256: str
+    precision: str  # "int8" or "fp32"
+    dimension: int
+    max_tokens: int
+    max_chars: int
+    cosine_to_fp32: float | None  # mean over real prompts; null for fp32 itself
+    depth: float = 1.0  # share of the model's layers that is run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmInfo:
+    """One arm: its price, what it can do, and its record on the training rows.
+
+    Capabilities are null where unknown, and an unknown capability cannot be required.
+    """
+
+    model: str
+    tier: str
+    usd_per_1m_input: float
+    usd_per_1m_output: float
+    price_date: str | None
+    metered_in: str  # "tokens"; "usd" where the table had costs but no token counts
+    input_tokens_base: float
+    input_tokens_per_char: float
+    context_tokens: int | None
+    tools: bool | None
+    vision: bool | None
+    json: bool | None
+    mean_quality: float
+    quality_spread: float  # standard deviation of quality between clusters
+    mean_cost_usd: float
+    rows: int
+    battles: int = 0  # preferences that stand in for outcomes, where there are no rows
+
+    @property
+    def arm(self) -> Arm:
+        """The arm's name."""
+        return Arm(self.model, self.tier)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionInfo:
+    """The constants of the decision rule, all chosen on training folds."""
+
+    best_single: int  # index of the arm with the best mean quality
+    default_arm: int  # served when a prediction is invalid
+    default_threshold: float
+    tie_band: float  # near-tie width in standard errors
+    distance_p99: float  # training 99th percentile of the distance to the nearest centroid
+    distance_far: float  # where predictions have faded to the global means
+    difficulty_edges: tuple[float, ...]  # quintile edges of 1 - mean predicted quality
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdMap:
+    """The λ-sweep on validation rows, thinned to its knots; all of one length.
+
+    threshold rises from 0 to 1, money_price (λ, quality per US dollar) falls, and quality and
+    cost_usd are means per request over the validation rows.
+    """
+
+    threshold: tuple[float, ...]
+    money_price: tuple[float, ...]
+    quality: tuple[float, ...]
+    cost_usd: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about a bundle but its weights."""
+
+    protocol: int
+    bundle_id: str
+    files: dict[str, FileEntry]
+    encoder: EncoderInfo
+    feature_version: int
+    feature_names: tuple[str, ...]
+    arms: tuple[ArmInfo, ...]
+    decision: DecisionInfo
+    threshold_map: ThresholdMap
+    catalogue: dict[str, Any] = field(
+        default_factory=dict
+    )  # of `router.catalogue.catalogue`, plain values
+    training: dict[str, Any] = field(default_factory=dict)  # rows, rejects, folds, stack weights
+    metrics: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    certificate: Certificate | None = None  # absent before somebody calibrated
+
+    @property
+    def encoder_sha256(self) -> str:
+        """Of the encoder's file; embeddings by the same file can be compared."""
+        return self.files["encoder/model.onnx"].sha256
+
+    def to_json(self) -> str:
+        """The manifest as stable, readable JSON."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `manifest.json` of a bundle.
+
+    Raises:
+        BundleError: it is missing, is not JSON, has a foreign protocol or lacks a field.
+    """
+    path = folder / MANIFEST
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        hint = "is not a folder" if not folder.is_dir() else f"has no {MANIFEST}"
+        raise BundleError(f"{folder} {hint}, so it is not a complete bundle") from None
+    except (OSError, ValueError) as err:
+        raise BundleError(f"{path} is damaged: {err}") from err
+    if not isinstance(raw, dict):
+        raise BundleError(f"{path} is damaged: expected a JSON object")
+    protocol = raw.get("protocol")
+    if protocol not in READABLE:
+        raise BundleError(
+            f"{path} has protocol {protocol!r}; this version reads {sorted(READABLE)}"
+        )
+    try:
+        manifest = _manifest(raw)
+        _check(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as err:
+        raise BundleError(f"{path} is damaged: {err}") from err
+    return manifest
+
+
+def _manifest(raw: Mapping[str, Any]) -> Manifest:
+    nested: dict[str, Any] = {
+        "files": {name: _build(FileEntry, entry) for name, entry in raw["files"].items()},
+        "encoder": _build(EncoderInfo, raw["encoder"]),
+        "arms": tuple(_build(ArmInfo, arm) for arm in raw["arms"]),
+        "decision": _build(DecisionInfo, raw["decision"]),
+        "threshold_map": _build(ThresholdMap, raw["threshold_map"]),
+    }
+    if raw.get("certificate") is not None:
+        nested["certificate"] = certificate_of(raw["certificate"])
+    return _build(Manifest, {**raw, **nested})
+
+
+def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
+    """Make a dataclass from JSON: lists become tuples, unknown keys are ignored."""
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    known = {key: value for key, value in raw.items() if key in names}
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()})
+
+
+def _check(manifest: Manifest) -> None:
+    """Refuse what would only fail later, while a request waits."""
+    arms = len(manifest.arms)
+    if arms < 1:
+        raise ValueError("it names no arm")
+    if len({arm.arm for arm in manifest.arms}) != arms:
+        raise ValueError("it names an arm twice")
+    for name in ("best_single", "default_arm"):
+        index = getattr(manifest.decision, name)
+        if not 0 <= index < arms:
+            raise ValueError(f"decision.{name} is {index}, but there are {arms} arms")
+    table = manifest.threshold_map
+    lengths = {len(table.threshold), len(table.money_price), len(table.quality)}
+    if lengths != {len(table.cost_usd)} or len(table.threshold) < 2:
+        raise ValueError("threshold_map needs at least two knots and columns of one length")
+    rising = all(a < b for a, b in zip(table.threshold, table.threshold[1:], strict=False))
+    falling = all(a >= b for a, b in zip(table.money_price, table.money_price[1:], strict=False))
+    if not (rising and falling and table.money_price[-1] >= 0):
+        raise ValueError("threshold_map must rise in threshold and fall in money_price")

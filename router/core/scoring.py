@@ -1,0 +1,92 @@
+"""Run the heads: embedding and features in, quality, tokens and dollars out.
+
+Stands alone because offline evaluation scores cached embeddings through the same code as the
+live service. Arrays are (n prompts, a arms); arm order is the manifest's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BundleError
+from ..types import Bools, Doubles, Floats, Ints, Scores
+from .encoder import open_session
+from .manifest import Manifest
+
+OUTPUTS = ("quality", "quality_se", "output_tokens", "cluster", "distance")
+NO_ANSWER_TOKENS = 256  # assumed room for the answer when a request states no context
+
+
+class Scorer:
+    """`router.onnx` with the arithmetic of prices and of fading outside the training range."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        """Open the graph and check that it fits the manifest.
+
+        Raises:
+            BundleError: it cannot be opened, or its outputs are not those of this protocol.
+        """
+        self._session = open_session(path)
+        found = {item.name: item.shape for item in self._session.get_outputs()}
+        missing = [name for name in OUTPUTS if name not in found]
+        if missing:
+            raise BundleError(f"{path.name} lacks the outputs {', '.join(missing)}")
+        if found["quality"][-1] != len(manifest.arms):
+            raise BundleError(
+                f"{path.name} scores {found['quality'][-1]} arms, manifest.json names "
+                f"{len(manifest.arms)}"
+            )
+        arms, decision = manifest.arms, manifest.decision
+        self._far = decision.distance_far
+        self._fade = max(decision.distance_far - decision.distance_p99, 1e-9)
+        self._mean = np.array([arm.mean_quality for arm in arms])
+        self._spread = np.array([arm.quality_spread for arm in arms])
+        self._input_usd = np.array([arm.usd_per_1m_input for arm in arms]) / 1e6
+        self._output_usd = np.array([arm.usd_per_1m_output for arm in arms]) / 1e6
+        self._input_base = np.array([arm.input_tokens_base for arm in arms])
+        self._input_per_char = np.array([arm.input_tokens_per_char for arm in arms])
+        self._context = np.array([arm.context_tokens or np.inf for arm in arms], dtype=np.float64)
+
+    def score(self, embedding: Floats, features: Floats, n_chars: Ints) -> Scores:
+        """Predict for n prompts.
+
+        Args:
+            embedding: (n, d) unit rows.
+            features: (n, f), `features.extract`.
+            n_chars: (n,), characters of the whole conversation.
+        """
+        raw = self._session.run(OUTPUTS, {"embedding": embedding, "features": features})
+        quality, quality_se, tokens = (part.astype(np.float64) for part in raw[:3])
+        distance = raw[4].astype(np.float64)
+        inside = np.clip((self._far - distance) / self._fade, 0.0, 1.0)
+        weight = inside[:, None]
+        cost = self.input_tokens(n_chars) * self._input_usd + tokens * self._output_usd
+        return Scores(
+            quality=weight * quality + (1 - weight) * self._mean,
+            quality_se=weight * quality_se + (1 - weight) * self._spread,
+            output_tokens=tokens,
+            cost_usd=cost,
+            cluster=raw[3],
+            distance=distance,
+            in_distribution=inside,
+        )
+
+    def input_tokens(self, n_chars: Ints) -> Doubles:
+        """Expected input tokens (n, a), linear in characters; each arm has its tokenizer."""
+        chars = n_chars.astype(np.float64)[:, None]
+        tokens: Doubles = self._input_base + chars * self._input_per_char
+        return tokens
+
+    def fits_context(self, n_chars: Ints) -> Bools:
+        """(n, a), whether prompt and a short answer fit a known context window."""
+        fits: Bools = self.input_tokens(n_chars) + NO_ANSWER_TOKENS <= self._context
+        return fits
+
+
+def finite(scores: Scores) -> Bools:
+    """(n,), whether every number that a decision needs is finite."""
+    parts = (scores.quality, scores.quality_se, scores.cost_usd)
+    rows: Bools = np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in parts])
+    return rows

@@ -1,0 +1,223 @@
+"""A store of bundles with one that is live: promote, roll back, and what was when.
+
+    STORE/bundles/ID/      every bundle that was ever promoted or tried, never changed again
+    STORE/current          link to the live one; renamed into place, so it always names a whole one
+    STORE/candidate.json   a bundle that is tried beside it: in shadow, or for a share of requests
+    STORE/history.jsonl    one line per change
+
+Whoever serves a store looks at the link now and then and takes the new bundle over without a
+failed request. Nothing here needs more than a file system with atomic renames.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import StoreError
+from .bundle import Bundle, find_bundle
+from .manifest import read_manifest
+
+CURRENT, CANDIDATE, HISTORY, BUNDLES = "current", "candidate.json", "history.jsonl", "bundles"
+PASSED = "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of the history.
+
+    Attributes:
+        time: seconds since 1970.
+        action: promote or rollback.
+        bundle_id: live from now on.
+        previous: live until now, null for the first.
+        why: the gate's verdict, or the reason given for going without.
+    """
+
+    time: float
+    action: str
+    bundle_id: str
+    previous: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A bundle that is tried: `share` of requests are answered by it, 0 is shadow alone."""
+
+    bundle_id: str
+    share: float
+
+
+class Store:
+    """The store in a folder; made by the first promotion."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def current(self) -> str | None:
+        """Id of the live bundle."""
+        try:
+            return (self.path / CURRENT).readlink().name
+        except OSError:
+            return None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """What is tried beside it.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        try:
+            raw = json.loads((self.path / CANDIDATE).read_text("utf-8"))
+            return Candidate(bundle_id=str(raw["bundle_id"]), share=float(raw["share"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise StoreError(f"{self.path / CANDIDATE} cannot be read: {err}") from err
+
+    def folder(self, bundle_id: str) -> Path:
+        """Where a bundle of the store lies."""
+        return self.path / BUNDLES / bundle_id
+
+    def history(self) -> list[Change]:
+        """Every change, oldest first; a line cut off by a crash is left out."""
+        path = self.path / HISTORY
+        if not path.is_file():
+            return []
+        changes = []
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                changes.append(Change(**json.loads(line)))
+            except (ValueError, TypeError):
+                continue
+        return changes
+
+    def add(self, bundle: Path) -> str:
+        """Copy a bundle in, whole or not at all, and prove that it works from there.
+
+        Raises:
+            BundleError: it cannot be trusted.
+        """
+        source = find_bundle(bundle)
+        bundle_id = read_manifest(source).bundle_id
+        target = self.folder(bundle_id)
+        if target.is_dir():
+            Bundle.load(target)
+            return bundle_id
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".adding-", dir=target.parent))
+        try:
+            shutil.copytree(source, draft, dirs_exist_ok=True)
+            Bundle.load(draft)
+            draft.chmod(0o755)
+            draft.rename(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return bundle_id
+
+    def promote(
+        self, bundle: Path, *, gate: dict[str, Any] | None, force: str | None, time: float
+    ) -> Change:
+        """Make a bundle the live one.
+
+        Args:
+            bundle: its folder.
+            gate: the gate's record for this candidate against what is live now.
+            force: a reason to go without a passed gate; it is written into the history.
+            time: seconds since 1970.
+        Raises:
+            BundleError: the bundle cannot be trusted.
+            StoreError: there is an incumbent, and neither a passed gate nor a reason.
+        """
+        bundle_id = read_manifest(find_bundle(bundle)).bundle_id
+        why = self._permission(bundle_id, gate, force)
+        self.add(bundle)
+        return self._point("promote", bundle_id, why, time)
+
+    def _permission(self, bundle_id: str, gate: dict[str, Any] | None, force: str | None) -> str:
+        live = self.current
+        if live is None:
+            return "first bundle of the store"
+        if force:
+            return f"forced: {force}"
+        if gate is None:
+            raise StoreError(
+                f"{bundle_id} would replace {live}; give the record of a passed gate "
+                "(tierwise gate … --json FILE), or a reason to go without (--force REASON)"
+            )
+        pair = (gate.get("candidate"), gate.get("incumbent"))
+        if pair != (bundle_id, live):
+            raise StoreError(
+                f"this gate compared {pair[0]} with {pair[1]}; what is asked for is {bundle_id} "
+                f"in place of {live}"
+            )
+        if gate.get("verdict") != PASSED:
+            raise StoreError(f"the gate's verdict is {gate.get('verdict')}: {gate.get('summary')}")
+        return f"gate {PASSED}: {gate.get('summary')}"
+
+    def rollback(self, *, time: float, why: str = "asked for") -> Change:
+        """Go back to the bundle that was live before; again, and it is the one before that.
+
+        Raises:
+            StoreError: there is none.
+            BundleError: it is damaged.
+        """
+        live = self.current
+        before = [
+            c.previous for c in self.history() if c.action == "promote" and c.bundle_id == live
+        ]
+        if live is None or not before or before[-1] is None:
+            raise StoreError(f"{self.path} has no earlier bundle to go back to; live is {live}")
+        Bundle.load(self.folder(before[-1]))
+        return self._point("rollback", before[-1], why, time)
+
+    def try_out(self, bundle: Path | None, *, share: float = 0.0) -> Candidate | None:
+        """Have a bundle decide in shadow, or for a share of requests; None ends it.
+
+        Raises:
+            StoreError: the share is no share, or the bundle is the live one.
+            BundleError: it cannot be trusted.
+        """
+        path = self.path / CANDIDATE
+        if bundle is None:
+            path.unlink(missing_ok=True)
+            return None
+        if not 0.0 <= share < 1.0:
+            raise StoreError(f"the canary's share must lie between 0 and 1, got {share}")
+        candidate = Candidate(bundle_id=self.add(bundle), share=share)
+        if candidate.bundle_id == self.current:
+            raise StoreError(f"{candidate.bundle_id} is live already")
+        self._replace(path, json.dumps(asdict(candidate)))
+        return candidate
+
+    def _point(self, action: str, bundle_id: str, why: str, time: float) -> Change:
+        change = Change(
+            time=time, action=action, bundle_id=bundle_id, previous=self.current, why=why
+        )
+        with (self.path / HISTORY).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(change)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft = self.path / f".{CURRENT}-{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(Path(BUNDLES) / bundle_id)
+        draft.rename(self.path / CURRENT)
+        return change
+
+    def _replace(self, path: Path, text: str) -> None:
+        draft = path.with_name(f".{path.name}-{os.getpid()}")
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store and no bundle."""
+    return (path / CURRENT).is_symlink() or (path / HISTORY).is_file()

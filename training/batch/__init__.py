@@ -1,0 +1,1 @@
+"""Whole tables of prompts at once: decide, score, plan labels."""

@@ -1,0 +1,282 @@
+"""Score candidates on more prompts than one process should: embed, predict, decide, and count.
+
+Prompts and outcomes are dealt out to shards by the prompt's id; a task scores one shard by every
+bundle, one prompt at a time as the live router does, and returns sums. Which engine ran the tasks
+moves no figure.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from data.engines import run_tasks
+from data.sharded import shard_of
+from router import Policy, Router
+from router.core.prompt import read_prompt
+from router.types import Arm, Doubles, Ints, Reading, Scores
+
+from ..errors import TrainingError
+
+THRESHOLDS = np.round(np.linspace(0.0, 1.0, 21), 2)
+ROWS = 4096  # prompts per shard, unless told otherwise
+PROMPT, OUTCOME = ("prompt_id", "prompt"), ("prompt_id", "model", "tier", "quality", "cost_usd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What one bundle did on some prompts; sums over shards are those of the whole.
+
+    L thresholds, a arms, k clusters. Outcomes count where there are any.
+
+    Attributes:
+        chosen: (L, a) prompts that go to each arm.
+        expected: (L, 2) predicted quality and cost.
+        realised: (L, 3) prompts whose chosen arm has an outcome, their quality and their cost.
+        table: (k, a, 3) outcomes of each arm in each cluster: rows, quality, cost.
+    """
+
+    chosen: Doubles
+    expected: Doubles
+    realised: Doubles
+    table: Doubles
+
+    def __add__(self, other: Sums) -> Sums:
+        """Sums of both; the smaller table is filled up with clusters that nobody came to."""
+        size = max(len(self.table), len(other.table))
+        tables = [
+            np.pad(t, ((0, size - len(t)), (0, 0), (0, 0))) for t in (self.table, other.table)
+        ]
+        return Sums(
+            chosen=self.chosen + other.chosen,
+            expected=self.expected + other.expected,
+            realised=self.realised + other.realised,
+            table=tables[0] + tables[1],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealTable:
+    """Deal one Parquet file's rows out to shards."""
+
+    number: int
+    path: Path
+    kind: str
+    columns: tuple[str, ...]
+    folder: Path
+    shards: int
+
+    def __call__(self) -> int:
+        """Rows dealt out."""
+        table = pl.read_parquet(self.path, columns=list(self.columns))
+        shard = shard_of(table["prompt_id"], self.shards)
+        for i in shard.unique().to_list():
+            path = self.folder / f"{self.kind}-{i:06}-{self.number:06}.parquet"
+            table.filter(shard == i).write_parquet(path)
+        return table.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreShard:
+    """Score the prompts of one shard by every bundle."""
+
+    number: int
+    bundles: tuple[Path, ...]
+    folder: Path
+    out: Path
+    embeddings: bool
+
+    def __call__(self) -> list[Sums] | None:
+        """Sums of each bundle; null where the shard has no prompt."""
+        prompts = self._read("prompts")
+        if prompts is None:
+            return None
+        outcomes, found = self._read("outcomes"), []
+        readings: dict[str, Reading] = {}
+        for place, bundle in enumerate(self.bundles):
+            router = Router.load(bundle)
+            encoder = router.manifest.encoder_sha256
+            if encoder not in readings:
+                readings[encoder] = read_all(router, prompts["prompt"].to_list())
+            scores = score_all(router, readings[encoder])
+            table = self._table(prompts, scores, readings[encoder])
+            table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
+            quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
+            found.append(sums(router, scores, quality, cost))
+        return found
+
+    def _read(self, kind: str) -> pl.DataFrame | None:
+        paths = sorted(self.folder.glob(f"{kind}-{self.number:06}-*.parquet"))
+        return pl.concat([pl.read_parquet(path) for path in paths]) if paths else None
+
+    def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
+        table = prompts.select("prompt_id").with_columns(
+            cluster=pl.Series(scores.cluster),
+            distance=pl.Series(scores.distance),
+            quality=pl.Series(scores.quality.tolist(), dtype=pl.List(pl.Float64)),
+            cost_usd=pl.Series(scores.cost_usd.tolist(), dtype=pl.List(pl.Float64)),
+            output_tokens=pl.Series(scores.output_tokens.tolist(), dtype=pl.List(pl.Float64)),
+        )
+        if not self.embeddings:
+            return table
+        rows = pl.Series(reading.embedding.tolist(), dtype=pl.List(pl.Float32))
+        return table.with_columns(embedding=rows)
+
+
+def read_all(router: Router, texts: Sequence[str]) -> Reading:
+    """Embeddings and features of n prompts, each read alone: kernels round by batch size."""
+    parts = [router.read(read_prompt(text)) for text in texts]
+    return Reading(
+        *(np.concatenate([getattr(part, name) for part in parts])
+          for name in ("embedding", "features", "n_chars"))
+    )  # fmt: skip
+
+
+def score_all(router: Router, reading: Reading) -> Scores:
+    """Scores of n prompts, each scored alone."""
+    parts = [
+        router.score_reading(
+            Reading(reading.embedding[i : i + 1], reading.features[i : i + 1],
+                    reading.n_chars[i : i + 1])
+        )
+        for i in range(len(reading.n_chars))
+    ]  # fmt: skip
+    names = Scores.__dataclass_fields__
+    return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def outcome_matrices(
+    outcomes: pl.DataFrame | None, prompt_ids: pl.Series, arms: Sequence[Arm]
+) -> tuple[Doubles, Doubles]:
+    """Realised quality and cost of every arm, NaN where there is no outcome: both (n, a)."""
+    quality, cost = (np.full((len(prompt_ids), len(arms)), np.nan) for _ in range(2))
+    if outcomes is None:
+        return quality, cost
+    row = {key: i for i, key in enumerate(prompt_ids.to_list())}
+    column = {arm.id: i for i, arm in enumerate(arms)}
+    for key, model, tier, q, usd in outcomes.select(OUTCOME).iter_rows():
+        at = row.get(key), column.get(f"{model}|{tier}")
+        if None not in at:
+            quality[at], cost[at] = q, usd
+    return quality, cost
+
+
+def sums(router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles) -> Sums:
+    """What the live rule would do at every threshold, and what the outcomes say of it."""
+    n, a = scores.quality.shape
+    rows, everything = np.arange(n), np.ones((n, a), dtype=np.bool_)
+    chosen, expected, realised = np.zeros((len(THRESHOLDS), a)), [], []
+    for level, threshold in enumerate(THRESHOLDS):
+        arm = router.choose(scores, everything, Policy(threshold=float(threshold)))
+        np.add.at(chosen[level], arm, 1.0)
+        expected.append([scores.quality[rows, arm].sum(), scores.cost_usd[rows, arm].sum()])
+        got, paid = quality[rows, arm], cost_usd[rows, arm]
+        known = ~np.isnan(got) & ~np.isnan(paid)
+        realised.append([known.sum(), got[known].sum(), paid[known].sum()])
+    return Sums(
+        chosen=chosen,
+        expected=np.array(expected, dtype=np.float64),
+        realised=np.array(realised, dtype=np.float64),
+        table=_table_sums(scores.cluster, quality, cost_usd),
+    )
+
+
+def _table_sums(cluster: Ints, quality: Doubles, cost_usd: Doubles) -> Doubles:
+    known = ~np.isnan(quality) & ~np.isnan(cost_usd)
+    values = np.stack([known, np.where(known, quality, 0), np.where(known, cost_usd, 0)], axis=2)
+    table = np.zeros((int(cluster.max()) + 1, quality.shape[1], 3))
+    np.add.at(table, cluster, values.astype(np.float64))
+    return table
+
+
+def score_sharded(
+    bundles: Sequence[Path],
+    prompts: Path,
+    out: Path,
+    *,
+    outcomes: Path | None = None,
+    engine: str = "local",
+    workers: int = 1,
+    shards: int | None = None,
+    embeddings: bool = False,
+) -> list[Sums]:
+    """Score every prompt by every bundle.
+
+    Args:
+        bundles: the candidates.
+        prompts: Parquet file or folder with prompt_id and prompt.
+        out: folder for one table of scores a bundle; it appears once all shards are done.
+        outcomes: Parquet file or folder of outcomes, for realised figures and tables.
+        engine: local or ray.
+        workers: processes.
+        shards: pieces; null is one for every `ROWS` prompts, whatever the engine.
+        embeddings: keep them beside the scores.
+    Returns:
+        The sums of each bundle.
+    Raises:
+        TrainingError: a file cannot be read, there is no prompt, or `out` is there already.
+    """
+    if out.exists():
+        raise TrainingError(f"{out} is there already; remove it, or give another folder")
+    sources: list[tuple[Path, str, tuple[str, ...]]] = [
+        (path, "prompts", PROMPT) for path in _files(prompts, PROMPT)
+    ]
+    if outcomes is not None:
+        sources += [(path, "outcomes", OUTCOME) for path in _files(outcomes, OUTCOME)]
+    rows = sum(_rows(path) for path, kind, _ in sources if kind == "prompts")
+    count = shards or max(1, -(-rows // ROWS))
+    half = out.with_name(f"{out.name}.part").absolute()
+    shutil.rmtree(half, ignore_errors=True)
+    (half / "shards").mkdir(parents=True)
+    try:
+        deals = [
+            DealTable(number=i, path=path, kind=kind, columns=columns, folder=half / "shards",
+                      shards=count)
+            for i, (path, kind, columns) in enumerate(sources)
+        ]  # fmt: skip
+        run_tasks(deals, engine, workers)
+        tasks = [
+            ScoreShard(number=i, bundles=tuple(b.absolute() for b in bundles),
+                       folder=half / "shards", out=half, embeddings=embeddings)
+            for i in range(count)
+        ]  # fmt: skip
+        found = [part for part in run_tasks(tasks, engine, workers) if part is not None]
+        if not found:
+            raise TrainingError(f"{prompts} holds no prompt")
+        shutil.rmtree(half / "shards")
+        half.rename(out)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return [_total([part[place] for part in found]) for place in range(len(bundles))]
+
+
+def _total(parts: Sequence[Sums]) -> Sums:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def _files(path: Path, columns: Sequence[str]) -> list[Path]:
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not found:
+        raise TrainingError(f"{path} holds no Parquet file")
+    for file in found:
+        try:
+            names = pl.scan_parquet(file).collect_schema().names()
+        except (OSError, pl.exceptions.PolarsError) as err:
+            raise TrainingError(f"{file} cannot be read as Parquet: {err}") from err
+        missing = [name for name in columns if name not in names]
+        if missing:
+            raise TrainingError(f"{file} lacks {', '.join(missing)}; it has {names}")
+    return [file.absolute() for file in found]
+
+
+def _rows(path: Path) -> int:
+    rows: int = pl.scan_parquet(path).select(pl.len()).collect().item()
+    return rows

@@ -1,0 +1,1 @@
+"""What only reproduces a published figure; no product module imports it."""

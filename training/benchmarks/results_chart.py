@@ -1,0 +1,87 @@
+"""The router's lead over every published method, one panel a dataset, as one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import altair as alt
+import vl_convert
+
+from ..measure.summary import BOUNDS
+from ..reports.frontier_chart import VEGALITE, inline
+from ..reports.themes import NEUTRAL, ROUTER, chart_config
+from ..reports.wording import method_name
+from .results_tables import mark, published
+
+Summary = dict[str, Any]
+COLUMNS = 3
+WIDTH, ROW = 270, 17  # pixels of a panel and of a method
+WORSE = "#d6495b"
+COLOURS = {"ahead": ROUTER, "level": NEUTRAL, "behind": WORSE}
+
+
+def leads_png(path: Path, results: Mapping[str, Summary], *, scale: float = 1.3) -> None:
+    """Write the picture on white."""
+    panels = [_panel(name, found) for name, found in results.items()]
+    rows = [
+        alt.hconcat(*panels[i : i + COLUMNS], spacing=24) for i in range(0, len(panels), COLUMNS)
+    ]
+    spec = alt.vconcat(*rows, spacing=26).to_dict()
+    spec["config"] = chart_config(dark=False) | {"background": "white", "padding": 14}
+    path.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGALITE, scale=scale))
+
+
+def lead_rows(found: Summary) -> list[dict[str, Any]]:
+    """One row a method: its name and the router's lead in points of a hundred."""
+    methods = {**published(found), "zero_router": found["zero_router"]}
+    if "task_label" in found["baselines"]:
+        methods["task_label"] = found["baselines"]["task_label"]
+    rows = []
+    for name, method in methods.items():
+        lead = method["aiq_difference"]
+        sign = mark("aiq", lead["ci95"])
+        told = " †" if name in BOUNDS else ""
+        rows.append(
+            {
+                "method": method_name(name) + told,
+                "lead": 100 * lead["value"],
+                "low": 100 * lead["ci95"][0],
+                "high": 100 * lead["ci95"][1],
+                "standing": {" ▲": "ahead", " ▼": "behind"}.get(sign, "level"),
+            }
+        )
+    return sorted(rows, key=lambda row: float(row["lead"]))
+
+
+def _panel(name: str, found: Summary) -> alt.LayerChart:
+    rows = lead_rows(found)
+    scale = alt.Scale(domain=_range(rows), nice=False)
+    order = [row["method"] for row in rows]
+    base = alt.Chart(inline(rows)).encode(
+        y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False)),
+        color=alt.Color(
+            "standing:N",
+            legend=None,
+            scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
+        ),
+    )
+    x = alt.X("lead:Q", title="lead in AIQ, points, 95 % interval", scale=scale)
+    zero = alt.Chart(inline([{"at": 0}])).mark_rule(style="guide", strokeDash=[4, 4])
+    title = f"{name}: AIQ {100 * found['router']['aiq']:.1f} %, {found['n_prompts']} prompts"
+    chart = alt.layer(
+        zero.encode(x=alt.X("at:Q", scale=scale)),
+        base.mark_rule(strokeWidth=2, clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
+        base.mark_circle(size=42, opacity=1, clip=True).encode(x=x),
+    ).properties(width=WIDTH, height=ROW * len(rows), title=title)
+    return cast("alt.LayerChart", chart)
+
+
+def _range(rows: list[dict[str, Any]]) -> list[float]:
+    """From where to where leads are drawn: every dot, but no dot flattens all the others."""
+    ends = sorted(max(abs(row["low"]), abs(row["high"])) for row in rows)
+    usual = max(ends[int(0.8 * (len(ends) - 1))], 0.5)
+    right = min(max(1.05 * max(row["lead"] for row in rows), usual), 3.0 * usual)
+    left = max(1.05 * min(row["low"] for row in rows), -usual)
+    return [min(left, -0.1 * right), right]

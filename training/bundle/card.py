@@ -1,0 +1,80 @@
+"""Render a bundle's model card from its manifest: what it is, knows, costs and cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from router.core.manifest import ArmInfo, Manifest
+
+
+def render_card(manifest: Manifest) -> str:
+    """The card as Markdown."""
+    training, metrics = manifest.training, manifest.metrics
+    lines = [
+        f"# tierwise bundle {manifest.bundle_id}",
+        "",
+        "Routes a prompt to one of the arms below, by predicted quality and cost.",
+        "",
+        f"- Trained on {training.get('prompts', '?')} prompts and {training.get('cells', '?')} "
+        f"outcomes; {len(manifest.arms)} arms.",
+        f"- Encoder: {manifest.encoder.name}, {manifest.encoder.depth:.0%} of its layers, "
+        f"{manifest.encoder.precision}, at most "
+        f"{manifest.encoder.max_tokens} tokens; weights {manifest.encoder.weights_sha256[:12]}…",
+        f"- Methods in the stack: {', '.join(_weights(training.get('stack', {})))}",
+        f"- Calibration: {manifest.config.get('calibration', {}).get('method', '?')} per arm, on "
+        "predictions that nothing was fitted on.",
+        "",
+        "## Measured on the training rows, out of fold",
+        "",
+        *_metrics(metrics),
+        "",
+        "These rows chose the settings too; `tierwise evaluate` on a test split is the figure to "
+        "quote.",
+        "",
+        "## Arms",
+        "",
+        "| model | tier | mean quality | mean $ per 1k requests | $ per 1M input / output | rows |",
+        "|---|---|---|---|---|---|",
+        *(_arm(arm) for arm in sorted(manifest.arms, key=lambda a: -a.mean_quality)),
+        "",
+        *_certificate(manifest),
+        "## Limits",
+        "",
+        "Quality is what the training table called quality, on prompts like its own. A prompt "
+        "further from them than 99 % of the training prompts is flagged `out_of_distribution`, "
+        "and its predictions fade to each arm's mean. Prices are those of the table; arms and "
+        "models change under the same name. No training prompt is stored here.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _certificate(manifest: Manifest) -> Iterable[str]:
+    promise = manifest.certificate
+    if promise is None:
+        return []
+    return [
+        "## Certificate",
+        "",
+        f"From threshold {promise.threshold:g} up, expected quality is at most "
+        f"{promise.max_quality_drop:g} below {promise.best_single}, at {promise.confidence:.0%} "
+        f"confidence; observed {promise.quality_drop:+.4f}, bound {promise.upper_bound:.4f}, on "
+        f"{promise.population.prompts} prompts that training did not use ({promise.issued}). It "
+        "holds for prompts and answers like those, for requests without filters or exploration.",
+        "",
+    ]
+
+
+def _weights(stack: dict[str, float]) -> Iterable[str]:
+    return (f"{name} {weight:.2f}" for name, weight in stack.items())
+
+
+def _metrics(metrics: dict[str, object]) -> Iterable[str]:
+    return ["| figure | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in metrics.items())]
+
+
+def _arm(arm: ArmInfo) -> str:
+    return (
+        f"| {arm.model} | {arm.tier} | {arm.mean_quality:.3f} | {1000 * arm.mean_cost_usd:.4g} | "
+        f"{arm.usd_per_1m_input:.4g} / {arm.usd_per_1m_output:.4g} | {arm.rows} |"
+    )

@@ -1,0 +1,173 @@
+"""The constants of the decision rule, chosen on out-of-fold predictions of training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from router.catalogue.catalogue import Catalogue, Model
+from router.core.manifest import ArmInfo, DecisionInfo
+from router.core.policy import near_tie_band
+from router.types import Arm, Doubles, Floats
+
+from ..config import TrainConfig
+from ..methods.base import Inputs, arm_means
+from ..methods.cluster import nearest
+from ..methods.costs import Meter
+from ..prepare.dataset import Dataset
+from ..selection.regret import SPARSE
+from ..selection.validation import frontier_quality
+from .model import FittedModel
+
+if TYPE_CHECKING:
+    from data.prices import PriceTable
+
+LEAST_GAIN = 1e-3  # AIQ that a wider tie band must bring; less is noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The constants, the band that follows from them, and what they were chosen by."""
+
+    info: DecisionInfo
+    band: Doubles  # (n,) near-tie widths of the training rows
+    tried: dict[str, float]  # tie band -> out-of-fold AIQ
+
+
+def decision_constants(
+    model: FittedModel,
+    inputs: Inputs,
+    data: Dataset,
+    *,
+    quality: Floats,
+    cost_usd: Doubles,
+    config: TrainConfig,
+) -> Rule:
+    """Choose the tie band and read off the other constants.
+
+    Args:
+        model: the fitted model, for distances and standard errors.
+        inputs: the training prompts.
+        data: their outcomes.
+        quality: (n, a) calibrated out-of-fold predictions.
+        cost_usd: (n, a) out-of-fold predicted costs.
+        config: the candidates.
+    """
+    errors = model.table.blended(inputs, model.table.errors).astype(np.float64)
+    everything = np.ones(errors.shape, dtype=np.bool_)
+    bands = {width: near_tie_band(errors, everything, width) for width in config.decision.tie_bands}
+    tried = {w: frontier_quality(quality, cost_usd, data, band) for w, band in bands.items()}
+    best = max(tried.values())
+    width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
+    _, distance = nearest(inputs.embedding, model.table.centroids)
+    middle, far = np.percentile(distance, [50, 99])
+    mean = mean_quality(data, quality)
+    cost = np.nanmean(data.cost_usd, axis=0)
+    best_single = int(np.lexsort((cost, -mean))[0])
+    edges = np.percentile(1.0 - quality.mean(axis=1), [20, 40, 60, 80])
+    info = DecisionInfo(
+        best_single=best_single,
+        default_arm=best_single,
+        default_threshold=config.decision.default_threshold,
+        tie_band=width,
+        distance_p99=round(float(far), 6),
+        distance_far=round(float(far + (far - middle)), 6),
+        difficulty_edges=tuple(round(float(edge), 6) for edge in edges),
+    )
+    labels = {f"{w:g}": round(value, 6) for w, value in tried.items()}
+    return Rule(info=info, band=bands[width], tried=labels)
+
+
+def mean_quality(data: Dataset, predicted: Floats) -> Doubles:
+    """Mean quality of every arm over all prompts: (a,).
+
+    In a log an arm was asked where it was thought good, and the mean of its outcomes flatters it;
+    the mean of what is predicted for every prompt does not.
+    """
+    if np.isnan(data.quality).mean() > SPARSE:
+        return np.asarray(predicted.mean(axis=0, dtype=np.float64))
+    return arm_means(data.quality)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the rows come from, and what is known of their models beside them.
+
+    Attributes:
+        prices: list prices that replace what the rows say; null without.
+        price_dates: model -> ISO date of its price, where there is one.
+        catalogue: capabilities, prices, latency and what the tiers mean.
+        rejected: reason -> rows left out.
+        record: what else the manifest should say of the training.
+    """
+
+    prices: PriceTable | None
+    price_dates: Mapping[str, str]
+    catalogue: Catalogue
+    rejected: Mapping[str, int]
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def arm_infos(
+    model: FittedModel, data: Dataset, origin: Origin, mean: Doubles
+) -> tuple[ArmInfo, ...]:
+    """The manifest's row of every arm; `mean` (a,) is its mean quality."""
+    spread, cost = model.table.values.std(axis=0), np.nanmean(data.cost_usd, axis=0)
+    rows = (~np.isnan(data.quality)).sum(axis=0)
+    return tuple(
+        arm_info(
+            arm,
+            model.meter,
+            i,
+            origin.catalogue.model(arm.model),
+            Measured(
+                price_date=origin.price_dates.get(arm.model),
+                mean_quality=mean[i],
+                quality_spread=spread[i],
+                mean_cost_usd=cost[i],
+                rows=int(rows[i]),
+            ),
+        )
+        for i, arm in enumerate(data.arms)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What training data say of an arm; the date of its list price is null without one."""
+
+    price_date: str | None
+    mean_quality: float
+    quality_spread: float  # of the mean, between clusters
+    mean_cost_usd: float
+    rows: int
+
+
+def arm_info(arm: Arm, meter: Meter, i: int, able: Model, measured: Measured) -> ArmInfo:
+    """The manifest's row of one arm, the meter's `i`-th, that its model is able to so much."""
+    return ArmInfo(
+        model=arm.model,
+        tier=arm.tier,
+        usd_per_1m_input=significant(meter.input_usd[i]),
+        usd_per_1m_output=significant(meter.output_usd[i]),
+        price_date=measured.price_date,
+        metered_in="usd" if meter.in_dollars[i] else "tokens",
+        input_tokens_base=significant(meter.input_base[i]),
+        input_tokens_per_char=significant(meter.input_per_char[i]),
+        context_tokens=able.context_tokens,
+        tools=able.tools,
+        vision=able.vision,
+        json=able.json,
+        mean_quality=significant(measured.mean_quality),
+        quality_spread=significant(measured.quality_spread),
+        mean_cost_usd=significant(measured.mean_cost_usd),
+        rows=measured.rows,
+    )
+
+
+def significant(value: float, digits: int = 7) -> float:
+    """A float of so many significant digits: enough for any price, and the same everywhere."""
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,157 @@
+"""Write a bundle: models, golden answers, card, and last of all the manifest.
+
+A bundle is built in a temporary sibling and renamed, so a folder with a manifest is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import onnx
+
+from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, file_sha256
+from router.core.encoder import OnnxEncoder
+from router.core.manifest import MANIFEST, FileEntry, Manifest
+from router.core.scoring import Scorer
+
+from ..errors import ExportError
+from ..prepare.encoder import ExportedEncoder
+from .card import render_card
+from .golden import GOLDEN_PROMPTS
+from .oof_memory import VALIDATION, OutOfFold
+
+CARD = "card.md"
+
+
+def write_bundle(
+    out: Path,
+    manifest: Manifest,
+    heads: onnx.ModelProto,
+    encoder: ExportedEncoder,
+    memory: OutOfFold | None = None,
+) -> Manifest:
+    """Write the bundle `out`, replacing an older bundle there, and load it back once.
+
+    Args:
+        out: the bundle's folder.
+        manifest: everything but `files` and `bundle_id`, which are filled in.
+        heads: the graph of `router.onnx`.
+        encoder: the exported encoder whose embeddings the heads were trained on.
+        memory: what the bundle remembers of its training rows, if anything.
+    Returns:
+        The completed manifest.
+    Raises:
+        ExportError: `out` exists and is no bundle.
+    """
+    return _write(out, manifest, heads.SerializeToString(), encoder.folder, memory)
+
+
+def rewrite_bundle(
+    source: Path,
+    out: Path,
+    manifest: Manifest,
+    *,
+    heads: onnx.ModelProto | None = None,
+    memory: OutOfFold | None = None,
+) -> Manifest:
+    """Write the bundle in `source` anew as `out` (both may be one folder), whole or not at all.
+
+    Args:
+        source: a bundle's folder, verified by whoever loaded it.
+        out: the new bundle's folder.
+        manifest: the new one; `files` and `bundle_id` are filled in.
+        heads: a new graph, or None for the same.
+        memory: what the new bundle remembers of training rows, if anything.
+    Returns:
+        The completed manifest.
+    Raises:
+        ExportError: `out` exists and is no bundle.
+    """
+    graph = (source / HEADS).read_bytes() if heads is None else heads.SerializeToString()
+    return _write(out, manifest, graph, source / ENCODER, memory)
+
+
+def _write(
+    out: Path, manifest: Manifest, heads: bytes, encoder: Path, memory: OutOfFold | None
+) -> Manifest:
+    check_target(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
+    try:
+        (building / ENCODER).mkdir()
+        for name in ("model.onnx", "tokenizer.json"):
+            shutil.copyfile(encoder / name, building / ENCODER / name)
+        (building / HEADS).write_bytes(heads)
+        if memory is not None:
+            (building / VALIDATION).write_bytes(memory.to_onnx())
+        write_golden(building, manifest)
+        finished = finish(building, manifest)
+        Bundle.load(building)
+        building.chmod(0o755)
+        shutil.rmtree(out, ignore_errors=True)
+        building.rename(out)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return finished
+
+
+def check_target(out: Path) -> None:
+    """Refuse to overwrite what is not a bundle.
+
+    Raises:
+        ExportError: `out` exists, is not empty and holds no manifest.
+    """
+    if out.exists() and not (out / MANIFEST).is_file() and (out.is_file() or any(out.iterdir())):
+        raise ExportError(f"{out} exists and is not a bundle; name a new or an empty folder")
+
+
+def write_golden(folder: Path, manifest: Manifest) -> None:
+    """Answer the golden prompts with the files in `folder` and write the answers down."""
+    info = manifest.encoder
+    encoder = OnnxEncoder(
+        folder / ENCODER,
+        dimension=info.dimension,
+        max_tokens=info.max_tokens,
+        max_chars=info.max_chars,
+    )
+    scorer = Scorer(folder / HEADS, manifest)
+    bundle = Bundle(path=folder, manifest=manifest, encoder=encoder, scorer=scorer)
+    quality = bundle.score_texts(list(GOLDEN_PROMPTS)).quality
+    rows = [
+        {"text": text, "quality": [round(float(q), 6) for q in row]}
+        for text, row in zip(GOLDEN_PROMPTS, quality, strict=True)
+    ]
+    text = json.dumps(rows, ensure_ascii=False, indent=0)
+    (folder / GOLDEN).write_text(text + "\n", "utf-8")
+
+
+def finish(folder: Path, manifest: Manifest) -> Manifest:
+    """Hash every file, derive the bundle's id, write card and manifest, in this order."""
+    names = (HEADS, GOLDEN, f"{ENCODER}/model.onnx", f"{ENCODER}/tokenizer.json")
+    files = {name: entry(folder / name) for name in names}
+    if (folder / VALIDATION).is_file():
+        files[VALIDATION] = entry(folder / VALIDATION)
+    manifest = replace(manifest, files=files, bundle_id="")
+    manifest = replace(manifest, bundle_id=bundle_id(manifest))
+    (folder / CARD).write_text(render_card(manifest), "utf-8")
+    manifest = replace(manifest, files={**files, CARD: entry(folder / CARD)})
+    (folder / MANIFEST).write_text(manifest.to_json(), "utf-8")
+    return manifest
+
+
+def bundle_id(manifest: Manifest) -> str:
+    """A name that follows from the content: files, arms, prices and decision constants."""
+    content = asdict(replace(manifest, bundle_id="", versions={}))
+    content["files"] = {name: e["sha256"] for name, e in content["files"].items() if name != CARD}
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def entry(path: Path) -> FileEntry:
+    """Size and hash of a file."""
+    return FileEntry(sha256=file_sha256(path), bytes=path.stat().st_size)

@@ -1,0 +1,154 @@
+"""What a bundle remembers of its training rows: out-of-fold predictions, and no text.
+
+A threshold's map is a sweep over honest predictions. Kept in the bundle, they let arms be added,
+removed and repriced without the training table, and tell which prompts the bundle was trained on.
+The file is an ONNX graph of constants: like all of a bundle, nothing that could run.
+Arrays are (n prompts, a arms); arm order is the manifest's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from data.split import normalise
+from router.types import Bools, Doubles, Floats, Ints
+
+from ..errors import TrainingError
+
+VALIDATION = "validation.onnx"
+MOST_ROWS = 8192  # an even sample beyond that
+KEY_BITS = 32  # enough to recognise a prompt, too few to prove that one was there
+
+Keys = NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfFold:
+    """Predictions of training prompts by models that did not see them, with their outcomes.
+
+    Attributes:
+        keys: (n,) fingerprints of the prompts, `fingerprints`.
+        seen: (m,) those of every training prompt, m >= n, rising.
+        quality: (n, a) calibrated.
+        quality_se: (n, a).
+        output_tokens: (n, a), or micro-dollars where the arm is metered in them.
+        realised: (n, a) quality of the outcomes, NaN where missing.
+        n_chars: (n,) lengths of the prompts.
+        cluster: (n,) nearest centroids.
+    """
+
+    keys: Keys
+    seen: Keys
+    quality: Floats
+    quality_se: Floats
+    output_tokens: Floats
+    realised: Floats
+    n_chars: Ints
+    cluster: Ints
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def arms(self, kept: Sequence[int]) -> OutOfFold:
+        """The same of some arms, in the given order."""
+        index = list(kept)
+        return OutOfFold(
+            keys=self.keys,
+            seen=self.seen,
+            quality=self.quality[:, index],
+            quality_se=self.quality_se[:, index],
+            output_tokens=self.output_tokens[:, index],
+            realised=self.realised[:, index],
+            n_chars=self.n_chars,
+            cluster=self.cluster,
+        )
+
+    def trained_on(self, texts: Sequence[str]) -> Bools:
+        """(k,) which of the texts were training prompts; one in a few hundred thousand errs."""
+        return np.isin(fingerprints(texts), self.seen)
+
+    def to_onnx(self) -> bytes:
+        """The file's content."""
+        arrays = {
+            "keys": self.keys,
+            "seen": self.seen,
+            "quality": self.quality.astype(np.float16),
+            "quality_se": self.quality_se.astype(np.float16),
+            "output_tokens": self.output_tokens,
+            "realised": self.realised.astype(np.float16),
+            "n_chars": self.n_chars.astype(np.int32),
+            "cluster": self.cluster.astype(np.int32),
+        }
+        constants = [numpy_helper.from_array(values, name) for name, values in arrays.items()]
+        graph = helper.make_graph([], "validation", [], [], constants)
+        model = helper.make_model(graph, producer_name="tierwise")
+        return bytes(model.SerializeToString())
+
+
+def out_of_fold(
+    texts: Sequence[str],
+    *,
+    quality: Floats,
+    quality_se: Doubles | Floats,
+    output_tokens: Doubles | Floats,
+    realised: Floats,
+    n_chars: Ints,
+    cluster: Ints,
+) -> OutOfFold:
+    """Keep an even sample of the training rows; the fields are those of the class."""
+    keys = fingerprints(texts)
+    step = -(-len(keys) // MOST_ROWS)
+    rows = slice(None, None, step)
+    return OutOfFold(
+        keys=keys[rows],
+        seen=np.unique(keys),
+        quality=quality[rows],
+        quality_se=quality_se[rows].astype(np.float32),
+        output_tokens=output_tokens[rows].astype(np.float32),
+        realised=realised[rows],
+        n_chars=n_chars[rows],
+        cluster=cluster[rows],
+    )
+
+
+def read_out_of_fold(folder: Path) -> OutOfFold | None:
+    """What the bundle in `folder` remembers; null for bundles that were made before this was kept.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    path = folder / VALIDATION
+    if not path.is_file():
+        return None
+    try:
+        constants = onnx.load(path).graph.initializer
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in constants}
+        return OutOfFold(
+            keys=arrays["keys"],
+            seen=arrays["seen"],
+            quality=arrays["quality"].astype(np.float32),
+            quality_se=arrays["quality_se"].astype(np.float32),
+            output_tokens=arrays["output_tokens"].astype(np.float32),
+            realised=arrays["realised"].astype(np.float32),
+            n_chars=arrays["n_chars"].astype(np.int64),
+            cluster=arrays["cluster"].astype(np.int64),
+        )
+    except Exception as err:  # the parser's errors have no common ancestor
+        raise TrainingError(f"{path} is damaged: {err}") from err
+
+
+def fingerprints(texts: Sequence[str]) -> Keys:
+    """(n,) short hashes of prompts; equal up to case and spacing is equal."""
+    digests = (
+        hashlib.sha256(normalise(text).encode("utf-8", "surrogatepass")).digest() for text in texts
+    )
+    numbers = [int.from_bytes(digest[: KEY_BITS // 8], "big") for digest in digests]
+    return np.array(numbers, dtype=np.uint32)

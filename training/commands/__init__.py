@@ -1,0 +1,1 @@
+"""The offline commands, one file a command."""

@@ -1,1 +1,0 @@
-"""Compute as a second axis: tiers learned, derived from samples, and spent where they pay."""

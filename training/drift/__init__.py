@@ -1,1 +1,0 @@
-"""What changed since a bundle was trained: traffic, answers, prices."""

@@ -1,0 +1,1 @@
+"""Bundles that change without retraining: a model more or less, another price."""

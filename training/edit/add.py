@@ -1,0 +1,205 @@
+"""Add new arms to a bundle from few labels, without retraining the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from data.prices import PriceTable
+from router import Router
+from router.catalogue.catalogue import Catalogue
+from router.core.bundle import HEADS
+from router.core.manifest import ArmInfo, Manifest
+from router.types import Doubles, Ints
+
+from ..bundle.decision import Measured, arm_info, significant
+from ..bundle.export import rewrite_bundle
+from ..bundle.oof_memory import OutOfFold
+from ..errors import ExportError
+from ..methods.base import Inputs
+from ..methods.costs import Meter, fit_meter, token_targets
+from ..methods.onnx_graph import Graph
+from ..prepare.catalogue import catalogue_of
+from .graph_columns import before, find_blend, run, with_columns
+from .labels import Labelled
+from .new_arm import Newcomer, fit_newcomer
+from .rows import MapRows, changed, redecided
+
+MOST_GAP = 1e-4  # of the graph against the fitted arm; more is no rounding
+PRIOR_ROWS = 20.0  # of a cell's standard error, where the bundle does not say
+CAUTION = 1.0  # standard errors of a new arm's level that decisions do without
+
+
+NOTHING_KNOWN = Catalogue()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """A bundle with new arms, and how each was learned."""
+
+    manifest: Manifest
+    newcomers: dict[str, Newcomer]
+
+
+def add_arms(
+    router: Router,
+    found: Labelled,
+    memory: OutOfFold | None,
+    out: Path,
+    *,
+    inputs: Inputs,
+    prices: PriceTable | None = None,
+    catalogue: Catalogue = NOTHING_KNOWN,
+    caution: float = CAUTION,
+    seed: int = 0,
+) -> Added:
+    """Fit every new arm on its labels, and write the bundle that has them.
+
+    Args:
+        router: the bundle.
+        found: labels and what the bundle says of their prompts.
+        memory: what the bundle remembers; without it the labelled prompts give the map.
+        out: the new bundle's folder.
+        inputs: of the labelled prompts.
+        prices: list prices, which go before those that the rows imply.
+        catalogue: capabilities of the new models.
+        caution: standard errors of the level that decisions do without.
+        seed: of the folds.
+    Raises:
+        TrainingError, ExportError: the labels do not suffice, or the graph cannot take the arms.
+    """
+    data, known = found.data, found.known
+    prior_rows = float(router.manifest.config.get("cluster", {}).get("prior_rows", PRIOR_ROWS))
+    meter = fit_meter(data, prices)
+    targets = token_targets(data, meter)
+    newcomers = {}
+    for i, arm in enumerate(data.arms):
+        rows = ~np.isnan(data.quality[:, i])
+        newcomers[arm.id] = fit_newcomer(
+            known.quality[rows],
+            known.output_tokens[rows],
+            known.weights[rows],
+            known.cluster[rows],
+            label=data.quality[rows, i].astype(np.float64),
+            answer_tokens=targets[rows, i].astype(np.float64),
+            prior_rows=prior_rows,
+            caution=caution,
+            seed=seed,
+        )
+    base = MapRows.of_prompts(known, data.n_chars) if memory is None else MapRows.of_memory(memory)
+    weights = known.weights if memory is None else np.eye(known.weights.shape[1])[memory.cluster]
+    rows_now = _with_newcomers(base, list(newcomers.values()), weights)
+    infos = _infos(router.manifest, found, meter, rows_now, prices, catalogue)
+    graph = extended(onnx.load(router.bundle.path / HEADS), list(newcomers.values()))
+    _check(graph, list(newcomers.values()), found, inputs, len(router.arms))
+    merged = joined(catalogue.only(data.arms), router.catalogue)
+    kept_catalogue = catalogue_of(merged, tuple(info.arm for info in infos))
+    manifest = redecided(router.manifest, infos, rows_now, kept_catalogue)
+    for name, fitted in newcomers.items():
+        manifest = changed(manifest, _record(name, fitted, found))
+    kept = None if memory is None else rows_now.remembered(memory)
+    manifest = rewrite_bundle(router.bundle.path, out, manifest, heads=graph, memory=kept)
+    return Added(manifest=manifest, newcomers=newcomers)
+
+
+def extended(model: onnx.ModelProto, newcomers: Sequence[Newcomer]) -> onnx.ModelProto:
+    """The bundle's graph with a column for each newcomer."""
+    blend = find_blend(model)
+    quality, tokens = before(model, "quality"), before(model, "output_tokens")
+    graph = Graph(prefix=f"{quality}_")
+    columns = [newcomer.add_to(graph, blend, quality, tokens) for newcomer in newcomers]
+    names = ("quality", "quality_se", "output_tokens")
+    added = {
+        name: graph.op("Concat", [column[i] for column in columns], axis=1)
+        for i, name in enumerate(names)
+    }
+    return with_columns(model, graph, added, len(newcomers))
+
+
+def _with_newcomers(base: MapRows, newcomers: list[Newcomer], weights: Doubles) -> MapRows:
+    rows = base
+    for newcomer in newcomers:
+        rows = rows.with_arm(
+            quality=newcomer.quality(base.quality, weights),
+            quality_se=newcomer.quality_se(base.quality, weights),
+            output_tokens=newcomer.output_tokens(base.output_tokens),
+        )
+    return rows
+
+
+def _infos(
+    manifest: Manifest,
+    found: Labelled,
+    meter: Meter,
+    rows: MapRows,
+    prices: PriceTable | None,
+    catalogue: Catalogue,
+) -> tuple[ArmInfo, ...]:
+    infos = list(manifest.arms)
+    for i, arm in enumerate(found.data.arms):
+        price, column = None if prices is None else prices.find(arm.model), len(manifest.arms) + i
+        since = None if price is None else price.valid_from
+        quality = rows.quality[:, column].astype(np.float64)
+        measured = Measured(
+            price_date=None if since is None else since.isoformat(),
+            mean_quality=float(quality.mean()),
+            quality_spread=_between(quality, rows.cluster),
+            mean_cost_usd=0.0,
+            rows=int((~np.isnan(found.data.quality[:, i])).sum()),
+        )
+        infos.append(arm_info(arm, meter, i, catalogue.model(arm.model), measured))
+    cost = rows.cost_usd(infos).mean(axis=0)
+    first = len(manifest.arms)
+    fresh = [
+        replace(info, mean_cost_usd=significant(float(cost[first + i])))
+        for i, info in enumerate(infos[first:])
+    ]
+    return (*infos[:first], *fresh)
+
+
+def _between(quality: Doubles, cluster: Ints) -> float:
+    """Standard deviation of the mean quality between clusters."""
+    count = np.bincount(cluster)
+    total = np.bincount(cluster, weights=quality)
+    return float((total[count > 0] / count[count > 0]).std())
+
+
+def _record(name: str, newcomer: Newcomer, found: Labelled) -> dict[str, object]:
+    place = [arm.id for arm in found.data.arms].index(name)
+    pull, cell = newcomer.chosen
+    return {
+        "change": "added",
+        "arm": name,
+        "labels": int((~np.isnan(found.data.quality[:, place])).sum()),
+        "caution": newcomer.caution,
+        "deviation_pull": pull,
+        "cell_pull": None if np.isinf(cell) else cell,
+        "squared_error": {key: round(value, 6) for key, value in newcomer.errors.items()},
+    }
+
+
+def joined(first: Catalogue, second: Catalogue) -> Catalogue:
+    """Both catalogues; where both have an entry of one name, the first one's."""
+    return Catalogue(
+        models=first.models | {k: v for k, v in second.models.items() if k not in first.models},
+        tiers=first.tiers | {k: v for k, v in second.tiers.items() if k not in first.tiers},
+        verifiers=second.verifiers | first.verifiers,
+        retrievers=second.retrievers | first.retrievers,
+    )
+
+
+def _check(
+    graph: onnx.ModelProto, newcomers: list[Newcomer], found: Labelled, inputs: Inputs, first: int
+) -> None:
+    """The graph must say of a new arm what was fitted, to rounding."""
+    now = run(graph, inputs)
+    raw = now.quality[:, :first]
+    for i, newcomer in enumerate(newcomers):
+        gap = np.abs(now.quality[:, first + i] - newcomer.quality(raw, now.weights)).max()
+        if gap > MOST_GAP:
+            arm = found.data.arms[i].id
+            raise ExportError(f"the graph is off by {gap:.2g} for {arm} (allowed {MOST_GAP})")

@@ -1,0 +1,1 @@
+"""Published methods, measured as ours is."""

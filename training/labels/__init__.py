@@ -1,1 +1,0 @@
-"""Which answers to have judged, so that a budget tells most about the cost-quality frontier."""

@@ -1,0 +1,1 @@
+"""Measures of decisions against outcomes: pure functions of arrays, with intervals."""

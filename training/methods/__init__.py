@@ -1,0 +1,1 @@
+"""The prediction methods, one per module: each is fitted, predicts, and writes itself to ONNX."""

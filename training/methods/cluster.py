@@ -1,0 +1,199 @@
+"""Spherical k-means and one shrunken table of values per cluster.
+
+The UniRoute form of Avengers-Pro (arXiv 2502.08773, 2508.12631): raw quality per cell, shrunk
+towards the arm's mean, and *values* blended over the nearest centroids. Training and serving
+measure the same distance, cosine to unit centroids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.cluster import kmeans_plusplus
+from threadpoolctl import threadpool_limits
+
+from router.types import Doubles, Floats, Ints
+
+from ..config import ClusterConfig
+from .base import ROWS_AT_ONCE, GraphInputs, Inputs, arm_means, spaced
+from .onnx_graph import Graph
+
+ITERATIONS = 40
+
+
+def spherical_kmeans(embedding: Floats, k: int, *, fit_rows: int, seed: int) -> Floats:
+    """Unit centroids that maximise the mean cosine to their members.
+
+    Args:
+        embedding: (n, d) unit rows, n >= k.
+        k: number of centroids.
+        fit_rows: fitted on at most so many rows.
+        seed: of the start and of the sample.
+    Returns:
+        (k, d) float32 unit rows; an emptied centroid restarts at the row it fits worst.
+    """
+    rows = embedding[spaced(len(embedding), fit_rows, seed)]
+    with threadpool_limits(1):  # summation order, and so the bundle, must not depend on threads
+        centroids, _ = kmeans_plusplus(rows, k, random_state=seed)
+        labels = np.full(len(rows), -1)
+        for _ in range(ITERATIONS):
+            similarity = rows @ centroids.T
+            found = similarity.argmax(axis=1)
+            if (found == labels).all():
+                break
+            labels = found
+            centroids = _centres(rows, labels, k, similarity.max(axis=1))
+    return np.ascontiguousarray(centroids, dtype=np.float32)
+
+
+def _centres(rows: Floats, labels: Ints, k: int, fit: Floats) -> Floats:
+    sums = np.zeros((k, rows.shape[1]))
+    np.add.at(sums, labels, rows)
+    empty = np.flatnonzero(np.bincount(labels, minlength=k) == 0)
+    sums[empty] = rows[np.argsort(fit, kind="stable")[: len(empty)]]
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterTable:
+    """Centroids with a value for every (cluster, arm)."""
+
+    centroids: Floats  # (k, d)
+    values: Doubles  # (k, a)
+    errors: Doubles  # (k, a) standard error of each value
+    blend: int
+    sharpness: float
+
+    @classmethod
+    def fit(
+        cls, inputs: Inputs, quality: Floats, config: ClusterConfig, *, k: int, seed: int
+    ) -> ClusterTable:
+        """Cluster the prompts and average the observed quality in each cell.
+
+        Args:
+            inputs: training prompts.
+            quality: (n, a), NaN where an arm has no outcome.
+            config: blending and shrinkage.
+            k: number of clusters; fewer if there are fewer prompts.
+            seed: of the clustering.
+        """
+        size = min(k, len(inputs))
+        centroids = spherical_kmeans(inputs.embedding, size, fit_rows=config.fit_rows, seed=seed)
+        values, errors = cell_means(nearest(inputs.embedding, centroids)[0], quality, size, config)
+        return cls(
+            centroids=centroids,
+            values=values,
+            errors=errors,
+            blend=config.blend,
+            sharpness=config.sharpness,
+        )
+
+    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:  # noqa: ARG002
+        """Blend the values of the nearest centroids: (n, a)."""
+        return self.blended(inputs, self.values)
+
+    def blended(self, inputs: Inputs, values: Doubles) -> Floats:
+        """Blend any (k, a) values over the nearest centroids: (n, a)."""
+        out = np.empty((len(inputs), values.shape[1]), dtype=np.float32)
+        for start in range(0, len(inputs), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            index, weight = self._weights(inputs.embedding[rows].astype(np.float64))
+            out[rows] = np.einsum("np,npa->na", weight, values[index])
+        return out
+
+    def _weights(self, embedding: Doubles) -> tuple[Ints, Doubles]:
+        similarity = embedding @ self.centroids.T.astype(np.float64)
+        index = np.argsort(-similarity, axis=1, kind="stable")[:, : self._top]
+        return index, _taper(np.take_along_axis(similarity, index, axis=1), self.sharpness)
+
+    @property
+    def _top(self) -> int:
+        """One more than is blended: the last has weight 0, so that entering is continuous."""
+        return min(self.blend + 1, len(self.centroids))
+
+    def add_weights(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str, str]:
+        """(indices (n, p), weights (n, p) double, best similarity (n, 1) double)."""
+        names = graph.once_many(id(self), lambda: self._added(graph, inputs))
+        return names[0], names[1], names[2]
+
+    def _added(self, graph: Graph, inputs: GraphInputs) -> tuple[str, ...]:
+        centroids = graph.const(self.centroids.T, np.float64)
+        similarity = graph.op("MatMul", [inputs.embedding64, centroids])
+        count = graph.const([self._top], np.int64)
+        top, index = graph.ops("TopK", [similarity, count], 2, axis=1)
+        return index, add_taper(graph, top, self.sharpness, self._top), _column(graph, top, 0)
+
+    def add_blend(self, graph: Graph, index: str, weight: str, values: Doubles) -> str:
+        """Blend (k, a) `values` by the weights: (n, a) float32."""
+        picked = graph.op("Gather", [graph.const(values, np.float64), index], axis=0)
+        column = graph.op("Unsqueeze", [weight, graph.const([2], np.int64)])
+        weighted = graph.op("Mul", [picked, column])
+        total = graph.op("ReduceSum", [weighted, graph.const([1], np.int64)], keepdims=0)
+        return graph.cast(total, np.float32)
+
+    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
+        """Write the table into a graph."""
+        index, weight, _ = self.add_weights(graph, inputs)
+        return self.add_blend(graph, index, weight, self.values)
+
+
+def nearest(embedding: Floats, centroids: Floats) -> tuple[Ints, Floats]:
+    """The nearest centroid of each row (n,), and the cosine distance to it (n,)."""
+    labels = np.empty(len(embedding), dtype=np.int64)
+    distance = np.empty(len(embedding), dtype=np.float32)
+    for start in range(0, len(embedding), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        similarity = embedding[rows] @ centroids.T
+        labels[rows] = similarity.argmax(axis=1)
+        distance[rows] = 1.0 - similarity.max(axis=1)
+    return labels, distance
+
+
+def cell_means(
+    labels: Ints, quality: Floats, k: int, config: ClusterConfig
+) -> tuple[Doubles, Doubles]:
+    """Shrunken mean of each (cluster, arm) and its standard error: both (k, a).
+
+    (n·ȳ + κ·μ) / (n + κ), with κ = `prior_rows` rows of the arm's own mean μ.
+    """
+    observed = ~np.isnan(quality)
+    filled = np.where(observed, quality, 0.0).astype(np.float64)
+    mean = arm_means(quality)
+    total, count = np.zeros((k, quality.shape[1])), np.zeros((k, quality.shape[1]))
+    np.add.at(total, labels, filled)
+    np.add.at(count, labels, observed.astype(np.float64))
+    prior = config.prior_rows
+    values = (total + prior * mean) / (count + prior)
+    spread = np.where(observed, (quality - mean) ** 2, 0.0).sum(axis=0) / np.maximum(
+        observed.sum(axis=0), 1
+    )
+    return values, np.sqrt(spread / (count + prior))
+
+
+def _taper(similarity: Doubles, sharpness: float) -> Doubles:
+    """Softmax-like weights of sorted similarities, reduced so that the last one is 0."""
+    weight = np.exp(sharpness * (similarity - similarity[:, :1]))
+    if similarity.shape[1] > 1:
+        weight = weight - weight[:, -1:] + EVEN
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
+EVEN = 1e-9  # keeps the weights defined when every similarity is the same
+
+
+def add_taper(graph: Graph, top: str, sharpness: float, count: int) -> str:
+    """The same weights in a graph, in the dtype of `top`'s doubles."""
+    gap = graph.op("Sub", [top, _column(graph, top, 0)])
+    weight = graph.op("Exp", [graph.op("Mul", [gap, graph.const(sharpness, np.float64)])])
+    if count > 1:
+        lowest = graph.op("Sub", [weight, _column(graph, weight, count - 1)])
+        weight = graph.op("Add", [lowest, graph.const(EVEN, np.float64)])
+    total = graph.op("ReduceSum", [weight, graph.const([1], np.int64)], keepdims=1)
+    return graph.op("Div", [weight, total])
+
+
+def _column(graph: Graph, tensor: str, column: int) -> str:
+    return graph.op("Gather", [tensor, graph.const([column], np.int64)], axis=1)

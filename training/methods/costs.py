@@ -1,0 +1,139 @@
+"""What an answer costs: prices, input tokens and a model of output tokens per arm.
+
+Cost is linear in tokens, so an arm's two prices can be read off its own rows of tokens and
+dollars. Arms whose table has dollars but no tokens are metered in dollars instead: their
+"tokens" are US micro-dollars at a price of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import nnls
+
+from router.types import Bools, Doubles, Floats, Ints
+
+from ..config import LinearConfig
+from ..prepare.dataset import Dataset
+from .base import GraphInputs, Inputs
+from .linear import LinearHead, fit_ridge
+from .onnx_graph import Graph
+
+if TYPE_CHECKING:
+    from data.prices import PriceTable
+
+ALPHA = 10.0  # ridge penalty of the token model; costs vary far less with it than quality does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """Prices of every arm and its input tokens as a line in characters; all (a,)."""
+
+    input_usd: Doubles  # per million tokens
+    output_usd: Doubles
+    input_base: Doubles  # tokens
+    input_per_char: Doubles
+    in_dollars: Bools  # metered in micro-dollars for want of token counts
+
+    def input_tokens(self, n_chars: Ints) -> Doubles:
+        """Expected input tokens (n, a)."""
+        return np.asarray(self.input_base + n_chars[:, None] * self.input_per_char)
+
+    def cost_usd(self, n_chars: Ints, output_tokens: Floats) -> Doubles:
+        """Expected US dollars (n, a)."""
+        tokens = self.input_tokens(n_chars) * self.input_usd + output_tokens * self.output_usd
+        return np.asarray(tokens / 1e6)
+
+
+def fit_meter(data: Dataset, prices: PriceTable | None) -> Meter:
+    """Read prices and input-token lines off the training rows.
+
+    Args:
+        data: training rows.
+        prices: list prices that replace the ones read off the rows, where it names the model.
+    """
+    arms = len(data.arms)
+    rows = np.zeros((5, arms))
+    for arm, name in enumerate(data.arms):
+        seen = ~np.isnan(data.cost_usd[:, arm])
+        tokens = np.stack([data.input_tokens[seen, arm], data.output_tokens[seen, arm]], axis=1)
+        known = ~np.isnan(tokens).any(axis=1)
+        if known.sum() < 2:
+            rows[:, arm] = 0.0, 1.0, 0.0, 0.0, 1.0
+            continue
+        paid, _ = nnls(tokens[known] / 1e3, data.cost_usd[seen, arm][known] * 1e3)
+        price = prices.find(name.model) if prices is not None else None
+        if price is not None:
+            paid = np.array([price.usd_per_1m_input, price.usd_per_1m_output])
+        base, slope = _line(data.n_chars[seen][known], tokens[known, 0])
+        rows[:, arm] = paid[0], paid[1], base, slope, 0.0
+    return Meter(
+        input_usd=rows[0],
+        output_usd=rows[1],
+        input_base=rows[2],
+        input_per_char=rows[3],
+        in_dollars=rows[4] > 0,
+    )
+
+
+def _line(x: Ints, y: Doubles) -> tuple[float, float]:
+    """Least squares with a slope that is not negative: (base, slope)."""
+    spread = float(((x - x.mean()) ** 2).sum())
+    slope = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 0 else 0.0
+    slope = max(slope, 0.0)
+    return float(y.mean() - slope * x.mean()), slope
+
+
+def token_targets(data: Dataset, meter: Meter) -> Floats:
+    """(n, a) what the token model learns: output tokens, or micro-dollars; NaN where missing."""
+    dollars = data.cost_usd * 1e6
+    return np.where(meter.in_dollars, dollars, data.output_tokens).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenModel:
+    """Ridge on the logarithm of output tokens, corrected to the right mean."""
+
+    head: LinearHead
+    low: Doubles  # (a,) bounds of the logarithm seen in training
+    high: Doubles
+    smear: Doubles  # (a,) mean of tokens over mean of predictions (Duan 1983)
+
+    def predict(self, inputs: Inputs) -> Floats:
+        """Expected output tokens (n, a)."""
+        logs = self.head.predict(inputs, {}).astype(np.float64)
+        return np.asarray(np.exp(np.clip(logs, self.low, self.high)) * self.smear, dtype=np.float32)
+
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write the model into a graph."""
+        logs = graph.cast(self.head.add_to(graph, inputs, {}), np.float64)
+        shift = np.log(self.smear)  # a factor after the exponential is a shift before it
+        moved = graph.op("Add", [logs, graph.const(shift, np.float64)])
+        raised = graph.op("Max", [moved, graph.const(self.low + shift, np.float64)])
+        bounded = graph.op("Min", [raised, graph.const(self.high + shift, np.float64)])
+        return graph.cast(graph.op("Exp", [bounded]), np.float32)
+
+
+def fit_tokens(inputs: Inputs, tokens: Floats, config: LinearConfig) -> TokenModel:
+    """Fit the output-token model.
+
+    Args:
+        inputs: training prompts.
+        tokens: (n, a), > 0, NaN where missing.
+        config: the design's settings.
+    """
+    logs = np.log(np.maximum(tokens, 1e-3))
+    head = fit_ridge(inputs, logs, config, alpha=ALPHA)
+    low, high = (_percentile(logs, p) for p in (1, 99))
+    predicted = np.exp(np.clip(head.predict(inputs, {}), low, high))
+    seen = ~np.isnan(tokens)
+    mean = np.where(seen, predicted, 0.0).sum(axis=0, dtype=np.float64)
+    smear = np.where(seen, tokens, 0.0).sum(axis=0, dtype=np.float64) / np.maximum(mean, 1e-9)
+    return TokenModel(head=head, low=low, high=high, smear=np.maximum(smear, 1e-9))
+
+
+def _percentile(logs: Floats, p: float) -> Doubles:
+    columns = [column[~np.isnan(column)] for column in logs.T]
+    return np.array([np.percentile(c, p) if len(c) else 0.0 for c in columns], dtype=np.float64)

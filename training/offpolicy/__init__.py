@@ -1,1 +1,0 @@
-"""What a policy would have earned on traffic that another policy routed."""

@@ -1,1 +1,0 @@
-"""Bundles that change without retraining: a new model, one less, other prices."""

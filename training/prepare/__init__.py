@@ -1,0 +1,1 @@
+"""Tables to matrices, prompts to vectors: what methods learn from."""

@@ -1,0 +1,70 @@
+"""The catalogue that a configuration names, with the errors of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from router.catalogue.catalogue import Catalogue
+from router.catalogue.hints import tier_document
+from router.errors import CatalogueError
+from router.types import Arm
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from data.prices import PriceTable
+
+
+def load_catalogue(path: str | None) -> Catalogue:
+    """Read a catalogue, or an empty one where no path is given.
+
+    Raises:
+        ConfigError: the file cannot be read, or `router.catalogue` knows no such key or type.
+    """
+    if path is None:
+        return Catalogue()
+    try:
+        return Catalogue.load(path)
+    except CatalogueError as err:
+        raise ConfigError(str(err)) from err
+
+
+def catalogue_of(catalogue: Catalogue, arms: tuple[Arm, ...]) -> Catalogue:
+    """What a bundle of these arms keeps of a catalogue.
+
+    Raises:
+        ConfigError: the API of an arm's model has no words for what its tier asks.
+    """
+    kept = catalogue.only(arms)
+    try:
+        for arm in arms:
+            tier_document(kept, arm)
+    except CatalogueError as err:
+        raise ConfigError(str(err)) from err
+    return kept
+
+
+def list_prices(
+    catalogue: Catalogue, prices: PriceTable | None, models: Iterable[str]
+) -> PriceTable | None:
+    """The price table, with the catalogue's prices for models that it does not name."""
+    from data.prices import Price, PriceTable
+
+    rows = () if prices is None else prices.rows
+    named = {row.model for row in rows}
+    more = []
+    for model in sorted(set(models) - named):
+        price = catalogue.model(model).price
+        if price is not None:
+            day = None if price.valid_from is None else date.fromisoformat(price.valid_from)
+            more.append(
+                Price(
+                    model=model,
+                    usd_per_1m_input=price.usd_per_1m_input,
+                    usd_per_1m_output=price.usd_per_1m_output,
+                    valid_from=day,
+                )
+            )
+    return PriceTable((*rows, *more)) if more else prices

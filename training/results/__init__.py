@@ -1,1 +1,0 @@
-"""What this router reaches beside every published method, as one committed report."""

@@ -1,1 +1,0 @@
-"""Decide for more prompts than one process should: the same worker on this machine or a cluster."""

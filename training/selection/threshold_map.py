@@ -1,0 +1,72 @@
+"""The λ-sweep on validation rows that gives the threshold its meaning.
+
+`threshold` is the share of the way, in expected spend, from the cheapest choices to the best
+ones; λ falls along it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from router.core.manifest import ThresholdMap
+from router.types import Doubles, Floats
+
+from .regret import SPARSE, choices, price_grid
+
+KNOTS = 200
+MAX_ROWS = 20_000  # an even sample beyond that is as good
+
+
+def threshold_map(
+    quality: Floats, cost_usd: Doubles, outcomes: Floats, band: Doubles
+) -> ThresholdMap:
+    """Sweep λ and keep the knots where expected spend moves.
+
+    Args:
+        quality: (n, a) out-of-fold calibrated predictions.
+        cost_usd: (n, a) out-of-fold predicted costs, whose mean is monotone in λ.
+        outcomes: (n, a) realised quality, NaN where missing, for the quality that is promised.
+        band: (n,) near-tie widths.
+    """
+    step = -(-len(outcomes) // MAX_ROWS)
+    rows = slice(None, None, step)
+    quality, cost_usd, band = quality[rows], cost_usd[rows], band[rows]
+    realised = outcomes[rows]
+    sparse = np.isnan(realised).mean() > SPARSE
+    index = np.arange(len(quality))
+    spend, reached, prices = [], [], price_grid(cost_usd, KNOTS)[::-1]
+    for price in prices:
+        arm = choices(quality, cost_usd, float(price), band)
+        spend.append(float(cost_usd[index, arm].mean()))
+        # the outcomes that a sparse table has are those of another router's choices, not of these:
+        # what this one would get is then the calibrated prediction
+        got = (quality if sparse else realised)[index, arm]
+        reached.append(float(np.nanmean(got)))
+    low, high = spend[0], spend[-1]
+    share = (np.array(spend) - low) / (high - low) if high > low else np.linspace(0, 1, len(spend))
+    kept = _knots(share)
+    return ThresholdMap(
+        threshold=tuple(float(share[i]) for i in kept),
+        money_price=tuple(float(prices[i]) for i in kept),
+        quality=tuple(round(reached[i], 6) for i in kept),
+        cost_usd=tuple(spend[i] for i in kept),
+    )
+
+
+def _knots(share: Doubles, least: float = 1e-4) -> list[int]:
+    """Indices of a strictly rising subsequence of `share`, whose ends are set to 0 and 1.
+
+    The λ at which spend starts to move, and the one after which it moves no more, become knots
+    of their own just inside the ends: no part of the knob is spent on a plateau.
+    """
+    share[0], share[-1] = 0.0, 1.0
+    inside = np.flatnonzero((share >= least) & (share <= 1.0 - least))
+    start = int(np.flatnonzero(share < least)[-1])
+    stop = int(np.flatnonzero(share > 1.0 - least)[0])
+    share[start] = max(share[start], least / 100) if start > 0 else 0.0
+    share[stop] = min(share[stop], 1.0 - least / 100) if stop < len(share) - 1 else 1.0
+    kept = [0]
+    for i in [start, *inside, stop, len(share) - 1]:
+        if share[i] > share[kept[-1]]:
+            kept.append(int(i))
+    return kept

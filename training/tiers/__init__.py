@@ -1,0 +1,1 @@
+"""Tiers derived from repeated samples: best-of-n, votes, revisions."""
