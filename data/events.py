@@ -1,83 +1,103 @@
 """Read a decision log: segments of JSON lines, or the Parquet files that they were packed into.
 
 A log is written while machines fail. The last line of a killed process may be half a line, and
-a disk that filled up leaves gaps; both are counted, and everything else is read.
+a disk that filled up leaves gaps; both are counted, and everything else is read. The schema is
+that of the dataclasses in `router.events`: columns, and what a line must hold, are derived from
+their fields.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import polars as pl
 
-from router.events import VERSION
+from router.events import VERSION, BundleEvent, DecisionEvent, FeedbackEvent
 
 from .errors import DataError
 
+NEWER = "of a newer version"
 SEGMENTS = ("*.parquet", "*.jsonl", "*.jsonl.open")
-_NUMBERS = pl.List(pl.Float64)
-AS_JSON = ("policy", "ration")  # kept as text in Parquet: their fields differ from row to row
-# type -> columns of its Parquet files
-COLUMNS: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
-    "bundle": {
-        "time": pl.Float64,
-        "bundle_id": pl.String,
-        "arms": pl.List(pl.String),
-        "encoder": pl.String,
-        "features_version": pl.Int32,
-    },
-    "decision": {
-        "time": pl.Float64,
-        "decision_id": pl.String,
-        "bundle_id": pl.String,
-        "request_hash": pl.String,
-        "embedding": pl.String,
-        "features": pl.List(pl.Float32),
-        "n_chars": pl.Int64,
-        "cluster": pl.Int32,
-        "distance": pl.Float64,
-        "eligible": pl.List(pl.Int16),
-        "propensity": _NUMBERS,
-        "quality": _NUMBERS,
-        "cost_usd": _NUMBERS,
-        "chosen": pl.Int16,
-        "policy": pl.String,
-        "seed": pl.Int64,
-        "draw": pl.Float64,
-        "ration": pl.String,
-        "reasons": pl.List(pl.String),
-        "role": pl.String,
-        "session": pl.String,
-        "text": pl.String,
-    },
-    "feedback": {
-        "time": pl.Float64,
-        "decision_id": pl.String,
-        "quality": pl.Float64,
-        "preferred_to": pl.String,
-        "preference": pl.Float64,
-        "input_tokens": pl.Int64,
-        "output_tokens": pl.Int64,
-        "cost_usd": pl.Float64,
-        "latency_ms": pl.Float64,
-        "source": pl.String,
-        "key": pl.String,
-    },
+Event: TypeAlias = BundleEvent | DecisionEvent | FeedbackEvent
+COLUMN_OF: dict[object, type[pl.DataType]] = {float: pl.Float64, int: pl.Int64, str: pl.String}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the fields of one type of line are in Parquet.
+
+    Attributes:
+        event: the dataclass.
+        columns: field -> column.
+        required: fields that are never null.
+        as_json: mappings, whose keys differ from row to row: text in Parquet.
+    """
+
+    event: type[Any]
+    columns: dict[str, pl.DataType | type[pl.DataType]]
+    required: tuple[str, ...]
+    as_json: tuple[str, ...]
+
+
+def schema_of(event: type[Any]) -> Schema:
+    """Derived from a dataclass: a new field needs no edit here."""
+    hints = get_type_hints(event)
+    plain = {name: _without_none(hint) for name, hint in hints.items()}
+    return Schema(
+        event=event,
+        columns={name: _column(hint) for name, hint in plain.items()},
+        required=tuple(name for name, hint in hints.items() if hint is plain[name]),
+        as_json=tuple(name for name, hint in plain.items() if get_origin(hint) is dict),
+    )
+
+
+def _without_none(hint: Any) -> Any:  # noqa: ANN401  # type hints have no common type
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) else hint
+
+
+def _column(hint: Any) -> pl.DataType | type[pl.DataType]:  # noqa: ANN401
+    if get_origin(hint) is tuple:
+        return pl.List(_column(get_args(hint)[0]))
+    return COLUMN_OF.get(hint, pl.String)  # words (Literal) and JSON are text
+
+
+SCHEMAS = {
+    "bundle": schema_of(BundleEvent),
+    "decision": schema_of(DecisionEvent),
+    "feedback": schema_of(FeedbackEvent),
 }
-VALUES = (
-    "quality",
-    "preference",
-    "preferred_to",
-    "input_tokens",
-    "output_tokens",
-    "cost_usd",
-    "latency_ms",
-)
+# what later feedback of a source may add
+OPINIONS = SCHEMAS["feedback"].columns.keys() - set(SCHEMAS["feedback"].required)
+
+
+def parse_event(line: dict[str, Any]) -> Event:
+    """A line as its dataclass; fields that this version does not know are skipped.
+
+    Raises:
+        DataError: its version is newer, its type is unknown, or a field is missing; says which.
+    """
+    schema, version = SCHEMAS.get(str(line.get("type"))), line.get("v")
+    if not isinstance(version, int) or version > VERSION:
+        raise DataError(NEWER)
+    if schema is None:
+        raise DataError("of no known type")
+    values = {name: line[name] for name in schema.columns if name in line}
+    values |= {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+    try:
+        event: Event = schema.event(**values)
+    except TypeError as err:
+        raise DataError("with a field missing") from err
+    # Parquet has a null where a line left a field out
+    if any(getattr(event, name) is None for name in schema.required):
+        raise DataError("with a field missing")
+    return event
 
 
 @dataclass
@@ -85,44 +105,42 @@ class EventLog:
     """What a log holds, joined.
 
     Attributes:
-        bundles: bundle id -> its `bundle` line.
+        bundles: bundle id -> its line.
         decisions: decision id -> its line, in order of time.
         shadows: decision id -> what a candidate would have answered.
-        feedback: (decision id, source) -> values, with the key and the time of the first word.
+        feedback: (decision id, source) -> its first line, filled up by later ones.
         rejected: reason -> lines that could not be used.
     """
 
-    bundles: dict[str, dict[str, Any]] = field(default_factory=dict)
-    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    shadows: dict[str, dict[str, Any]] = field(default_factory=dict)
-    feedback: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    bundles: dict[str, BundleEvent] = field(default_factory=dict)
+    decisions: dict[str, DecisionEvent] = field(default_factory=dict)
+    shadows: dict[str, DecisionEvent] = field(default_factory=dict)
+    feedback: dict[tuple[str, str], FeedbackEvent] = field(default_factory=dict)
     rejected: Counter[str] = field(default_factory=Counter)
 
-    def add(self, event: dict[str, Any]) -> None:
-        """Take one line in, or count why not."""
-        kind, version = event.get("type"), event.get("v")
-        if not isinstance(version, int) or version > VERSION:
-            self.rejected["of a newer version"] += 1
-        elif kind == "bundle":
-            self.bundles[event["bundle_id"]] = event
-        elif kind == "decision":
-            kept = self.shadows if event["role"] == "shadow" else self.decisions
-            kept.setdefault(event["decision_id"], event)
-        elif kind == "feedback":
-            self._join(event)
+    def add(self, event: Event) -> None:
+        """Take one line in."""
+        if isinstance(event, BundleEvent):
+            self.bundles[event.bundle_id] = event
+        elif isinstance(event, DecisionEvent):
+            kept = self.shadows if event.role == "shadow" else self.decisions
+            kept.setdefault(event.decision_id, event)
         else:
-            self.rejected["of no known type"] += 1
+            self._join(event)
 
-    def _join(self, event: dict[str, Any]) -> None:
+    def _join(self, event: FeedbackEvent) -> None:
         """The first word of a source counts; later ones may add to it and not change it."""
-        key = (event["decision_id"], event["source"])
-        said = self.feedback.setdefault(key, {"key": event["key"], "time": event["time"]})
-        for name in VALUES:
-            value = event.get(name)
-            if value is None:
-                continue
-            if said.setdefault(name, value) != value:
+        key = (event.decision_id, event.source)
+        first = self.feedback.setdefault(key, event)
+        added = {}
+        for name in OPINIONS:
+            before, now = getattr(first, name), getattr(event, name)
+            if before is None and now is not None:
+                added[name] = now
+            elif now not in (None, before):
                 self.rejected["feedback that contradicts an earlier one"] += 1
+        if added:
+            self.feedback[key] = replace(first, **added)
 
 
 def read_log(folder: Path) -> EventLog:
@@ -140,10 +158,7 @@ def read_log(folder: Path) -> EventLog:
     log = EventLog()
     for path in paths:
         for event in read_segment(path, log.rejected):
-            try:
-                log.add(event)
-            except (KeyError, TypeError):
-                log.rejected["with a field missing"] += 1
+            log.add(event)
     lost = [key for key in log.feedback if key[0] not in log.decisions]
     log.rejected["feedback whose decision is not in the log"] += len(lost)
     for key in lost:
@@ -157,24 +172,34 @@ def segments(folder: Path) -> list[Path]:
     return sorted(path for pattern in SEGMENTS for path in folder.glob(pattern))
 
 
-def read_segment(path: Path, rejected: Counter[str]) -> Iterator[dict[str, Any]]:
+def read_segment(path: Path, rejected: Counter[str]) -> Iterator[Event]:
     """The events of one segment; what is no event is counted."""
-    if path.suffix == ".parquet":
-        for row in pl.read_parquet(path).iter_rows(named=True):
-            yield row | {name: json.loads(row[name]) for name in AS_JSON if row.get(name)}
-        return
+    for line in _rows(path) if path.suffix == ".parquet" else _lines(path, rejected):
+        try:
+            yield parse_event(line)
+        except DataError as err:
+            rejected[str(err)] += 1
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    for row in pl.read_parquet(path).iter_rows(named=True):
+        texts = SCHEMAS[row["type"]].as_json
+        yield row | {name: json.loads(row[name]) for name in texts if row.get(name)}
+
+
+def _lines(path: Path, rejected: Counter[str]) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
                 rejected["cut off by the end of its process"] += 1
                 return
             try:
-                event = json.loads(line)
+                found = json.loads(line)
             except ValueError:
                 rejected["not JSON"] += 1
                 continue
-            if isinstance(event, dict):
-                yield event
+            if isinstance(found, dict):
+                yield found
             else:
                 rejected["not a JSON object"] += 1
 
@@ -182,7 +207,8 @@ def read_segment(path: Path, rejected: Counter[str]) -> Iterator[dict[str, Any]]
 def pack_log(folder: Path) -> tuple[int, int, Counter[str]]:
     """Turn closed segments into Parquet files, one for each type of line, and remove them.
 
-    A segment goes only after its Parquet files are in place and have as many rows.
+    A segment goes only after its Parquet files are in place and have as many rows. One that a
+    newer version wrote stays as it is: its lines hold what this version does not know.
 
     Returns:
         segments packed, lines packed, and reason -> lines left out.
@@ -190,32 +216,27 @@ def pack_log(folder: Path) -> tuple[int, int, Counter[str]]:
     rejected: Counter[str] = Counter()
     packed = lines = 0
     for path in sorted(folder.glob("*.jsonl")):
-        rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in COLUMNS}
-        for event in read_segment(path, rejected):
-            if event.get("type") in rows and isinstance(event.get("v"), int):
-                rows[event["type"]].append(event)
-            else:
-                rejected["of no known type"] += 1
-        for kind, found in rows.items():
+        odd: Counter[str] = Counter()
+        events = list(read_segment(path, odd))
+        rejected += odd
+        if odd[NEWER]:
+            continue
+        for kind, schema in SCHEMAS.items():
+            found = [event for event in events if isinstance(event, schema.event)]
             if found:
-                _write(path.with_name(f"{path.stem}.{kind}.parquet"), kind, found)
-                lines += len(found)
+                _write(path.with_name(f"{path.stem}.{kind}.parquet"), schema, found)
+        lines += len(events)
         path.unlink()
         packed += 1
     return packed, lines, rejected
 
 
-def _write(path: Path, kind: str, rows: list[dict[str, Any]]) -> None:
-    columns = COLUMNS[kind]
-    if kind == "decision":
-        texts = [{n: json.dumps(row[n]) for n in AS_JSON if row.get(n) is not None} for row in rows]
-        rows = [row | text for row, text in zip(rows, texts, strict=True)]
-    data = {name: [row.get(name) for row in rows] for name in columns}
-    table = pl.DataFrame(data, schema=columns).with_columns(
-        v=pl.Series([row["v"] for row in rows], dtype=pl.Int32), type=pl.lit(kind)
-    )
+def _write(path: Path, schema: Schema, events: Sequence[Event]) -> None:
+    data = {name: [getattr(event, name) for event in events] for name in schema.columns}
+    for name in schema.as_json:
+        data[name] = [None if value is None else json.dumps(value) for value in data[name]]
     draft = path.with_name(f".{path.name}")
-    table.write_parquet(draft, compression="zstd")
-    if pl.scan_parquet(draft).select(pl.len()).collect().item() != len(rows):
-        raise DataError(f"{draft} does not hold the {len(rows)} rows that were written to it")
+    pl.DataFrame(data, schema=schema.columns).write_parquet(draft, compression="zstd")
+    if pl.scan_parquet(draft).select(pl.len()).collect().item() != len(events):
+        raise DataError(f"{draft} does not hold the {len(events)} rows that were written to it")
     draft.rename(path)

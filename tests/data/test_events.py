@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from data.cli import data as data_group
 from data.errors import DataError
-from data.events import COLUMNS, pack_log, read_log
+from data.events import SCHEMAS, pack_log, read_log, read_segment, schema_of
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent
 
 BUNDLE = BundleEvent(
@@ -51,8 +55,8 @@ def test_decisions_and_feedback_are_joined(tmp_path: Path) -> None:
     log = read_log(tmp_path)
     assert list(log.decisions) == ["a", "b"]
     said = log.feedback["a", "user"]
-    assert (said["quality"], said["cost_usd"]) == (1.0, 0.01)
-    assert log.bundles["b1"]["arms"] == ["m|default", "n|default"]
+    assert (said.quality, said.cost_usd) == (1.0, 0.01)
+    assert log.bundles["b1"] == BUNDLE
     assert not log.rejected
 
 
@@ -65,7 +69,7 @@ def test_what_cannot_be_used_is_counted_and_costs_nothing_else(tmp_path: Path) -
     write(tmp_path, [decision("b")], "2-1.jsonl.open")
     log = read_log(tmp_path)
     assert list(log.decisions) == ["a", "b"]
-    assert log.feedback["a", "user"]["quality"] == 1.0
+    assert log.feedback["a", "user"].quality == 1.0
     assert dict(log.rejected) == {
         "feedback that contradicts an earlier one": 1,
         "of a newer version": 1,
@@ -88,14 +92,57 @@ def test_packing_changes_nothing_that_is_read(tmp_path: Path) -> None:
     assert "4 lines of 2 segments" in done.output
     assert not list(tmp_path.glob("*.jsonl"))
     assert (tmp_path / "3-1.jsonl.open").exists()
-    after = read_log(tmp_path)
-    assert after.feedback == before.feedback
-    assert list(after.decisions) == list(before.decisions)
-    for name, was in before.decisions.items():
-        found = after.decisions[name]
-        for key in COLUMNS["decision"]:
-            wanted = was.get(key)
-            assert found[key] == (list(wanted) if isinstance(wanted, tuple) else wanted), key
+    assert read_log(tmp_path) == before
+
+
+SAMPLES: dict[object, object] = {
+    float: 0.1, int: 3, str: "words", tuple[float, ...]: (0.1, 0.2), tuple[int, ...]: (0, 1),
+    tuple[str, ...]: ("a", "b"),
+}  # fmt: skip
+
+
+def filled(event: type[Any], kind: str) -> Any:  # noqa: ANN401
+    """An event of which no field but version and type has its default."""
+    values: dict[str, object] = {"v": 1, "type": kind}
+    for name, hint in get_type_hints(event).items():
+        plain = get_args(hint)[0] if NoneType in get_args(hint) else hint
+        values.setdefault(name, SAMPLES.get(plain, {"threshold": 0.1}))
+    return event(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterDecision(DecisionEvent):
+    """A decision with fields that nobody has thought of yet."""
+
+    odds: tuple[float, ...] | None = None
+    region: str = "eu"
+    limits: dict[str, int] | None = None
+
+
+@pytest.mark.parametrize("decision_type", [DecisionEvent, LaterDecision])
+def test_every_field_of_a_line_survives_packing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decision_type: type[DecisionEvent]
+) -> None:
+    monkeypatch.setitem(SCHEMAS, "decision", schema_of(decision_type))
+    told = [
+        filled(BundleEvent, "bundle"),
+        filled(decision_type, "decision"),
+        filled(FeedbackEvent, "feedback"),
+    ]
+    write(tmp_path, [event.to_dict() for event in told])
+    assert pack_log(tmp_path) == (1, 3, Counter())
+    paths = sorted(tmp_path.iterdir())
+    assert [event for path in paths for event in read_segment(path, Counter())] == told
+    for event, path in zip(told, paths, strict=True):
+        assert pl.read_parquet(path).columns == [field.name for field in fields(event)]
+
+
+def test_a_segment_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path, [decision("a"), decision("b", v=99, odds=[0.5])])
+    before = path.read_bytes()
+    assert pack_log(tmp_path) == (0, 0, Counter({"of a newer version": 1}))
+    assert path.read_bytes() == before
+    assert list(read_log(tmp_path).decisions) == ["a"]
 
 
 def test_a_half_packed_segment_is_packed_again(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_twenty_promotions_under_load_fail_no_request(
     log = stopped(service, tmp_path / "log")
     assert load.answered.keys() <= log.decisions.keys()
     assert set(log.bundles) == {read_manifest(bundle).bundle_id for bundle in bundles}
-    by_bundle = Counter(event["bundle_id"] for event in log.decisions.values())
+    by_bundle = Counter(event.bundle_id for event in log.decisions.values())
     assert min(by_bundle.values()) > PROMOTIONS
 
 
@@ -98,8 +98,8 @@ def test_a_shadow_decides_silently_and_a_canary_answers_its_share(
         seen[answering(service)] += 1
     log = stopped(service, tmp_path / "log")
     shadowed = [log.shadows[answer["decision_id"]] for answer in asked]
-    assert {event["bundle_id"] for event in shadowed} == {tried}
-    roles = Counter((e["role"], e["bundle_id"]) for e in log.decisions.values())
+    assert {event.bundle_id for event in shadowed} == {tried}
+    roles = Counter((e.role, e.bundle_id) for e in log.decisions.values())
     assert roles.keys() == {("live", live), ("canary", tried)}
     assert roles["canary", tried] == seen[tried]
 

@@ -93,7 +93,7 @@ def report_of(
     own = {
         name: event
         for name, event in log.decisions.items()
-        if event["bundle_id"] == manifest.bundle_id
+        if event.bundle_id == manifest.bundle_id
     }
     today = None
     if prices is not None:
@@ -130,7 +130,7 @@ def end_certificate(report: DriftReport, folder: Path, *, now: float) -> None:
 
 def told(report: DriftReport, log: EventLog) -> list[str]:
     """The report as text."""
-    roles = np.unique([event["role"] for event in log.decisions.values()], return_counts=True)
+    roles = np.unique([event.role for event in log.decisions.values()], return_counts=True)
     counts = ", ".join(f"{n} {role}" for role, n in zip(*roles, strict=True))
     lines = [
         f"bundle {report.bundle_id}: {report.decisions} decisions of its own, "

@@ -17,7 +17,7 @@ import numpy as np
 from data.events import EventLog
 from router.core import features
 from router.core.manifest import Manifest
-from router.events import unpack
+from router.events import DecisionEvent, FeedbackEvent, unpack
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
@@ -89,11 +89,11 @@ def read_traffic(log: EventLog, manifest: Manifest) -> Traffic:
     rejected: Counter[str] = Counter(log.rejected)
     said = _feedback(log)
     events, vectors = [], []
-    for event in sorted(log.decisions.values(), key=lambda event: float(event["time"])):
+    for event in sorted(log.decisions.values(), key=lambda event: event.time):
         reason = _refusal(event, log, manifest, place)
         if reason is None:
             try:
-                vectors.append(unpack(event["embedding"]))
+                vectors.append(unpack(event.embedding))
             except ValueError:
                 reason = "an embedding that cannot be read"
             else:
@@ -108,22 +108,22 @@ def read_traffic(log: EventLog, manifest: Manifest) -> Traffic:
 
 
 def _refusal(
-    event: dict[str, Any], log: EventLog, manifest: Manifest, place: dict[str, int]
+    event: DecisionEvent, log: EventLog, manifest: Manifest, place: dict[str, int]
 ) -> str | None:
-    bundle = log.bundles.get(event["bundle_id"])
+    bundle = log.bundles.get(event.bundle_id)
     if bundle is None:
         return "decisions of a bundle that the log does not describe"
-    if bundle["encoder"] != manifest.encoder_sha256:
+    if bundle.encoder != manifest.encoder_sha256:
         return "decisions on embeddings of another encoder"
-    if bundle["features_version"] != features.VERSION:
-        return f"decisions on text features of version {bundle['features_version']}"
-    if bundle["arms"][event["chosen"]] not in place:
+    if bundle.features_version != features.VERSION:
+        return f"decisions on text features of version {bundle.features_version}"
+    if bundle.arms[event.chosen] not in place:
         return "decisions for an arm that the base does not have"
     return None
 
 
 def _rows(
-    events: list[dict[str, Any]],
+    events: list[DecisionEvent],
     vectors: list[Floats],
     log: EventLog,
     arms: tuple[Arm, ...],
@@ -135,38 +135,38 @@ def _rows(
     propensity, expected, usd = np.zeros((n, a)), np.full((n, a), np.nan), np.full((n, a), np.nan)
     arm = np.zeros(n, dtype=np.int64)
     for i, event in enumerate(events):
-        names = log.bundles[event["bundle_id"]]["arms"]
-        arm[i] = place[names[event["chosen"]]]
-        known = [(j, place[names[k]]) for j, k in enumerate(event["eligible"]) if names[k] in place]
+        names = log.bundles[event.bundle_id].arms
+        arm[i] = place[names[event.chosen]]
+        known = [(j, place[names[k]]) for j, k in enumerate(event.eligible) if names[k] in place]
         ours = [at for _, at in known]
         for matrix, column in (
             (propensity, "propensity"),
             (expected, "quality"),
             (usd, "cost_usd"),
         ):
-            matrix[i, ours] = [event[column][j] for j, _ in known]
+            matrix[i, ours] = [getattr(event, column)[j] for j, _ in known]
     # what went to arms that the base does not have is no option any more
     propensity /= np.maximum(propensity.sum(axis=1, keepdims=True), 1e-12)
 
-    row_of = {event["decision_id"]: i for i, event in enumerate(events)}
-    hashes = tuple(event["request_hash"] for event in events)
+    row_of = {event.decision_id: i for i, event in enumerate(events)}
+    hashes = tuple(event.request_hash for event in events)
     preferred = read_preferences(log, row_of, arm, hashes, rejected)
 
     def told(name: str) -> Doubles:
-        values = [said.get(event["decision_id"], {}).get(name) for event in events]
+        values = [said.get(event.decision_id, {}).get(name) for event in events]
         return np.array([np.nan if value is None else float(value) for value in values])
 
     return Traffic(
         arms=arms,
-        decision_ids=tuple(event["decision_id"] for event in events),
+        decision_ids=tuple(event.decision_id for event in events),
         hashes=hashes,
-        time=np.array([event["time"] for event in events]),
+        time=np.array([event.time for event in events]),
         inputs=Inputs(
-            np.stack(vectors), np.array([event["features"] for event in events], dtype=np.float32)
+            np.stack(vectors), np.array([event.features for event in events], dtype=np.float32)
         ),
-        n_chars=np.array([event["n_chars"] for event in events], dtype=np.int64),
-        cluster=np.array([event["cluster"] for event in events], dtype=np.int64),
-        distance=np.array([event["distance"] for event in events]),
+        n_chars=np.array([event.n_chars for event in events], dtype=np.int64),
+        cluster=np.array([event.cluster for event in events], dtype=np.int64),
+        distance=np.array([event.distance for event in events]),
         arm=arm,
         propensity=propensity,
         expected=expected,
@@ -175,7 +175,7 @@ def _rows(
         input_tokens=told("input_tokens"),
         output_tokens=told("output_tokens"),
         cost_usd=told("cost_usd"),
-        keys=tuple(said.get(event["decision_id"], {}).get("key", "") for event in events),
+        keys=tuple(said.get(event.decision_id, {}).get("key", "") for event in events),
         rejected=rejected,
         preferred=preferred,
     )
@@ -183,15 +183,16 @@ def _rows(
 
 def _feedback(log: EventLog) -> dict[str, dict[str, Any]]:
     """Decision id -> its values, averaged over the sources that gave them."""
-    by_decision: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_decision: dict[str, list[FeedbackEvent]] = defaultdict(list)
     for (decision_id, _), values in sorted(log.feedback.items()):
         by_decision[decision_id].append(values)
     return {name: _averaged(several) for name, several in by_decision.items()}
 
 
-def _averaged(several: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    out: dict[str, Any] = {"key": several[0]["key"]}
+def _averaged(several: Sequence[FeedbackEvent]) -> dict[str, Any]:
+    out: dict[str, Any] = {"key": several[0].key}
     for name in ("quality", "input_tokens", "output_tokens", "cost_usd"):
-        values = [float(said[name]) for said in several if said.get(name) is not None]
+        said = [getattr(event, name) for event in several]
+        values = [float(value) for value in said if value is not None]
         out[name] = float(np.mean(values)) if values else None
     return out

@@ -50,9 +50,9 @@ def read_preferences(
     """
     found = []
     for (decision_id, source), said in sorted(log.feedback.items()):
-        if said.get("preferred_to") is None or said.get("preference") is None:
+        if said.preferred_to is None or said.preference is None:
             continue
-        row, other = row_of.get(decision_id), row_of.get(said["preferred_to"])
+        row, other = row_of.get(decision_id), row_of.get(said.preferred_to)
         if row is None or other is None:
             rejected["preferences about a decision that cannot be used"] += 1
         elif hashes[row] != hashes[other]:
@@ -61,7 +61,7 @@ def read_preferences(
             rejected["preferences between two answers of one arm"] += 1
         else:
             found.append(
-                Preferred(row=row, other=other, preference=float(said["preference"]),
-                          source=source, key=said["key"])
+                Preferred(row=row, other=other, preference=said.preference,
+                          source=source, key=said.key)
             )  # fmt: skip
     return tuple(found)

@@ -201,7 +201,7 @@ def promise_findings(traffic: Traffic) -> list[Finding]:
 
 def canary_findings(traffic: Traffic, log: EventLog) -> list[Finding]:
     """Whether a canary does worse than the live bundle in the same period; `traffic` has both."""
-    canary = np.array([log.decisions[name]["role"] == "canary" for name in traffic.decision_ids])
+    canary = np.array([log.decisions[name].role == "canary" for name in traffic.decision_ids])
     seen = ~np.isnan(traffic.quality)
     if not (canary & seen).any():
         return []

@@ -12,6 +12,7 @@ import pytest
 from data.events import EventLog, read_log
 from router.core.bundle import Bundle
 from router.core.manifest import read_manifest
+from router.events import FeedbackEvent
 from tests.conftest import CACHE
 from tests.training.routed import Traffic
 from training.config import TrainConfig
@@ -34,16 +35,18 @@ def rows(traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Rows:
 def test_only_answers_of_two_arms_to_one_prompt_are_compared() -> None:
     log = EventLog()
 
-    def say(decision: str, other: str, preference: float) -> None:
-        log.feedback[decision, "user"] = {
-            "preferred_to": other, "preference": preference, "key": "k", "time": 0.0
-        }  # fmt: skip
+    def say(decision: str, other: str | None, preference: float | None, who: str = "user") -> None:
+        log.feedback[decision, who] = FeedbackEvent(
+            time=0.0, decision_id=decision, quality=1.0, preferred_to=other, preference=preference,
+            input_tokens=None, output_tokens=None, cost_usd=None, latency_ms=None, source=who,
+            key="k",
+        )  # fmt: skip
 
     say("a", "b", 1.0)
     say("b", "c", 0.0)
     say("c", "d", 0.5)
     say("d", "gone", 1.0)
-    log.feedback["d", "judge"] = {"quality": 1.0, "key": "k", "time": 0.0}
+    say("d", None, None, who="judge")
     place, arm = {name: i for i, name in enumerate("abcd")}, np.array([0, 1, 1, 0])
     rejected: Counter[str] = Counter()
     found = read_preferences(log, place, arm, ("p", "p", "p", "q"), rejected)

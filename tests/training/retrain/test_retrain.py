@@ -94,8 +94,8 @@ def test_an_arm_without_evidence_keeps_what_the_base_believes(traffic: Traffic, 
 def test_decisions_that_cannot_be_used_are_counted(traffic: Traffic, log: Path) -> None:
     found = read_log(log)
     base = Bundle.load(traffic.base)
-    (bundle,) = found.bundles.values()
-    bundle["encoder"] = "another"
+    ((name, bundle),) = found.bundles.items()
+    found.bundles[name] = replace(bundle, encoder="another")
     with pytest.raises(TrainingError, match="embeddings of another encoder"):
         read_traffic(found, base.manifest)
     found.bundles.clear()
