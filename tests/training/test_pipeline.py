@@ -196,7 +196,7 @@ def test_every_stage_is_named_and_timed(
     timings = Timings()
     train(world_tables, tiny_config, tmp_path / "bundle", CACHE, timings)
     assert list(timings.seconds) == [
-        "read tables", "export encoder", "embed prompts", "choose depth", "cost model",
+        "read tables", "export encoder", "embed prompts", "cost model",
         "cross-fit methods", "stack and calibrate", "final fit", "decision constants",
         "export and check",
     ]  # fmt: skip
