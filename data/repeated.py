@@ -17,8 +17,9 @@ from scipy.special import ndtri
 
 from router.types import Doubles, Ints
 
-from .simulation.prompt_specs import drafts
-from .simulation.text_sampler import Dice, Draft
+from .simulation.prompt_specs import draw_prompts
+from .simulation.simulated_models import TOKEN_SPREAD
+from .simulation.text_sampler import PromptSpec, TextSampler
 
 MODELS = ("brook-mini", "dune-base", "grove-max")
 USD_PER_1M = ((0.15, 0.6), (0.6, 2.4), (2.5, 10.0))  # input, output
@@ -32,7 +33,6 @@ KIND = {
 # kind -> logit of passing at no effort, and what full effort takes from it
 LEVEL = ((3.4, -1.4), (-1.0, -2.0), (-7.0, -2.0))
 LUCK = 0.3  # logits, of a prompt alone
-TOKEN_SPREAD = 0.35  # of the log of an answer's output tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +72,18 @@ def simulate_samples(config: SamplesConfig) -> SampledWorld:
     """Draw a world; equal configs give equal worlds."""
     streams = np.random.SeedSequence(config.seed).spawn(4)
     text_rng, luck_rng, sample_rng, score_rng = (np.random.default_rng(s) for s in streams)
-    found = list(islice(drafts(Dice(text_rng)), config.n_prompts))
-    written = [draft for _, draft in found]
+    found = list(islice(draw_prompts(TextSampler(text_rng)), config.n_prompts))
+    specs = [spec for _, spec in found]
     prompts = pl.DataFrame(
         {
             "prompt_id": [key for key, _ in found],
-            "prompt": [draft.text for draft in written],
-            "domain": [draft.domain for draft in written],
+            "prompt": [spec.text for spec in specs],
+            "domain": [spec.domain for spec in specs],
         }
     ).with_columns(split=pl.lit(None, pl.String))
-    chance = _chances(written, config.models, luck_rng)
-    tokens_in = np.array([max(1, (len(d.text) + 2) // 4) for d in written])
-    tokens_out = np.maximum(8.0, [d.answer_tokens for d in written])
+    chance = _chances(specs, config.models, luck_rng)
+    tokens_in = np.array([max(1, (len(d.text) + 2) // 4) for d in specs])
+    tokens_out = np.maximum(8.0, [d.answer_tokens for d in specs])
     passed = _passes(chance, config, sample_rng)
     samples = _table(prompts, passed, tokens_in, tokens_out, sample_rng)
     scores = score_rng.normal(size=samples.height) + samples["quality"].to_numpy() * (
@@ -103,12 +103,12 @@ def simulate_samples(config: SamplesConfig) -> SampledWorld:
     )
 
 
-def _chances(written: list[Draft], models: int, rng: np.random.Generator) -> Doubles:
+def _chances(specs: list[PromptSpec], models: int, rng: np.random.Generator) -> Doubles:
     """Chance of one sample passing: (n, m)."""
-    kind = np.array([KIND.get(draft.family, EASY) for draft in written])
-    effort = np.array([draft.difficulty for draft in written])
+    kind = np.array([KIND.get(spec.family, EASY) for spec in specs])
+    effort = np.array([spec.difficulty for spec in specs])
     level = np.array(LEVEL)
-    raw = level[kind, 0] + level[kind, 1] * effort + rng.normal(0.0, LUCK, len(written))
+    raw = level[kind, 0] + level[kind, 1] * effort + rng.normal(0.0, LUCK, len(specs))
     chance: Doubles = 1.0 / (1.0 + np.exp(-(raw[:, None] + np.array(HELP[:models]))))
     return chance
 

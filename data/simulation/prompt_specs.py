@@ -7,45 +7,28 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 from ..split import prompt_id
-from .tasks_language import (
-    case,
-    chat,
-    extraction,
-    local,
-    long_context,
-    summary,
-    translation,
-    trivia,
-)
-from .tasks_reasoning import (
-    arithmetic,
-    competition,
-    debugging,
-    function,
-    puzzle,
-    query,
-    word_problem,
-)
-from .text_sampler import Dice, Draft
+from . import tasks_language as language
+from . import tasks_reasoning as reasoning
+from .text_sampler import PromptSpec, TextSampler
 
 # template -> share of the prompts, per hundred
-MIX: tuple[tuple[Callable[[Dice], Draft], int], ...] = (
-    (word_problem, 10),
-    (arithmetic, 6),
-    (competition, 8),
-    (puzzle, 6),
-    (function, 8),
-    (debugging, 4),
-    (query, 4),
-    (summary, 7),
-    (extraction, 8),
-    (translation, 8),
-    (local, 3),
-    (trivia, 8),
-    (case, 12),
-    (chat, 6),
-    (long_context, 2),
-)
+MIX: dict[Callable[[TextSampler], PromptSpec], int] = {
+    reasoning.word_problem: 10,
+    reasoning.arithmetic: 6,
+    reasoning.competition: 8,
+    reasoning.puzzle: 6,
+    reasoning.function: 8,
+    reasoning.debugging: 4,
+    reasoning.query: 4,
+    language.summary: 7,
+    language.extraction: 8,
+    language.translation: 8,
+    language.local: 3,
+    language.trivia: 8,
+    language.case: 12,
+    language.chat: 6,
+    language.long_context: 2,
+}
 DOMAINS = (
     "maths", "logic", "code", "summary", "extraction", "translation", "trivia", "law", "medicine",
     "chat", "long_context",
@@ -59,17 +42,16 @@ FAMILIES = (
 REASONING = frozenset({"maths", "logic", "code", "law", "medicine"})
 
 
-def drafts(dice: Dice) -> Iterator[tuple[str, Draft]]:
+def draw_prompts(sampler: TextSampler) -> Iterator[tuple[str, PromptSpec]]:
     """Endless prompts with their ids, no two of them equal."""
-    templates = [template for template, _ in MIX]
-    ends = list(accumulate(share for _, share in MIX))
+    templates, ends = list(MIX), list(accumulate(MIX.values()))
     seen: set[str] = set()
     while True:
-        draft = templates[bisect(ends, dice.unit() * ends[-1])](dice)
-        key = prompt_id(draft.text)
+        spec = templates[bisect(ends, sampler.unit() * ends[-1])](sampler)
+        key = prompt_id(spec.text)
         if key not in seen:
             seen.add(key)
-            yield key, draft
+            yield key, spec
 
 
 def reworded(text: str) -> str:

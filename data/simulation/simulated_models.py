@@ -1,6 +1,6 @@
-"""A made-up fleet of arms: prices, wordiness, and how their skill falls with difficulty.
+"""Made-up arms: prices, wordiness, and how their skill falls with difficulty.
 
-Arrays are (a arms, ...) in the order of `Fleet.arms`, cheap models first.
+Arrays are (a arms, ...) in the order of `SimulatedModels.arms`, cheap models first.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from router.types import Arm, Doubles
 
 from .prompt_specs import DOMAINS, FAMILIES, REASONING
 
-FAMILY_NAMES = (
+MODEL_NAMES = (
     "aster", "brook", "cinder", "dune", "elder", "fjord", "grove", "harbor", "iris", "juniper",
     "krill", "lagoon",
 )  # fmt: skip
-SIZES = ("nano", "mini", "base", "plus", "max")
-TIERS = (
+MODEL_SIZES = ("nano", "mini", "base", "plus", "max")
+MODEL_TIERS = (
     ("default",),
     ("default",),
     ("default", "high"),
@@ -30,24 +30,25 @@ MAX_ARMS = 60
 # tier -> factor on output tokens, and the gain in logits from no to full difficulty: where
 # thinking pays, and elsewhere, where long answers lose the point and short ones are liked
 TIER_EFFECTS = {"concise": (0.45, -1.4, 0.6), "default": (1.0, 0.0, 0.0), "high": (3.5, 1.6, -0.9)}
-EASY = 0.2  # the difficulty below which thinking harms
+TOKEN_SPREAD = 0.35  # of the log of realised output tokens
+EASY_DIFFICULTY = 0.2  # the difficulty below which thinking harms
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class SimulatedModels:
     """Arms with their true parameters."""
 
     arms: tuple[Arm, ...]
     usd_per_1m_input: Doubles  # (a,)
     usd_per_1m_output: Doubles  # (a,)
     skill: Doubles  # (a, domains): logit of passing at difficulty 0.5
-    taste: Doubles  # (a, families): what a kind of prompt adds to it
+    family_skill: Doubles  # (a, families): what a kind of prompt adds to it
     slope: Doubles  # (a,): logits lost over the range of difficulty
-    thinking: Doubles  # (a, domains): logits gained per difficulty beyond EASY
+    thinking: Doubles  # (a, domains): logits gained per difficulty beyond EASY_DIFFICULTY
     wordiness: Doubles  # (a,): output tokens over those of an ordinary answer
 
 
-def build_fleet(count: int, rng: np.random.Generator) -> Fleet:
+def draw_models(count: int, rng: np.random.Generator) -> SimulatedModels:
     """Draw `count` arms; a model's tiers share price and skill.
 
     Args:
@@ -67,12 +68,12 @@ def build_fleet(count: int, rng: np.random.Generator) -> Fleet:
     effect = np.array([TIER_EFFECTS[name] for name in names])
     pays = np.array([domain in REASONING for domain in DOMAINS])
     words = np.exp(rng.normal(0.0, 0.3, models))
-    return Fleet(
+    return SimulatedModels(
         arms=tuple(Arm(_name(o, models), t) for o, t in zip(owner.tolist(), names, strict=True)),
         usd_per_1m_input=np.round(price / 4.0, 4)[owner],
         usd_per_1m_output=np.round(price, 4)[owner],
         skill=skill[owner],
-        taste=rng.normal(0.0, 0.5, (models, len(FAMILIES)))[owner],
+        family_skill=rng.normal(0.0, 0.5, (models, len(FAMILIES)))[owner],
         slope=(6.5 - 1.5 * strength + rng.normal(0.0, 0.4, models))[owner],
         thinking=np.where(pays, effect[:, 1:2], effect[:, 2:3]),
         wordiness=words[owner] * effect[:, 0],
@@ -84,7 +85,7 @@ def _tiers(count: int) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     left = count
     while left > 0:
-        names = TIERS[len(found) % len(TIERS)]
+        names = MODEL_TIERS[len(found) % len(MODEL_TIERS)]
         found.append(names if len(names) <= left else ("default",))
         left -= len(found[-1])
     return found
@@ -98,5 +99,5 @@ def _inner_noise(rng: np.random.Generator, count: int, scale: float) -> Doubles:
 
 
 def _name(index: int, models: int) -> str:
-    size = SIZES[index * len(SIZES) // models]
-    return f"{FAMILY_NAMES[index % len(FAMILY_NAMES)]}-{size}"
+    size = MODEL_SIZES[index * len(MODEL_SIZES) // models]
+    return f"{MODEL_NAMES[index % len(MODEL_NAMES)]}-{size}"

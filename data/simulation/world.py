@@ -1,7 +1,7 @@
 """A seeded world in which the truth is known: prompts, arms, and how well each would do.
 
 It feeds tests (regret against the true optimum, calibration against the truth) and the demo. What
-decides success is written in the prompts: their domain, kind and difficulty.
+decides success is specs in the prompts: their domain, kind and difficulty.
 Arrays are (n prompts, a arms).
 """
 
@@ -17,15 +17,20 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from ..schema import PREFERENCES
 from ..split import prompt_id
-from .prompt_specs import DOMAINS, FAMILIES, REASONING, drafts, reworded
-from .simulated_models import EASY, MAX_ARMS, Fleet, build_fleet
-from .text_sampler import Dice, Draft
+from .prompt_specs import DOMAINS, FAMILIES, REASONING, draw_prompts, reworded
+from .simulated_models import (
+    EASY_DIFFICULTY,
+    MAX_ARMS,
+    TOKEN_SPREAD,
+    SimulatedModels,
+    draw_models,
+)
+from .text_sampler import PromptSpec, TextSampler
 
-TOKEN_SPREAD = 0.35  # of the log of realised output tokens
-UNSEEN = 0.5  # logits of a prompt's luck that no text shows
+UNSEEN_LOGITS = 0.5  # spread of a prompt's luck that no text shows
 TIE_WEIGHT = 0.5  # of Davidson's model: 0 means that ties never happen
 CHARS_PER_TOKEN = 4
-GRADES = 4.0  # concentration of graded quality around its mean
+GRADE_CONCENTRATION = 4.0  # of graded quality around its mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +65,8 @@ class World:
     outcomes: pl.DataFrame
     prompts: pl.DataFrame
     pairs: pl.DataFrame
-    truth: (
-        pl.DataFrame
-    )  # prompt_id, model, tier, p_correct, expected_output_tokens, expected_cost_usd
+    # prompt_id, model, tier, p_correct, expected_output_tokens, expected_cost_usd
+    truth: pl.DataFrame
     prices: pl.DataFrame  # model, usd_per_1m_input, usd_per_1m_output
 
 
@@ -75,17 +79,17 @@ class _Truth:
 
 def simulate(config: SimulationConfig) -> World:
     """Draw a world; equal configs give equal worlds, and more prompts extend fewer."""
-    text_rng, fleet_rng, luck_rng, outcome_rng, pair_rng = _streams(config.seed)
-    prompts, written = _prompts(config, text_rng)
-    fleet = build_fleet(config.arms, fleet_rng)
-    truth = _truth(prompts, written, fleet, luck_rng)
-    cells = _cells(prompts, fleet)
+    text_rng, model_rng, luck_rng, outcome_rng, pair_rng = _streams(config.seed)
+    prompts, specs = _prompts(config, text_rng)
+    models = draw_models(config.arms, model_rng)
+    truth = _truth(prompts, specs, models, luck_rng)
+    cells = _cells(prompts, models)
     return World(
-        outcomes=_outcomes(cells, truth, fleet, config, outcome_rng),
+        outcomes=_outcomes(cells, truth, models, config, outcome_rng),
         prompts=prompts,
-        pairs=_pairs(prompts, truth, fleet, config.pairs, pair_rng),
-        truth=_truth_table(cells, truth, fleet),
-        prices=_prices(fleet),
+        pairs=_pairs(prompts, truth, models, config.pairs, pair_rng),
+        truth=_truth_table(cells, truth, models),
+        prices=_prices(models),
     )
 
 
@@ -96,76 +100,79 @@ def _streams(seed: int) -> list[np.random.Generator]:
 
 def _prompts(
     config: SimulationConfig, rng: np.random.Generator
-) -> tuple[pl.DataFrame, list[Draft]]:
+) -> tuple[pl.DataFrame, list[PromptSpec]]:
     """The table of prompts and, row by row, what their author knows."""
     copies = int(config.n_prompts * config.duplicates_share)
-    found = list(islice(drafts(Dice(rng)), config.n_prompts - copies))
-    ids, written = [key for key, _ in found], [draft for _, draft in found]
-    texts = [draft.text for draft in written]
+    found = list(islice(draw_prompts(TextSampler(rng)), config.n_prompts - copies))
+    ids, specs = [key for key, _ in found], [spec for _, spec in found]
+    texts = [spec.text for spec in specs]
     # without replacement: a second rewording would equal the first
     for i in rng.permutation(len(texts))[:copies].tolist():
         texts.append(reworded(texts[i]))
         ids.append(prompt_id(texts[-1]))
-        written.append(written[i])
+        specs.append(specs[i])
     table = pl.DataFrame(
-        {"prompt_id": ids, "prompt": texts, "domain": [draft.domain for draft in written]}
+        {"prompt_id": ids, "prompt": texts, "domain": [spec.domain for spec in specs]}
     )
-    return table.with_columns(split=pl.lit(None, pl.String)), written
+    return table.with_columns(split=pl.lit(None, pl.String)), specs
 
 
 def _truth(
-    prompts: pl.DataFrame, written: list[Draft], fleet: Fleet, rng: np.random.Generator
+    prompts: pl.DataFrame,
+    specs: list[PromptSpec],
+    models: SimulatedModels,
+    rng: np.random.Generator,
 ) -> _Truth:
     """What each arm would do on each prompt, on average."""
-    difficulty = np.array([draft.difficulty for draft in written])[:, None]
-    plain = np.array([draft.answer_tokens for draft in written])[:, None]
-    domain = np.array([DOMAINS.index(draft.domain) for draft in written])
-    family = np.array([FAMILIES.index(draft.family) for draft in written])
-    luck = rng.normal(0.0, UNSEEN, (len(written), 1))
+    difficulty = np.array([spec.difficulty for spec in specs])[:, None]
+    plain = np.array([spec.answer_tokens for spec in specs])[:, None]
+    domain = np.array([DOMAINS.index(spec.domain) for spec in specs])
+    family = np.array([FAMILIES.index(spec.family) for spec in specs])
+    luck = rng.normal(0.0, UNSEEN_LOGITS, (len(specs), 1))
     logit = (
-        fleet.skill[:, domain].T
-        + fleet.taste[:, family].T
-        - fleet.slope * (difficulty - 0.5)
-        + fleet.thinking[:, domain].T * (difficulty - EASY)
+        models.skill[:, domain].T
+        + models.family_skill[:, family].T
+        - models.slope * (difficulty - 0.5)
+        + models.thinking[:, domain].T * (difficulty - EASY_DIFFICULTY)
         + luck
     )
     thinks = np.array([name in REASONING for name in DOMAINS])[domain][:, None]
-    output = np.maximum(8.0, plain * fleet.wordiness * (1.0 + 0.8 * difficulty * thinks))
+    output = np.maximum(8.0, plain * models.wordiness * (1.0 + 0.8 * difficulty * thinks))
     letters = prompts["prompt"].str.len_chars().to_numpy()
     return _Truth(logit, output, np.maximum(1, (letters + 2) // 4).astype(np.int64))
 
 
-def _cells(prompts: pl.DataFrame, fleet: Fleet) -> pl.DataFrame:
+def _cells(prompts: pl.DataFrame, models: SimulatedModels) -> pl.DataFrame:
     """One row per prompt and arm, prompts in blocks of arms."""
-    n, a = prompts.height, len(fleet.arms)
+    n, a = prompts.height, len(models.arms)
     row = np.repeat(np.arange(n), a)
-    model = pl.Series("model", [arm.model for arm in fleet.arms])
-    tier = pl.Series("tier", [arm.tier for arm in fleet.arms])
+    model = pl.Series("model", [arm.model for arm in models.arms])
+    tier = pl.Series("tier", [arm.tier for arm in models.arms])
     arm = np.tile(np.arange(a), n)
     return pl.DataFrame([prompts["prompt_id"].gather(row), model.gather(arm), tier.gather(arm)])
 
 
-def _cost(truth: _Truth, output_tokens: Doubles, fleet: Fleet) -> Doubles:
+def _cost(truth: _Truth, output_tokens: Doubles, models: SimulatedModels) -> Doubles:
     """US dollars, (n, a)."""
     spent: Doubles = (
-        truth.input_tokens[:, None] * fleet.usd_per_1m_input
-        + output_tokens * fleet.usd_per_1m_output
+        truth.input_tokens[:, None] * models.usd_per_1m_input
+        + output_tokens * models.usd_per_1m_output
     ) / 1e6
     return spent
 
 
-def _truth_table(cells: pl.DataFrame, truth: _Truth, fleet: Fleet) -> pl.DataFrame:
+def _truth_table(cells: pl.DataFrame, truth: _Truth, models: SimulatedModels) -> pl.DataFrame:
     return cells.with_columns(
         p_correct=_probability(truth.logit).ravel(),
         expected_output_tokens=truth.output_tokens.ravel(),
-        expected_cost_usd=_cost(truth, truth.output_tokens, fleet).ravel(),
+        expected_cost_usd=_cost(truth, truth.output_tokens, models).ravel(),
     )
 
 
 def _outcomes(
     cells: pl.DataFrame,
     truth: _Truth,
-    fleet: Fleet,
+    models: SimulatedModels,
     config: SimulationConfig,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
@@ -174,9 +181,9 @@ def _outcomes(
     tokens = np.maximum(1.0, np.rint(truth.output_tokens * np.exp(noise)))
     table = cells.with_columns(
         quality=_quality(_probability(truth.logit), config.graded, rng).ravel(),
-        input_tokens=np.repeat(truth.input_tokens, len(fleet.arms)).astype(np.int32),
+        input_tokens=np.repeat(truth.input_tokens, len(models.arms)).astype(np.int32),
         output_tokens=tokens.ravel().astype(np.int32),
-        cost_usd=_cost(truth, tokens, fleet).ravel(),
+        cost_usd=_cost(truth, tokens, models).ravel(),
         split=pl.lit(None, pl.String),
     )
     if config.missing_share == 0.0:
@@ -187,18 +194,24 @@ def _outcomes(
 
 def _quality(chance: Doubles, graded: bool, rng: np.random.Generator) -> Floats:
     if graded:
-        return rng.beta(GRADES * chance, GRADES * (1.0 - chance)).astype(np.float32)
+        return rng.beta(GRADE_CONCENTRATION * chance, GRADE_CONCENTRATION * (1.0 - chance)).astype(
+            np.float32
+        )
     return (rng.random(chance.shape) < chance).astype(np.float32)
 
 
 def _pairs(
-    prompts: pl.DataFrame, truth: _Truth, fleet: Fleet, count: int, rng: np.random.Generator
+    prompts: pl.DataFrame,
+    truth: _Truth,
+    models: SimulatedModels,
+    count: int,
+    rng: np.random.Generator,
 ) -> pl.DataFrame:
     """Battles between two arms by Bradley and Terry, with Davidson's ties; none is fought twice.
 
     A tie is of two bad answers as often as two answers that are both right or both wrong are wrong.
     """
-    arms = len(fleet.arms)
+    arms = len(models.arms)
     cells = prompts.height * arms * (arms - 1)
     row, rest = np.divmod(rng.choice(cells, min(count, cells), replace=False), arms * (arms - 1))
     first, ahead = np.divmod(rest, arms - 1)
@@ -210,7 +223,7 @@ def _pairs(
     outcome = np.select(
         [drawn < win, drawn >= win + TIE_WEIGHT, bad], ["a", "b", "both_bad"], "tie"
     )
-    names = pl.Series("arm", [arm.id for arm in fleet.arms], pl.String)
+    names = pl.Series("arm", [arm.id for arm in models.arms], pl.String)
     said = pl.Series("outcome", outcome.tolist(), pl.String)
     return pl.DataFrame(
         [
@@ -230,12 +243,12 @@ def _length(name: str, tokens: Doubles) -> pl.Series:
     return pl.Series(name, np.rint(CHARS_PER_TOKEN * tokens).astype(np.int64))
 
 
-def _prices(fleet: Fleet) -> pl.DataFrame:
+def _prices(models: SimulatedModels) -> pl.DataFrame:
     table = pl.DataFrame(
         {
-            "model": [arm.model for arm in fleet.arms],
-            "usd_per_1m_input": fleet.usd_per_1m_input,
-            "usd_per_1m_output": fleet.usd_per_1m_output,
+            "model": [arm.model for arm in models.arms],
+            "usd_per_1m_input": models.usd_per_1m_input,
+            "usd_per_1m_output": models.usd_per_1m_output,
         }
     )
     return table.unique(maintain_order=True)
