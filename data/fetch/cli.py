@@ -41,8 +41,7 @@ def fetch(
     folder = out or Path("artifacts") / "sets" / name
     try:
         public = find_set(name, catalogue)
-        with _Bar() as bar:
-            fetched = fetch_set(public, folder, trust, endpoint=endpoint, on_bytes=bar.show)
+        fetched = fetch_set(public, folder, trust, endpoint=endpoint)
     except (DataError, OSError) as err:
         raise click.ClickException(str(err)) from err
     for file, sha256 in fetched.sha256.items():
@@ -54,41 +53,3 @@ def fetch(
 def _digest(text: str) -> tuple[str, str]:
     file, _, digest = text.rpartition("=")
     return file, digest.lower()
-
-
-class _Bar:
-    """A bar per file on standard error."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._tasks: dict[str, object] = {}
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, file: str, done: int, total: int | None) -> None:
-        """Draw how far a file is."""
-        if file not in self._tasks:
-            self._tasks[file] = self._bar.add_task(file, total=total)
-        self._bar.update(self._tasks[file], completed=done, total=total)  # type: ignore[arg-type]

@@ -1,72 +1,89 @@
-"""One file over HTTP: resumed where it broke off, checked, and only then in its place.
+"""Files of a public set from the Hub, over HTTPS alone.
 
-What has arrived lies in NAME.part, beside the server's mark of its version (NAME.part.etag); the
-file gets its name by an atomic rename once size and digest are right.
+huggingface_hub speaks to the server. What has arrived of a file lies beside its place, in a part
+that is named by its commit, and gets its name by an atomic rename once the digest is right.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from fnmatch import fnmatch
 from pathlib import Path
 
 import httpx2
+from huggingface_hub import HfApi, hf_hub_url, set_client_factory
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+# hf_hub_download drops a part with its process; this, which it calls itself, goes on from one
+from huggingface_hub.file_download import http_get
+from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.utils import build_hf_headers
+from huggingface_hub.utils._http import default_client_factory
 
 from ..errors import FetchError
+from .catalogue import PublicSet, check_safe
 
-AGAIN = {408, 425, 429, 500, 502, 503, 504}  # statuses that may pass
-RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-OnBytes = Callable[[int, int | None], None]  # bytes here, bytes in all or null
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchConfig:
-    """How patient a download is."""
-
-    stall_s: float = 30.0  # without a byte
-    attempts: int = 6  # in a row without a new byte
-    pause_s: float = 0.5  # before the second attempt; doubles up to 16 times
-
-    def __post_init__(self) -> None:
-        if self.stall_s <= 0 or self.attempts < 1 or self.pause_s < 0:
-            raise ValueError(f"stall_s > 0, attempts >= 1 and pause_s >= 0 are needed, got {self}")
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses
+ATTEMPTS = 4  # in a row without a new byte, each of several connections
+PAUSE_S = 1.0  # before the second attempt; doubles
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
-    """A file on a server, and what is known of it."""
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a set at one commit."""
 
+    path: str
+    commit: str
     url: str
-    sha256: str | None = None
-    size: int | None = None  # bytes
+    size: int | None  # bytes
+    stated_sha256: str | None  # what the server says of a large file
 
 
-class _BrokeOff(Exception):  # not an error yet: it is tried again
-    """The connection ended, or stalled, before the file did."""
+def files_of(endpoint: str, public: PublicSet, revision: str) -> list[HubFile]:
+    """The files of a set, by its patterns, at the commit that a revision is now.
+
+    Raises:
+        FetchError: there are none, one of them is not safe, or the server cannot be reached.
+    """
+    set_client_factory(_https_client)
+    try:
+        found = HfApi(endpoint=endpoint).dataset_info(
+            public.repo, revision=revision, files_metadata=True, timeout=30
+        )
+    except (HfHubHTTPError, ValueError) as err:
+        raise FetchError(
+            f"{public.repo} at {revision} could not be read from {endpoint}: {_first_line(err)}"
+        ) from err
+    except (httpx2.TransportError, OfflineModeIsEnabled) as err:
+        raise FetchError(
+            f"{endpoint} cannot be reached ({_first_line(err)}); give a mirror with --endpoint, or "
+            f"bring {', '.join(public.files)} of {public.repo} by other means and give the files "
+            f"to `tierwise data ingest --from {public.read}`"
+        ) from err
+    listed = {file.rfilename: file for file in found.siblings or ()}
+    chosen = [p for p in sorted(listed) if any(fnmatch(p, pattern) for pattern in public.files)]
+    if not chosen:
+        raise FetchError(
+            f"{public.repo} has no file like {', '.join(public.files)} at {found.sha}; it has "
+            f"{', '.join(sorted(listed)[:20]) or 'none'}"
+        )
+    for path in chosen:
+        check_safe(path)
+    return [_file(endpoint, public.repo, found.sha, listed[path]) for path in chosen]
 
 
-def open_client(config: FetchConfig) -> httpx2.Client:
-    """A client that follows redirects, but only to where bytes are safe from others on the way."""
-    return httpx2.Client(
-        follow_redirects=True,
-        timeout=httpx2.Timeout(config.stall_s),
-        headers={"Accept-Encoding": "identity"},  # ranges count bytes of the file itself
-        event_hooks={"request": [_only_https]},
-    )
+def _file(endpoint: str, repo: str, commit: str, listed: RepoSibling) -> HubFile:
+    path, large = listed.rfilename, listed.lfs
+    url = hf_hub_url(repo, path, repo_type="dataset", revision=commit, endpoint=endpoint)
+    size = large.size if large is not None and listed.size is None else listed.size
+    return HubFile(path, commit, url, size, large.sha256 if large is not None else None)
 
 
-def download(
-    client: httpx2.Client,
-    remote: Remote,
-    target: Path,
-    config: FetchConfig,
-    on_bytes: OnBytes | None = None,
-) -> str:
+def download(file: HubFile, target: Path, sha256: str | None = None) -> str:
     """Bring a file to `target`, and tell its sha256.
 
     A file that is there already, with the right digest, is left alone.
@@ -75,27 +92,22 @@ def download(
         FetchError: the server has no such file, does not get on, sends other bytes than those
             expected, or there is no room for them.
     """
-    if remote.sha256 is not None and target.is_file() and digest(target) == remote.sha256:
-        return remote.sha256
+    if sha256 is not None and target.is_file() and digest(target) == sha256:
+        return sha256
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
+    part = target.with_name(f"{target.name}.{file.commit[:12]}.part")
     resumed = part.exists()
-    if resumed and remote.sha256 is not None and digest(part) == remote.sha256:
-        part.replace(target)  # it was whole, only its name was missing
-        _etag(part).unlink(missing_ok=True)
-        return remote.sha256
-    found = _complete(client, remote, part, config, on_bytes)
-    if resumed and _wrong(remote, found):  # begun from other bytes, perhaps: once from the start
-        _forget(part)
-        found = _complete(client, remote, part, config, on_bytes)
-    if _wrong(remote, found):
-        _forget(part)
+    found = _complete(file, part)
+    if resumed and sha256 not in (None, found):  # begun from other bytes, perhaps: once anew
+        part.unlink()
+        found = _complete(file, part)
+    if sha256 not in (None, found):
+        part.unlink()
         raise FetchError(
-            f"{remote.url} has sha256 {found}, not {remote.sha256}: the file was changed, or "
-            "damaged on the way; nothing was kept"
+            f"{file.url} has sha256 {found}, not {sha256}: the file was changed, or damaged on the "
+            "way; nothing was kept"
         )
     part.replace(target)
-    _etag(part).unlink(missing_ok=True)
     return found
 
 
@@ -105,144 +117,89 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _wrong(remote: Remote, found: str) -> bool:
-    return remote.sha256 is not None and found != remote.sha256
-
-
-def _etag(part: Path) -> Path:
-    return part.with_name(f"{part.name}.etag")
-
-
-def _forget(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _etag(part).unlink(missing_ok=True)
-
-
-def _complete(
-    client: httpx2.Client,
-    remote: Remote,
-    part: Path,
-    config: FetchConfig,
-    on_bytes: OnBytes | None,
-) -> str:
+def _complete(file: HubFile, part: Path) -> str:
     """Fill the part until it is whole, over as many connections as it takes; its sha256."""
     failures, why = 0, ""
-    while failures < config.attempts:
+    while failures < ATTEMPTS:
         if failures:
-            time.sleep(config.pause_s * 2 ** min(failures - 1, 4))
+            time.sleep(PAUSE_S * 2 ** (failures - 1))
         before = _size(part)
         try:
-            _stream(client, remote, part, on_bytes)
+            _append(file, part)
             return digest(part)
-        except (_BrokeOff, httpx2.TransportError) as err:
+        except HfHubHTTPError as err:
+            why = _passing(err, file, part)
+        except httpx2.TransportError as err:
             why = str(err) or type(err).__name__
+        except OSError as err:
+            if err.errno is not None:
+                raise
+            why = _first_line(err)  # the connection ended before the file did
         failures = 0 if _size(part) > before else failures + 1
     raise FetchError(
-        f"{remote.url} did not get on in {config.attempts} attempts ({why}); what has arrived is "
-        f"kept in {part}: the same command goes on from there"
+        f"{file.url} did not get on in {ATTEMPTS} attempts ({why}); what has arrived is kept in "
+        f"{part}: the same command goes on from there"
     )
+
+
+def _append(file: HubFile, part: Path) -> None:
+    have = _size(part)
+    if file.size is not None and have > file.size:
+        part.unlink()
+        have = 0
+    free, needed = shutil.disk_usage(part.parent).free, (file.size or 0) - have
+    if needed > free:
+        raise FetchError(f"{part.parent} has {free} bytes left, and {needed} more are needed")
+    # ranges count bytes of the file itself, not of a compressed answer
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+    with part.open("ab") as out:
+        http_get(
+            file.url,
+            out,
+            resume_size=have,
+            headers=headers,
+            expected_size=file.size,
+            displayed_filename=file.path,
+        )
+
+
+def _passing(err: HfHubHTTPError, file: HubFile, part: Path) -> str:
+    """Why an answer was none, where another attempt may bring one.
+
+    Raises:
+        FetchError: none would.
+    """
+    status = err.response.status_code
+    if status == 416:
+        part.unlink()
+        return "the server has fewer bytes than have arrived; beginning anew"
+    if status in MAY_PASS:
+        return f"the server answers {status}"
+    if status in {401, 403}:
+        raise FetchError(
+            f"{file.url} answers {status}: it asks for an account; set HF_TOKEN, or download it by "
+            "hand and give the file to `tierwise data ingest`"
+        ) from err
+    raise FetchError(
+        f"{file.url} answers {status}: there is no such file at this revision"
+    ) from err
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _stream(client: httpx2.Client, remote: Remote, part: Path, on_bytes: OnBytes | None) -> None:
-    """One connection: append to the part, or begin it anew where the server cannot go on."""
-    have = _size(part)
-    if have and remote.size is not None and have >= remote.size:
-        if have == remote.size:
-            return  # whole already; the digest decides
-        _forget(part)
-        have = 0
-    with client.stream("GET", remote.url, headers=_going_on(part, have)) as response:
-        if response.status_code == 416:
-            _forget(part)
-            raise _BrokeOff("the server has fewer bytes than have arrived; beginning anew")
-        _check_status(response, remote)
-        start = _start(response, have, part)
-        total = remote.size if remote.size is not None else _total(response, start)
-        if start == 0:
-            _forget(part)
-            _etag(part).write_text(response.headers.get("etag", ""), "utf-8")
-        _room(part, (total or 0) - start)
-        _append(response, part, start, total, on_bytes)
+def _first_line(err: Exception) -> str:
+    return next(iter(str(err).splitlines()), type(err).__name__)
 
 
-def _append(
-    response: httpx2.Response, part: Path, start: int, total: int | None, on_bytes: OnBytes | None
-) -> None:
-    done = start
-    with part.open("ab") as file:
-        for chunk in response.iter_raw():  # as they arrive: a break loses none of them
-            file.write(chunk)
-            done += len(chunk)
-            if on_bytes is not None:
-                on_bytes(done, total)
-            if total is not None and done > total:
-                break
-    if total is not None and done != total:
-        if done > total:
-            _forget(part)
-        raise _BrokeOff(f"{done} of {total} bytes arrived")
-
-
-def _going_on(part: Path, have: int) -> dict[str, str]:
-    """Ask for the rest, if the file is still the one that was begun."""
-    if not have:
-        return {}
-    mark = _etag(part).read_text("utf-8") if _etag(part).exists() else ""
-    asked = {"Range": f"bytes={have}-"}
-    return asked | {"If-Range": mark} if mark.startswith('"') else asked
-
-
-def _start(response: httpx2.Response, have: int, part: Path) -> int:
-    """At which byte of the file the answer begins: 0 where the server ignored the range."""
-    if response.status_code != 206:
-        return 0
-    told = RANGE.fullmatch(response.headers.get("content-range", ""))
-    if told is None or int(told[1]) != have:
-        _forget(part)
-        answer = response.headers.get("content-range")
-        raise _BrokeOff(f"bytes from {have} on were asked for, and {answer!r} came")
-    return have
-
-
-def _total(response: httpx2.Response, start: int) -> int | None:
-    length = response.headers.get("content-length")
-    return start + int(length) if length is not None else None
-
-
-def _check_status(response: httpx2.Response, remote: Remote) -> None:
-    status = response.status_code
-    if status in AGAIN:
-        raise _BrokeOff(f"the server answers {status}")
-    if status in {401, 403}:
-        raise FetchError(
-            f"{remote.url} answers {status}: it asks for an account; download it by hand and give "
-            "the file to `tierwise data ingest`"
-        )
-    if status not in {200, 206}:
-        raise FetchError(f"{remote.url} answers {status}: there is no such file at this revision")
-
-
-def _room(part: Path, needed: int) -> None:
-    free = shutil.disk_usage(part.parent).free
-    if needed > free:
-        raise FetchError(f"{part.parent} has {free} bytes left, and {needed} more are needed")
+def _https_client() -> httpx2.Client:
+    client: httpx2.Client = default_client_factory()
+    client.event_hooks["request"].append(_only_https)
+    return client
 
 
 def _only_https(request: httpx2.Request) -> None:
     """Refuse plain HTTP, which anybody on the way can change; this machine itself is safe."""
-    if request.url.scheme == "https" or _is_loopback(request.url.host):
-        return
-    raise FetchError(f"{request.url} is not HTTPS; nothing is brought over an open line")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    if request.url.scheme != "https" and request.url.host not in LOOPBACK:
+        raise FetchError(f"{request.url} is not HTTPS; nothing is brought over an open line")

@@ -7,19 +7,15 @@ held to it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import httpx2
-
 from ..errors import FetchError
 from .catalogue import ENDPOINT, PublicSet, check_digest
-from .download import FetchConfig, Remote, download, open_client
-from .hub import HubFile, commit_of, files_of
+from .download import HubFile, download, files_of
 
 RECORD = "fetched.json"
-OnFile = Callable[[str, int, int | None], None]  # file, bytes here, bytes in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +39,7 @@ class Fetched:
 
 
 def fetch_set(
-    public: PublicSet,
-    out: Path,
-    trust: Trust | None = None,
-    *,
-    endpoint: str = ENDPOINT,
-    config: FetchConfig | None = None,
-    on_bytes: OnFile | None = None,
+    public: PublicSet, out: Path, trust: Trust | None = None, *, endpoint: str = ENDPOINT
 ) -> Fetched:
     """Bring all files of a set into a folder.
 
@@ -57,38 +47,17 @@ def fetch_set(
         FetchError: the set is unverified and nobody vouches for it, the server fails, or bytes are
             not those that were expected.
     """
-    config, trust = config or FetchConfig(), trust or Trust()
+    trust = trust or Trust()
     before = _recorded(out / RECORD, public)
     _check_trust(public, trust, before)
-    with open_client(config) as client:
-        revision = public.revision or trust.revision or (before.revision if before else "main")
-        commit = commit_of(client, endpoint, public.repo, revision)
-        files = files_of(client, endpoint, public, commit)
-        expected = {file.path: _expected(file, files, public, trust, before) for file in files}
-        digests = {
-            file.path: _bring(client, file, expected[file.path][0], out, config, on_bytes)
-            for file in files
-        }
+    revision = public.revision or trust.revision or (before.revision if before else "main")
+    files = files_of(endpoint, public, revision)
+    expected = {file.path: _expected(file, files, public, trust, before) for file in files}
+    digests = {file.path: download(file, out / file.path, expected[file.path][0]) for file in files}
     known_by = {path: why for path, (_, why) in expected.items()}
-    fetched = Fetched(public.name, public.repo, commit, digests, known_by)
+    fetched = Fetched(public.name, public.repo, files[0].commit, digests, known_by)
     _write(out / RECORD, fetched)
     return fetched
-
-
-def _bring(
-    client: httpx2.Client,
-    file: HubFile,
-    sha256: str | None,
-    out: Path,
-    config: FetchConfig,
-    on_bytes: OnFile | None,
-) -> str:
-    def told(done: int, total: int | None) -> None:
-        if on_bytes is not None:
-            on_bytes(file.path, done, total)
-
-    remote = Remote(url=file.url, sha256=sha256, size=file.size)
-    return download(client, remote, out / file.path, config, told)
 
 
 def _check_trust(public: PublicSet, trust: Trust, before: Fetched | None) -> None:

@@ -10,8 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
+from huggingface_hub import constants, file_download
+from huggingface_hub.utils import _http
+
+from data.fetch import download
 
 COMMIT = "a" * 40
 
@@ -28,17 +33,18 @@ class Hub:
     version: str = "v1"
     url: str = ""
 
-    def tree(self) -> list[dict[str, object]]:
-        """The Hub's list of files."""
-        entries: list[dict[str, object]] = [{"type": "directory", "path": "data"}]
+    def listing(self) -> dict[str, object]:
+        """What the Hub says of a data set, its files included."""
+        siblings = []
         for path, content in self.files.items():
-            entry: dict[str, object] = {"type": "file", "path": path, "oid": "b" * 40}
+            entry: dict[str, object] = {"rfilename": path, "blobId": "b" * 40}
             if self.lists_sizes:
                 entry["size"] = len(content)
             if self.states_digests:
-                entry["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 134}
-            entries.append(entry)
-        return entries
+                size = len(content)
+                entry["lfs"] = {"sha256": sha256(content), "size": size, "pointerSize": 134}
+            siblings.append(entry)
+        return {"id": "org/mine", "sha": COMMIT, "siblings": siblings}
 
 
 def sha256(content: bytes) -> str:
@@ -46,7 +52,7 @@ def sha256(content: bytes) -> str:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The two API calls and the files of the Hub."""
+    """The API call and the files of the Hub."""
 
     protocol_version = "HTTP/1.1"
     hub: Hub
@@ -59,9 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         if path.endswith("/revision/nowhere"):
             self.answer(404, b"")
         elif "/revision/" in path:
-            self.answer(200, json.dumps({"sha": COMMIT}).encode())
-        elif path.endswith(f"/tree/{COMMIT}"):
-            self.answer(200, json.dumps(self.hub.tree()).encode())
+            self.answer(200, json.dumps(self.hub.listing()).encode())
         else:
             self.file(path.partition(f"/resolve/{COMMIT}/")[2])
 
@@ -144,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A server with a set of two files."""
     state = Hub(
         {
@@ -159,7 +163,14 @@ def hub() -> Iterator[Hub]:
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield state
+    with monkeypatch.context() as patience:
+        patience.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.4)  # seconds
+        patience.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1024)  # what a break can lose
+        patience.setattr(download, "PAUSE_S", 0.0)
+        no_sleep = SimpleNamespace(sleep=lambda _: None)
+        patience.setattr(file_download, "time", no_sleep)
+        patience.setattr(_http, "time", no_sleep)
+        yield state
     server.shutdown()
     thread.join()
     server.server_close()

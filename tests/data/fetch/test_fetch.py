@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from huggingface_hub import constants
 
 from data.cli import data
 from data.errors import FetchError
 from data.fetch.catalogue import PublicSet, find_set, load_catalogue
-from data.fetch.download import FetchConfig, Remote, download, open_client
+from data.fetch.download import HubFile, download
 from data.fetch.fetch import Fetched, Trust, fetch_set
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 else:
     Hub = Any
 
-QUICK = FetchConfig(stall_s=0.4, attempts=3, pause_s=0.0)
 COMMIT = "a" * 40
 TRAIN, TEST = "data/train.parquet", "data/test.csv"
 FIRST = Trust(first_use=True)
@@ -40,7 +40,7 @@ def sha256(content: bytes) -> str:
 
 
 def bring(hub: Hub, out: Path, trust: Trust | None = FIRST, **changed: object) -> Fetched:
-    return fetch_set(public(**changed), out, trust, endpoint=hub.url, config=QUICK)
+    return fetch_set(public(**changed), out, trust, endpoint=hub.url)
 
 
 def whole(hub: Hub, out: Path) -> bool:
@@ -95,11 +95,11 @@ def test_only_the_missing_bytes_are_asked_for_again(hub: Hub, tmp_path: Path) ->
 
 
 def test_a_later_command_goes_on_where_an_earlier_one_gave_up(hub: Hub, tmp_path: Path) -> None:
-    hub.faults = ["", "truncates", "503", "503", "503"]
-    with pytest.raises(FetchError, match=r"did not get on in 3 attempts \(the server answers 503"):
+    hub.faults = ["", "truncates", *["503"] * 5]
+    with pytest.raises(FetchError, match=r"did not get on in 4 attempts \(the server answers 503"):
         bring(hub, tmp_path)
     half = len(hub.files[TRAIN]) // 2
-    assert (tmp_path / f"{TRAIN}.part").stat().st_size == half
+    assert (tmp_path / f"{TRAIN}.{COMMIT[:12]}.part").stat().st_size == half
     assert not (tmp_path / TRAIN).exists()
     hub.asked.clear()
     bring(hub, tmp_path)
@@ -108,7 +108,7 @@ def test_a_later_command_goes_on_where_an_earlier_one_gave_up(hub: Hub, tmp_path
 
 
 def test_a_file_that_changed_meanwhile_is_begun_anew(hub: Hub, tmp_path: Path) -> None:
-    hub.faults = ["", "truncates", "503", "503", "503"]
+    hub.faults = ["", "truncates", *["503"] * 5]
     with pytest.raises(FetchError):
         bring(hub, tmp_path)
     hub.files[TRAIN] = b"another version" * 9000
@@ -118,7 +118,7 @@ def test_a_file_that_changed_meanwhile_is_begun_anew(hub: Hub, tmp_path: Path) -
 
 
 def test_a_rest_that_does_not_fit_is_brought_anew_once(hub: Hub, tmp_path: Path) -> None:
-    part = tmp_path / f"{TRAIN}.part"
+    part = tmp_path / f"{TRAIN}.{COMMIT[:12]}.part"
     part.parent.mkdir()
     part.write_bytes(b"\0" * 1000)  # of something else, and nobody knows of what
     bring(hub, tmp_path)
@@ -127,7 +127,7 @@ def test_a_rest_that_does_not_fit_is_brought_anew_once(hub: Hub, tmp_path: Path)
 
 
 def test_a_part_that_was_whole_only_gets_its_name(hub: Hub, tmp_path: Path) -> None:
-    part = tmp_path / f"{TRAIN}.part"
+    part = tmp_path / f"{TRAIN}.{COMMIT[:12]}.part"
     part.parent.mkdir()
     part.write_bytes(hub.files[TRAIN])
     bring(hub, tmp_path)
@@ -147,7 +147,7 @@ def test_damaged_bytes_are_never_kept(hub: Hub, tmp_path: Path) -> None:
     ("fault", "message"),
     [
         ("gone", "answers 404: there is no such file at this revision"),
-        ("403", "answers 403: it asks for an account; download it by hand"),
+        ("403", "answers 403: it asks for an account; set HF_TOKEN, or download it by hand"),
         ("elsewhere", "http://192.0.2.1/stolen is not HTTPS; nothing is brought over an open line"),
     ],
 )
@@ -157,6 +157,19 @@ def test_what_cannot_pass_is_said_at_once(
     hub.faults = [fault]
     with pytest.raises(FetchError, match=message):
         bring(hub, tmp_path)
+
+
+def test_without_a_network_it_is_said_what_to_do(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        FetchError, match=r"cannot be reached \(.*bring data/\* of org/mine by other"
+    ):
+        fetch_set(public(), tmp_path, FIRST, endpoint="http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(FetchError, match=r"cannot be reached .*tierwise data ingest --from long"):
+        bring(hub, tmp_path)
+    assert hub.asked == []
 
 
 def test_an_unverified_set_is_not_brought_unless_somebody_vouches(hub: Hub, tmp_path: Path) -> None:
@@ -212,7 +225,7 @@ def test_a_folder_holds_one_set(hub: Hub, tmp_path: Path) -> None:
 
 
 def test_an_unknown_revision_or_pattern_says_what_there_is(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="revision/nowhere could not be read"):
+    with pytest.raises(FetchError, match="org/mine at nowhere could not be read"):
         bring(hub, tmp_path, Trust(first_use=True, revision="nowhere"))
     with pytest.raises(
         FetchError, match=r"has no file like \*.jsonl at a+; it has README.md, data"
@@ -240,18 +253,8 @@ def test_unsafe_files_are_refused_before_a_byte_arrives(
 
 def test_a_download_without_room_says_how_much_is_needed(hub: Hub, tmp_path: Path) -> None:
     url = f"{hub.url}/datasets/org/mine/resolve/{COMMIT}/{TEST}"
-    with open_client(QUICK) as client, pytest.raises(FetchError, match="more are needed"):
-        download(client, Remote(url=url, size=10**18), tmp_path / "x.csv", QUICK)
-
-
-def test_progress_is_told_up_to_the_last_byte(hub: Hub, tmp_path: Path) -> None:
-    told: dict[str, tuple[int, int | None]] = {}
-
-    def on_bytes(file: str, done: int, total: int | None) -> None:
-        told[file] = (done, total)
-
-    fetch_set(public(), tmp_path, FIRST, endpoint=hub.url, config=QUICK, on_bytes=on_bytes)
-    assert told == {name: (len(hub.files[name]),) * 2 for name in (TRAIN, TEST)}
+    with pytest.raises(FetchError, match="more are needed"):
+        download(HubFile(TEST, COMMIT, url, 10**18, None), tmp_path / "x.csv")
 
 
 def test_every_listed_set_is_safe_or_refused_with_another_one() -> None:
