@@ -30,8 +30,8 @@ FLOORS = {
     ),
     "training": (
         "__init__ errors config progress measure reports prepare methods selection bundle "
-        "preferences evaluation tiers pipeline retrain status certify gate edit batch commands "
-        "benchmarks"
+        "preferences evaluation tiers pipeline starter retrain status certify gate edit batch "
+        "commands benchmarks"
     ),
 }
 HEAVY = ("sklearn", "lightgbm", "polars", "torch", "bentoml", "scipy", "onnx", "rich")

@@ -28,60 +28,10 @@ from .catalogue import catalogue
 from .explain_text import render
 from .store import candidate, history, promote, rollback
 
-# command -> (module, attribute, extra that holds what it imports)
+# Commands of the other folders, described without importing them. `add-model` is the function
+# `add_model` of training/commands/add_model.py; two are elsewhere, and what they import is in the
+# named extra.
 ELSEWHERE = {
-    "data": ("data.cli", "data", "train"),
-    "train": ("training.commands.train", "train", "train"),
-    "evaluate": ("training.commands.evaluate", "evaluate", "train"),
-    "sweep": ("training.commands.evaluate", "sweep", "train"),
-    "retrain": ("training.commands.retrain", "retrain", "train"),
-    "gate": ("training.commands.gate", "gate", "train"),
-    "status": ("training.commands.status", "status", "train"),
-    "decide": ("training.commands.decide", "decide", "train"),
-    "score": ("training.commands.score", "score", "train"),
-    "allocate": ("training.commands.allocate", "allocate", "train"),
-    "calibrate": ("training.commands.calibrate", "calibrate", "train"),
-    "add-model": ("training.commands.edit", "add_model", "train"),
-    "remove-model": ("training.commands.edit", "remove_model", "train"),
-    "reprice": ("training.commands.edit", "reprice", "train"),
-    "plan-labels": ("training.commands.plan_labels", "plan_labels", "train"),
-    "derive-tiers": ("training.commands.derive_tiers", "derive_tiers", "train"),
-    "serve": ("serving.cli", "serve", "serve"),
-}
-
-
-class LazyGroup(click.Group):
-    """A group whose commands of other folders are imported only when asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All command names, without importing any of them."""
-        return sorted({*super().list_commands(ctx), *ELSEWHERE})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now if it lives in another folder."""
-        if cmd_name not in ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, attribute, extra = ELSEWHERE[cmd_name]
-        try:
-            command: click.Command = getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as err:
-            raise click.ClickException(
-                f"`tierwise {cmd_name}` needs {err.name}, which is not installed; "
-                f"in a checkout run: pip install -e '.[{extra}]'"
-            ) from err
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List commands; those of other folders are described without importing them."""
-        rows = []
-        for name in self.list_commands(ctx):
-            own = self.commands.get(name)
-            rows.append((name, own.get_short_help_str(60) if own else SUMMARIES[name]))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-SUMMARIES = {
     "data": "Bring outcome tables in, check them, simulate them.",
     "train": "Train a bundle from outcomes and prompts.",
     "evaluate": "Measure a bundle on held-out outcomes.",
@@ -100,6 +50,39 @@ SUMMARIES = {
     "derive-tiers": "Derive best-of-n, votes and revisions from repeated samples.",
     "serve": "Serve a bundle over HTTP.",
 }
+MODULES = {"data": ("data.cli", "train"), "serve": ("serving.cli", "serve")}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands of other folders are imported only when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, without importing any of them."""
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now if it lives in another folder."""
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        attribute = cmd_name.replace("-", "_")
+        module, extra = MODULES.get(cmd_name, (f"training.commands.{attribute}", "train"))
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as err:
+            raise click.ClickException(
+                f"`tierwise {cmd_name}` needs {err.name}, which is not installed; "
+                f"in a checkout run: pip install -e '.[{extra}]'"
+            ) from err
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List commands; those of other folders are described without importing them."""
+        rows = []
+        for name in self.list_commands(ctx):
+            own = self.commands.get(name)
+            rows.append((name, own.get_short_help_str(60) if own else ELSEWHERE[name]))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @click.group(cls=LazyGroup)

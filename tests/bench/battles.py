@@ -21,7 +21,7 @@ from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from router import Router
 from router.types import Doubles
-from training.commands.train import CACHE
+from training.commands._common import CACHE
 from training.config import TrainConfig
 from training.pipeline import train
 from training.progress import Timings

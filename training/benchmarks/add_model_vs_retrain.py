@@ -27,7 +27,7 @@ from router import Router
 from router.types import Arm
 
 from ..bundle.oof_memory import read_out_of_fold
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..edit.add import CAUTION, add_arms
 from ..edit.labels import labelled

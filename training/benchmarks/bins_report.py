@@ -25,7 +25,7 @@ from data.tables import load_tables
 from router import Router
 from router.errors import RouterError
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig, build
 from ..errors import TrainingError
 from ..evaluation.evaluate import Scored, score_split

@@ -27,7 +27,7 @@ from router.types import Doubles, Ints
 
 from ..certify.bound import fixed_sequence
 from ..certify.certify import Request, Rows, along_the_grid, usable_rows
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig, build
 from ..progress import ConsoleReporter
 

@@ -27,7 +27,7 @@ from router import Router
 from router.errors import RouterError
 from router.types import Arm
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..errors import TrainingError
 from ..evaluation.evaluate import score_split, threshold_sweep

@@ -24,7 +24,7 @@ from data.split import folds
 from router.budget.allocate import allocate
 from router.types import Bools, Doubles, Ints
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig
 from ..methods.base import Inputs
 from ..prepare.encoder import export_encoder, sample_evenly

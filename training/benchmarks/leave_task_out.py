@@ -23,7 +23,7 @@ from data.tables import Tables, load_tables
 from router import Policy, Router
 from router.types import Doubles
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig, build
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
 from ..measure.frontier import method_frontier

@@ -22,7 +22,7 @@ from data.split import folds
 from data.tables import load_tables
 from router.types import Arm, Bools, Doubles, Floats
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Inputs, arm_means

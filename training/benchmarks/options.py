@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 
 Command = Callable[..., Any]
 

@@ -30,8 +30,8 @@ from ..batch.label_plan import (
     plan,
     weights,
 )
-from ..commands.plan_labels import GRID
-from ..commands.train import CACHE
+from ..batch.label_tables import GRID
+from ..commands._common import CACHE
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
 from ..measure.outcomes import Choices
 from ..prepare.dataset import dataset_of

@@ -29,7 +29,7 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.types import Bools, Floats, Ints
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..evaluation.evaluate import evaluate_bundle
 from ..methods.base import Inputs

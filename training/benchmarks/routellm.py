@@ -24,7 +24,7 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.types import Doubles
 
-from ..commands.train import CACHE
+from ..commands._common import CACHE
 from ..config import TrainConfig
 from ..evaluation.baselines.evidence import Evidence, threshold_sweep
 from ..evaluation.baselines.suite import METHODS

@@ -6,16 +6,22 @@ Arrays are (n prompts, a arms); a table has T thresholds.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from data.clean import clean_prompts
+from data.errors import DataError
+from data.tables import read_table
 from router import Policy, Router
 from router.core.policy import choose, near_tie_band
 from router.types import Bools, Scores
 
 from ..errors import TrainingError
+from ..evaluation.evaluate import score_texts
+from ..progress import Reporter
 
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(11))
 FINE = 1001  # thresholds among which a spend is looked for
@@ -106,6 +112,21 @@ class OwnTraffic:
             far=float((self.scores.in_distribution < 1.0).mean()),
             settings=tuple(self.at(t) for t in thresholds),
         )
+
+
+def own_traffic(router: Router, prompts: Path, cache: Path, reporter: Reporter) -> OwnTraffic:
+    """Score a table of prompts; ids are not needed here.
+
+    Raises:
+        DataError: it cannot be read, or holds no prompt.
+    """
+    table = read_table(prompts)
+    if "prompt_id" not in table.columns:
+        table = table.with_columns(prompt_id=pl.int_range(pl.len()).cast(pl.String))
+    cleaned = clean_prompts(table)
+    if cleaned.kept.is_empty():
+        raise DataError(f"{prompts} has no usable prompt; rejected: {cleaned.counts()}")
+    return OwnTraffic(router, score_texts(router, tuple(cleaned.kept["prompt"]), cache, reporter))
 
 
 def threshold_for_spend(own: OwnTraffic, usd_per_1k: float) -> Setting:

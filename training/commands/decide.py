@@ -6,19 +6,14 @@ from pathlib import Path
 
 import click
 
-from data.errors import DataError
-from router.errors import RouterError
-
 from ..batch.engines import ENGINES, decide_all, shares
-from ..errors import TrainingError
-
-PATH = click.Path(path_type=Path)
+from ._common import command, path_option, print_table
 
 
-@click.command()
-@click.option("--bundle", type=PATH, required=True, help="Whose decisions.")
-@click.option("--prompts", type=PATH, required=True, help="Parquet file or folder.")
-@click.option("--out", type=PATH, required=True, help="Folder for Parquet parts.")
+@command
+@path_option("--bundle", required=True, about="Whose decisions.")
+@path_option("--prompts", required=True, about="Parquet file or folder.")
+@path_option("--out", required=True, about="Folder for Parquet parts.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="The bundle's own by default.")
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Threads or processes; one per core.")
@@ -31,17 +26,13 @@ def decide(
     workers: int | None,
 ) -> None:
     """Decide for every prompt of a table; print how many each arm gets."""
-    try:
-        decisions = decide_all(
-            prompts, out, bundle, threshold=threshold, engine=engine, workers=workers
-        )
-    except (DataError, TrainingError, RouterError) as err:
-        raise click.ClickException(str(err)) from err
-    found = shares(decisions)
+    found = shares(
+        decide_all(prompts, out, bundle, threshold=threshold, engine=engine, workers=workers)
+    )
     total = int(found["requests"].sum())
     click.echo(f"{total} decisions in {out}")
-    for model, tier, requests, quality, cost_usd in found.rows():
-        click.echo(
-            f"{requests / total:>7.1%}  {model} · {tier}: quality {quality:.3f}, "
-            f"${1000 * cost_usd / requests:.4f} per 1,000"
-        )
+    rows = [
+        (f"{n / total:.1%}", f"{model} · {tier}", f"{quality:.3f}", f"{1000 * cost_usd / n:.4f}")
+        for model, tier, n, quality, cost_usd in found.rows()
+    ]
+    print_table(rows, "share", "arm", "quality", "$ per 1,000")

@@ -1,84 +1,19 @@
-"""The starter router: heads trained on public outcomes, committed; the encoder is added here.
+"""Assemble or rebuild the starter router.
 
-The repository holds the heads alone, a megabyte or so with no prompt in it. `assemble` exports
-the encoder from its packaged weights and puts the two together; `build` trains the heads anew.
-
-    python -m training.commands.starter assemble --out artifacts/starter
-    python -m training.commands.starter build --datasets ../shared/datasets
+python -m training.commands.starter assemble --out artifacts/starter
+python -m training.commands.starter build --datasets ../shared/datasets
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import click
 
-from data.tables import load_tables
-from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, verify_files
-from router.core.manifest import MANIFEST, Manifest, read_manifest
-from router.errors import RouterError
-
-from ..bundle.export import CARD, finish
-from ..bundle.golden import GOLDEN_PROMPTS
-from ..bundle.oof_memory import VALIDATION
-from ..config import EncoderConfig, load_config
-from ..config import build as build_config
-from ..errors import TrainingError
-from ..pipeline import train
-from ..prepare.encoder import ExportedEncoder, export_encoder
 from ..progress import ConsoleReporter
-
-COMMITTED = Path("serving/starter")
-SOURCE = "zeroeval"  # arms of different sets share too few models for one honest joint training
-HEAD_FILES = (HEADS, GOLDEN, CARD, MANIFEST)
-
-
-def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
-    """Put committed heads and a freshly exported encoder together.
-
-    The encoder's weights must be those that the heads were trained on. Another build of the
-    exporter may write other bytes for them; the bundle then gets an id of its own, and only
-    counts if it still reproduces its golden prompts.
-
-    Raises:
-        BundleError: a committed file is damaged, or the golden prompts get other answers.
-        TrainingError: the encoder's weights are others.
-    """
-    manifest = read_manifest(heads)
-    encoder = _encoder(manifest, cache)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
-    try:
-        for name in HEAD_FILES:
-            shutil.copyfile(heads / name, building / name)
-        (building / ENCODER).mkdir()
-        for name in ("model.onnx", "tokenizer.json"):
-            shutil.copyfile(encoder.folder / name, building / ENCODER / name)
-        if encoder.sha256 != manifest.files[f"{ENCODER}/model.onnx"].sha256:
-            manifest = finish(building, manifest)
-        verify_files(building, manifest)
-        Bundle.load(building)
-        building.chmod(0o755)
-        shutil.rmtree(out, ignore_errors=True)
-        building.rename(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return manifest
-
-
-def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
-    config = build_config(EncoderConfig, manifest.config["encoder"], "encoder.")
-    depth = manifest.encoder.depth
-    encoder = export_encoder(config, cache / "encoders", GOLDEN_PROMPTS, depth=depth)
-    expected = manifest.encoder.weights_sha256
-    if encoder.info.weights_sha256 != expected:
-        raise TrainingError(
-            f"the starter heads were trained on encoder weights {expected[:12]}…, "
-            f"{config.model} has {encoder.info.weights_sha256[:12]}…"
-        )
-    return encoder
+from ..starter import COMMITTED, rebuild
+from ..starter import assemble as put_together
+from ._common import CACHED, PATH, Command, path_option
 
 
 @click.group()
@@ -86,35 +21,22 @@ def main() -> None:
     """Assemble or rebuild the starter router."""
 
 
-@main.command("assemble")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("artifacts/cache"))
-def assemble_command(out: Path, cache: Path) -> None:
+@main.command(cls=Command)
+@path_option("--out", required=True, about="The bundle's folder.")
+@CACHED
+def assemble(out: Path, cache: Path) -> None:
     """Export the encoder and write the complete starter bundle to OUT."""
-    try:
-        manifest = assemble(COMMITTED, out, cache)
-    except (RouterError, TrainingError) as err:
-        raise click.ClickException(str(err)) from err
+    manifest = put_together(COMMITTED, out, cache)
     click.echo(f"starter router {manifest.bundle_id}: {len(manifest.arms)} arms in {out}")
 
 
-@main.command("build")
-@click.option("--datasets", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), default=COMMITTED)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path("artifacts/cache"))
-def build_command(datasets: Path, out: Path, cache: Path) -> None:
+@main.command(cls=Command)
+@path_option("--datasets", required=True, about="Folder of the public tables.")
+@click.option("--out", type=PATH, default=COMMITTED, show_default=True)
+@CACHED
+def build(datasets: Path, out: Path, cache: Path) -> None:
     """Train the heads from the public outcomes in DATASETS and write them to OUT."""
-    config = load_config(COMMITTED / "train.toml")
-    prompts = datasets / f"{SOURCE}.prompts.parquet"
-    tables = load_tables(datasets / f"{SOURCE}.parquet", prompts, split=config.split)
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        trained = train(tables, config, bundle, cache, ConsoleReporter())
-        (bundle / VALIDATION).unlink()  # outcomes row by row: a dataset, which is not committed
-        manifest = finish(bundle, trained.manifest)
-        out.mkdir(parents=True, exist_ok=True)
-        for name in HEAD_FILES:
-            shutil.copyfile(bundle / name, out / name)
+    manifest = rebuild(datasets, out, cache, ConsoleReporter())
     click.echo(f"starter heads {manifest.bundle_id} in {out}")
 
 

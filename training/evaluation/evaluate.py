@@ -18,7 +18,7 @@ from ..measure.errors import EvaluationError
 from ..measure.outcomes import Outcomes, Sweep
 from ..measure.result import Evaluation, evaluate_sweeps
 from ..methods.base import Inputs
-from ..prepare.dataset import Dataset, dataset_of
+from ..prepare.dataset import SPLITS, Dataset, dataset_of
 from ..prepare.embed import embed
 from ..prepare.encoder import export_encoder, sample_evenly
 from ..progress import Reporter
@@ -29,7 +29,6 @@ from .baselines.suite import METHODS, Fitted, fit_baselines
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51
-SPLITS = ("test", "train", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +113,12 @@ def score_inputs(router: Router, inputs: Inputs, n_chars: Ints, reporter: Report
             parts.append(router.bundle.scorer.score(*block))
             stage.advance(len(block[0]))
     return _joined(parts)
+
+
+def score_texts(router: Router, texts: tuple[str, ...], cache: Path, reporter: Reporter) -> Scores:
+    """Embed and score single prompts."""
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    return score_inputs(router, bundle_inputs(router, texts, cache, reporter), lengths, reporter)
 
 
 def _split(data: Dataset, split: str) -> Bools:

@@ -84,7 +84,9 @@ class Gate:
         return asdict(self)
 
 
-def decide(candidate: str, incumbent: str, checks: Sequence[Check]) -> Gate:
+def decide(
+    candidate: str, incumbent: str, checks: Sequence[Check], estimates: tuple[Value, ...] = ()
+) -> Gate:
     """The verdict: failed where a needed check failed, undecided where one could not be told.
 
     At least one gain must be there: no worse is not a reason to change.
@@ -106,7 +108,12 @@ def decide(candidate: str, incumbent: str, checks: Sequence[Check]) -> Gate:
         answer = PASSED
         why = ", ".join(f"{check.name} {check.value:+.4f}" for check in gains)
     return Gate(
-        candidate=candidate, incumbent=incumbent, verdict=answer, summary=why, checks=tuple(checks)
+        candidate=candidate,
+        incumbent=incumbent,
+        verdict=answer,
+        summary=why,
+        checks=tuple(checks),
+        values=estimates,
     )
 
 

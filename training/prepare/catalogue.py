@@ -11,10 +11,11 @@ from router.catalogue.hints import tier_document
 from router.errors import CatalogueError
 from router.types import Arm
 
-from ..errors import ConfigError
+from ..errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from data.prices import PriceTable
+    from data.tables import Tables
 
 
 def load_catalogue(path: str | None) -> Catalogue:
@@ -68,3 +69,18 @@ def list_prices(
                 )
             )
     return PriceTable((*rows, *more)) if more else prices
+
+
+def refuse_unpriced(tables: Tables) -> None:
+    """An arm that only battles can be routed to where it has a price, and only then.
+
+    Raises:
+        TrainingError: names the arms that have none.
+    """
+    unknown = tables.report.unknown_arms
+    if unknown:
+        shown = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if unknown[8:] else "")
+        raise TrainingError(
+            f"--pairs names {shown}, without an outcome in --data and without a price; name a CSV "
+            "of prices as arms.prices in --config, or leave these battles out"
+        )

@@ -16,6 +16,8 @@ from ..errors import TrainingError
 if TYPE_CHECKING:
     from data.tables import Tables
 
+SPLITS = ("test", "train", "all")  # rows that an evaluation can ask for
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:

@@ -14,7 +14,7 @@ from data.tables import Tables
 from router import Policy, Router
 from router.cli.main import main
 from training.batch.score import THRESHOLDS, Sums, score_sharded
-from training.commands.score import cluster_table, frontier_table
+from training.batch.score_tables import cluster_table, frontier_table
 from training.errors import TrainingError
 from training.prepare.dataset import dataset_of
 

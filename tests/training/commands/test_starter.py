@@ -14,7 +14,8 @@ from router import BundleError, Policy, Router
 from router.core.manifest import read_manifest
 from tests.conftest import CACHE, ROOT
 from training.bundle.golden import GOLDEN_PROMPTS
-from training.commands.starter import HEAD_FILES, assemble, main
+from training.commands.starter import main
+from training.starter import HEAD_FILES, assemble
 
 HEADS = ROOT / "serving" / "starter"
 

@@ -1,0 +1,48 @@
+"""`tierwise sweep`: the cost-quality frontier of a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from router import Router
+
+from ..measure.summary import summarise
+from ..reports.sweep_table import write_csv
+from ._common import (
+    BUNDLE,
+    CACHED,
+    DATA,
+    PROMPTS,
+    SPLIT,
+    command,
+    load_for,
+    parent_of,
+    path_option,
+)
+from ._evaluation import print_figures, run, write_html
+
+
+@command
+@BUNDLE
+@DATA
+@PROMPTS
+@SPLIT
+@CACHED
+@path_option("--html", "html_path", about="Write the report here.")
+@path_option("--csv", "csv_path", about="Write one row per threshold here.")
+def sweep(
+    bundle: Path,
+    data_path: Path,
+    prompts: Path,
+    split: str,
+    cache: Path,
+    html_path: Path | None,
+    csv_path: Path | None,
+) -> None:
+    """Sweep the threshold of BUNDLE over a split: the cost-quality frontier."""
+    router = Router.load(bundle)
+    found, scored = run(router, load_for(router, data_path, prompts), split, cache)
+    if csv_path is not None:
+        write_csv(parent_of(csv_path), found.router.sweep, found.outcomes)
+    write_html(html_path, found, scored, data_path, split)
+    print_figures(summarise(found))

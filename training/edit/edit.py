@@ -1,0 +1,117 @@
+"""Change a bundle from files: what `add-model`, `remove-model` and `reprice` call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import polars as pl
+
+from data.prices import PriceTable
+from data.split import SplitConfig
+from data.tables import Tables, load_prompts, load_tables, read_table
+from router import Router
+from router.catalogue.catalogue import Catalogue
+from router.core.bundle import HEADS
+from router.core.manifest import Manifest
+
+from ..bundle.oof_memory import OutOfFold, read_out_of_fold
+from ..errors import TrainingError
+from ..evaluation.evaluate import bundle_inputs
+from ..prepare.catalogue import list_prices
+from ..progress import Reporter
+from .add import CAUTION, Added, add_arms
+from .change import Repriced, remove_arms, reprice_arms
+from .graph_columns import run
+from .labels import Labelled, labelled, new_arms
+from .rows import MapRows
+
+
+def new_tables(
+    data: Path, prompts: Path, prices: Path | None, catalogue: Catalogue
+) -> tuple[Tables, PriceTable | None]:
+    """Labels of new models, all of them to learn from, and the list prices of these models."""
+    names = read_table(data).get_column("model", default=pl.Series([])).unique().to_list()
+    table = None if prices is None else PriceTable.load(prices)
+    listed = list_prices(catalogue, table, [str(name) for name in names])
+    return load_tables(data, prompts, split=SplitConfig(test_share=0.0), prices=listed), listed
+
+
+def add_model(
+    router: Router,
+    tables: Tables,
+    models: Sequence[str],
+    out: Path,
+    cache: Path,
+    reporter: Reporter,
+    *,
+    prices: PriceTable | None = None,
+    catalogue: Catalogue,
+    caution: float = CAUTION,
+) -> tuple[Added, Labelled]:
+    """Add the arms of `models`, or all that are new, and write the bundle."""
+    memory = read_out_of_fold(router.bundle.path)
+    found = labelled(router, tables, new_arms(tables, router, models), memory, cache, reporter)
+    added = add_arms(
+        router,
+        found,
+        memory,
+        out,
+        inputs=bundle_inputs(router, found.data.texts, cache, reporter),
+        prices=prices,
+        catalogue=catalogue,
+        caution=caution,
+    )
+    return added, found
+
+
+def remove_model(
+    router: Router,
+    models: Sequence[str],
+    out: Path,
+    prompts: Path | None,
+    cache: Path,
+    reporter: Reporter,
+) -> Manifest:
+    """Take out models, or `model|tier`, and write the bundle."""
+    memory = read_out_of_fold(router.bundle.path)
+    rows = map_rows(router, memory, prompts, cache, reporter)
+    return remove_arms(router, models, rows, memory, out)
+
+
+def reprice(
+    router: Router,
+    prices: PriceTable,
+    out: Path,
+    prompts: Path | None,
+    cache: Path,
+    reporter: Reporter,
+) -> Repriced:
+    """Put in prices, and write the bundle."""
+    memory = read_out_of_fold(router.bundle.path)
+    rows = map_rows(router, memory, prompts, cache, reporter)
+    return reprice_arms(router, prices, rows, memory, out)
+
+
+def map_rows(
+    router: Router, memory: OutOfFold | None, prompts: Path | None, cache: Path, reporter: Reporter
+) -> MapRows:
+    """The rows that the new threshold map is made of.
+
+    Raises:
+        TrainingError: the bundle remembers none and no prompts are given.
+    """
+    if prompts is not None:
+        texts = tuple(load_prompts(prompts).kept["prompt"])
+        inputs = bundle_inputs(router, texts, cache, reporter)
+        known = run(onnx.load(router.bundle.path / HEADS), inputs)
+        return MapRows.of_prompts(known, np.array([len(text) for text in texts], dtype=np.int64))
+    if memory is None:
+        raise TrainingError(
+            "this bundle was made before bundles remembered their training rows; give --prompts, a "
+            "table of a few hundred prompts like your traffic, from which the threshold's map is "
+            "made, or retrain it with this version"
+        )
+    return MapRows.of_memory(memory)
