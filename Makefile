@@ -13,10 +13,10 @@ ROUTINE := ^(Collecting|Requirement|Using|Downloading|Preparing|Getting|Installi
 SHOW = awk -v live="$$(test -t 2 && echo 1)" '{sub(/^ +/, "")} /^Successfully installed/ {printf "%s      %d packages\n", live ? "\r\033[K" : "", NF - 2; next} $$0 ~ /$(ROUTINE)/ {n++; if (live) printf "\r\033[K      %d  %.60s", n, $$0; else if (n % 25 == 0) printf "      %d  %.60s\n", n, $$0; fflush(); next} {print (live && n ? "\n" : "") $$0}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench demo starter results replay clean
+.PHONY: help setup serve test test-all check format bench demo starter results replay clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.installed $(STARTER)/manifest.json  ## install everything and assemble the starter router
 
@@ -34,8 +34,14 @@ $(STARTER)/manifest.json: $(VENV)/.installed serving/starter/manifest.json
 serve: setup  ## serve the starter router (BUNDLE=path for another) on PORT (3000)
 	@$(BIN)/tierwise serve $(BUNDLE)
 
-test: setup  ## run every test, with coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+# One thread of linear algebra in each of two processes: more of them only wait for each other.
+TEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+test: setup  ## run the tests that are neither slow nor start the service, in minutes
+	@$(TEST) -m "not slow and not service" $(PYTEST_ARGS)
+
+test-all: setup  ## run every test, with coverage, as CI does
+	@$(TEST) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check: $(VENV)/.installed  ## lint, format and types
 	@$(BIN)/ruff check .

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from data.simulation.world import SimulationConfig, World, simulate
@@ -29,6 +33,8 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / "artifacts" / "cache"  # encoder exports and embeddings, shared with `make`
 DATASETS = Path(os.environ.get("TIERWISE_DATASETS", ROOT.parent / "shared" / "datasets"))
 
+DESELECTED: dict[pytest.Config, int] = {}
+
 # timed by nobody: machines differ, and a slow one is no failure
 settings.register_profile("tierwise", deadline=None, max_examples=60)
 settings.load_profile("tierwise")
@@ -46,6 +52,17 @@ TINY = TrainConfig(
     utility=UtilityConfig(alpha=(3.0,)),
     trees=TreesConfig(rounds=20, leaves=7, components=16, builds_on=()),
 )
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Path:
+    """A folder that `make` fills once a run, for all worker processes; tests only read it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    with FileLock(root / f"{name}.lock"):
+        if not (root / name).exists():
+            make(root / name)
+    return root / name
 
 
 @pytest.fixture(scope="session")
@@ -82,13 +99,45 @@ def tiny_bundle(world_tables: Tables, tmp_path_factory: pytest.TempPathFactory) 
     from training.pipeline import train
     from training.progress import Timings
 
-    out = tmp_path_factory.mktemp("bundles") / "tiny"
-    return train(world_tables, TINY, out, CACHE, Timings()).path
+    return made_once(
+        tmp_path_factory, "tiny", lambda out: train(world_tables, TINY, out, CACHE, Timings())
+    )
 
 
 @pytest.fixture(scope="session")
 def datasets() -> Path:
     """The public outcome tables, where this machine has them."""
     if not (DATASETS / "zeroeval.parquet").is_file():
-        pytest.skip(f"the outcome tables are not at {DATASETS}")
+        pytest.skip(f"no outcome tables at {DATASETS}; name their folder in TIERWISE_DATASETS")
     return DATASETS
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what -m or -k left out, in the process that collects."""
+    if items:
+        DESELECTED[items[0].config] = DESELECTED.get(items[0].config, 0) + len(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker sends its count home."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["deselected"] = DESELECTED.get(session.config, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401
+    """Every worker collects everything, so one count stands for all."""
+    DESELECTED[node.config] = getattr(node, "workeroutput", {}).get("deselected", 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401
+    """Say what did not run, and how to get it."""
+    skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    deselected = DESELECTED.get(config, 0)
+    if not skipped and not deselected:
+        return
+    terminalreporter.section("not run")
+    for reason, count in skipped.most_common():
+        terminalreporter.write_line(f"{count:>5}  {reason.removeprefix('Skipped: ')}")
+    if deselected:
+        terminalreporter.write_line(f"{deselected:>5}  deselected; `make test-all` runs every test")

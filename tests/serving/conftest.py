@@ -184,9 +184,9 @@ class Service:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
-    """Start services; all of them, with their workers, are gone at the end."""
+    """Start services; all of them, with their workers, are gone at the end of the module."""
     started: list[Service] = []
 
     def run(arguments: list[str], **env: str) -> Service:
@@ -231,7 +231,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(run_service: Callable[..., Service], tiny_bundle: Path) -> Service:
     """The service as `tierwise serve BUNDLE` starts it, ready."""
     running = run_service(["router", "serve", str(tiny_bundle)])

@@ -19,7 +19,7 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         found = next((path for path in map(shutil.which, BINARIES) if path), None)
         if found is None:
-            pytest.skip("no redis-server on PATH; .ci/run installs the package redis-server")
+            pytest.skip("no redis-server on PATH: apt-get install redis-server")
         self._binary, self._folder = found, folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
