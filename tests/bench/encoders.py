@@ -13,8 +13,7 @@ from router.core import features
 from router.core.bundle import GOLDEN, Bundle
 from router.core.encoder import OnnxEncoder
 from router.types import Floats
-
-from .prompts import make_prompts
+from tests.worlds.prompts import make_prompts
 
 
 def int8_against_fp32(bundle: Bundle, fp32: Path, *, rounds: int) -> dict[str, float]:

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from router.core.bundle import ENCODER, Bundle
+from tests.worlds.processes import ROOT, Bare, Load, Service
+from tests.worlds.prompts import make_prompts
 
 from .encoders import int8_against_fp32, scoring_share
-from .processes import ROOT, Bare, Load, Service
-from .prompts import make_prompts
 
 PROMPTS = 120  # distinct ones per round; more than CACHE, so that they never hit
 CACHE = 64

@@ -27,10 +27,9 @@ from rich.table import Table
 
 from serving.app import App
 from serving.settings import Settings
+from tests.worlds.processes import ROOT
+from tests.worlds.stream import Run, Stream, StreamConfig, best, make_stream, next_day, offline, run
 from training.reports.themes import NEUTRAL, PALETTE, ROUTER, chart_config
-
-from .processes import ROOT
-from .stream import Run, Stream, StreamConfig, best, make_stream, next_day, offline, run
 
 POINTS = 400  # drawn of each line
 SCENARIOS: dict[str, dict[str, Any]] = {

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from data.events import read_log
-from tests.bench.crash import FLUSH_S, crash
-from tests.bench.processes import Service as BenchService
 from tests.serving.conftest import Service
+from tests.worlds.crash import FLUSH_S, crash
+from tests.worlds.processes import Service as BenchService
 
 pytestmark = pytest.mark.service
 SMALL_MB = 1

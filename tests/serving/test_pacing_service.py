@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.bench.processes import Service as BenchService
 from tests.serving.conftest import Service
 from tests.serving.redis_server import RedisServer
+from tests.worlds.processes import Service as BenchService
 
 pytestmark = pytest.mark.service
 SYNC = {"TIERWISE_BUDGET_SYNC_S": "0.1"}

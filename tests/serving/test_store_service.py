@@ -14,8 +14,8 @@ import pytest
 from data.events import EventLog, read_log
 from router.core.manifest import read_manifest
 from router.core.store import Store
-from tests.bench.crash import traffic
 from tests.serving.conftest import Service
+from tests.worlds.crash import traffic
 from training.bundle.export import finish
 
 pytestmark = pytest.mark.service

@@ -7,9 +7,9 @@ import pytest
 
 from data.simulation.world import SimulationConfig, simulate
 from data.tables import load_tables
-from tests.bench.loop import truth_of
 from tests.conftest import CACHE
 from tests.training.routed import BASE, PROMPTS, Traffic
+from tests.worlds.truth import truth_of
 from training.config import TrainConfig
 from training.pipeline import train
 from training.progress import Timings

@@ -19,7 +19,7 @@ from serving.cache import Entry
 from serving.metrics import Metrics
 from serving.recorder import Recorder, Routed
 from serving.settings import Settings
-from tests.bench.loop import Truth
+from tests.worlds.truth import Truth
 
 PROMPTS, BASE = 3000, 200
 

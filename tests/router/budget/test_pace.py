@@ -27,7 +27,7 @@ from router.budget.pace import (
 )
 from router.budget.periods import Window, window
 from router.core.policy import within
-from tests.bench.stream import StreamConfig, best, make_stream, next_day, run
+from tests.worlds.stream import StreamConfig, best, make_stream, next_day, run
 
 HOUR = Window(0.0, 3600.0)
 FRONTIER = Frontier(

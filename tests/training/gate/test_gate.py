@@ -18,9 +18,9 @@ from router.core.manifest import read_manifest
 from router.core.store import Store
 from router.errors import BundleError
 from router.types import Arm
-from tests.bench.gate import evaluated, judged, world
 from tests.conftest import CACHE
 from tests.training.routed import Traffic
+from tests.worlds.gate import evaluated, judged, world
 from training.config import TrainConfig
 from training.gate.checks import (
     FAILED,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.bench.offpolicy import ARMS, certain, repeated, world
+from tests.worlds.offpolicy import ARMS, certain, repeated, world
 from training.measure.off_policy import (
     METHODS,
     Logged,

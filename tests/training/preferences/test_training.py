@@ -13,8 +13,8 @@ from data.prices import PriceTable
 from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables
 from router import Policy, Router
-from tests.bench.battles import few_labels, regret
 from tests.conftest import CACHE, TINY
+from tests.worlds.battles import few_labels, regret
 from training.config import UtilityConfig
 from training.errors import TrainingError
 from training.evaluation.preferences import foretold_by

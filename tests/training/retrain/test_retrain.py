@@ -15,9 +15,9 @@ from router import Router
 from router.cli.main import main
 from router.core.bundle import Bundle
 from router.core.manifest import read_manifest
-from tests.bench.loop import regret
 from tests.conftest import CACHE
 from tests.training.routed import Traffic, lines
+from tests.worlds.truth import regret
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.progress import Timings
