@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.evaluation.conftest import make_world
+from tests.training.measured import make_world
 from training.benchmarks.results_chart import lead_rows, leads_png
 from training.benchmarks.results_report import END, START, put_into, render, write
 from training.benchmarks.results_tables import mark, method_table, published, summary_table

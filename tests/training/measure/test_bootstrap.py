@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from router.types import Arm
+from tests.training.measured import World, make_world
 from training.measure.bootstrap import BLOCK, Resampled, bootstrap
 from training.measure.metrics import measure
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.sweeps import single_arms
-
-from ..evaluation.conftest import World, make_world
 
 
 @pytest.fixture(scope="module")

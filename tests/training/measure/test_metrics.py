@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from router.types import Arm
+from tests.training.measured import World, make_world
 from training.measure.errors import EvaluationError
 from training.measure.metrics import Measures, measure, money_grid
 from training.measure.outcomes import Outcomes, Reference, Sweep, realised, shares
@@ -17,8 +18,6 @@ from training.measure.sweeps import (
     random_mix,
     single_arms,
 )
-
-from ..evaluation.conftest import World, make_world
 
 CHEAP, DEAR = Arm("cheap"), Arm("dear")
 

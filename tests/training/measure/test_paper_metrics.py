@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.types import Arm
+from tests.training.measured import World, make_world
 from training.measure.bootstrap import bootstrap
 from training.measure.frontier import method_frontier
 from training.measure.metrics import measure
@@ -25,8 +26,6 @@ from training.measure.paper_metrics import (
 from training.measure.result import evaluate_sweeps
 from training.measure.summary import summarise
 from training.measure.sweeps import oracle, random_mix, single_arms
-
-from ..evaluation.conftest import World, make_world
 
 # The cheap arm ($1) is right on the first two of four prompts, the dear one ($5) on the last three.
 BY_HAND = Outcomes(

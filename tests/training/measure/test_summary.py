@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 from router.types import Arm
+from tests.training.measured import World
 from training.measure.errors import EvaluationError
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.paper_metrics import FIELD_FIGURES
 from training.measure.result import Evaluation, evaluate_sweeps
 from training.measure.summary import summarise
 from training.measure.sweeps import single_arms
-
-from ..evaluation.conftest import World
 
 METHOD_KEYS = {
     *("aiq", "max_quality", "gain", "saving_at_best_single", "saving_at_95"),

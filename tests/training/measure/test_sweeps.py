@@ -7,6 +7,7 @@ import pytest
 
 from router.core.policy import choose
 from router.types import Arm, Doubles, Ints
+from tests.training.measured import World, make_world
 from training.measure.errors import EvaluationError
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.sweeps import (
@@ -18,8 +19,6 @@ from training.measure.sweeps import (
     reference_sweeps,
     switching_lambdas,
 )
-
-from ..evaluation.conftest import World, make_world
 
 QUALITY = np.array([[0.5, 0.8]])
 COST = np.array([[1.0, 4.0]])

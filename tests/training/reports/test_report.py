@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.training.measured import World
 from training.measure.outcomes import Sweep
 from training.measure.result import Evaluation
 from training.measure.summary import summarise
@@ -20,8 +21,6 @@ from training.reports.headlines import headlines, verdict
 from training.reports.report import render, write_report
 from training.reports.sweep_table import write_csv
 from training.reports.wording import money, percent
-
-from ..evaluation.conftest import World
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from router.types import Arm
+from tests.training.measured import World, make_world
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.result import Evaluation, evaluate_sweeps
 from training.reports.frontier_chart import Rows, Spec
 from training.reports.report import render
 from training.reports.tier_chart import MOST_MODELS, REST, tier_chart, tier_section
-
-from ..evaluation.conftest import World, make_world
 
 
 def with_arms(world: World, arms: tuple[Arm, ...]) -> Evaluation:
