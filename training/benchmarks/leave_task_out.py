@@ -26,18 +26,20 @@ from router.types import Doubles
 from ..commands._common import CACHE
 from ..config import TrainConfig, build
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
-from ..measure.frontier import method_frontier
+from ..measure.draws import RESAMPLES, Draws, interval
+from ..measure.figures import Points
+from ..measure.metrics import Scale
 from ..measure.outcomes import Outcomes, Reference, Sweep
 from ..measure.result import evaluate_sweeps
 from ..pipeline import train
 from ..prepare.dataset import dataset_of
 from ..progress import Timings
+from ..reports.wording import ROUNDING
 from ..selection.validation import outcomes_of
 from .fixed_config import settled
 from .groups import task_of
 from .run import PROMPTS, dataset_names
 
-RESAMPLES = 1000
 LEAST = 20  # prompts of a task in the evaluated split, for a verdict
 
 
@@ -176,24 +178,18 @@ def gap_at(
     Returns:
         `gap`, `ci95`, and `worse`: whether the interval lies below 0.
     """
-    rows = np.arange(outcomes.n)
-    paid = np.stack([outcomes.cost_usd[rows, choice] for choice in sweep.choices])
-    got = np.stack([outcomes.quality[rows, choice] for choice in sweep.choices])
+    drawn, sample = Draws.random(outcomes.n, resamples, seed), Draws.sample(outcomes.n)
+    low, high = interval(_gaps(sweep, outcomes, arm, drawn))
+    value = float(_gaps(sweep, outcomes, arm, sample)[0])
+    return {"gap": value, "ci95": [low, high], "worse": high < -ROUNDING}
 
-    def gap(weight: Doubles) -> float:
-        cost, quality = weight @ outcomes.cost_usd, weight @ outcomes.quality
-        reference = Reference.of(cost, quality)
-        frontier = method_frontier(paid @ weight, got @ weight, reference)
-        return float(frontier.quality_at(cost[arm]) - quality[arm])
 
-    rng = np.random.default_rng(seed)
-    draws = [
-        gap(np.bincount(rng.integers(0, outcomes.n, outcomes.n), minlength=outcomes.n) / outcomes.n)
-        for _ in range(resamples)
-    ]
-    low, high = (float(x) for x in np.percentile(draws, (2.5, 97.5)))
-    value = gap(np.full(outcomes.n, 1.0 / outcomes.n))
-    return {"gap": value, "ci95": [low, high], "worse": high < -1e-9}
+def _gaps(sweep: Sweep, outcomes: Outcomes, arm: int, draws: Draws) -> Doubles:
+    """The gap in every resample: (b,)."""
+    points, scale = Points.of(sweep, outcomes, draws), Scale.of(outcomes, draws)
+    _, frontier = scale.frontiers(points.cost_usd, points.quality)
+    at = [draws.means(of[:, [arm]]) for of in (outcomes.cost_usd, outcomes.quality)]
+    return np.asarray((frontier.quality_at(at[0]) - at[1])[:, 0])
 
 
 def run(

@@ -9,13 +9,13 @@ from typing import Any, cast
 import altair as alt
 import vl_convert
 
-from ..measure.summary import BOUNDS
+from ..measure.summary import BOUNDS, Summary
+from ..measure.sweeps import ZERO_ROUTER
 from ..reports.frontier_chart import VEGALITE, inline
 from ..reports.themes import NEUTRAL, ROUTER, chart_config
 from ..reports.wording import method_name
 from .results_tables import mark, published
 
-Summary = dict[str, Any]
 COLUMNS = 3
 WIDTH, ROW = 270, 17  # pixels of a panel and of a method
 WORSE = "#d6495b"
@@ -35,20 +35,20 @@ def leads_png(path: Path, results: Mapping[str, Summary], *, scale: float = 1.3)
 
 def lead_rows(found: Summary) -> list[dict[str, Any]]:
     """One row a method: its name and the router's lead in points of a hundred."""
-    methods = {**published(found), "zero_router": found["zero_router"]}
-    if "task_label" in found["baselines"]:
-        methods["task_label"] = found["baselines"]["task_label"]
+    methods = published(found) | {ZERO_ROUTER: found.zero_router}
+    if "task_label" in found.baselines:
+        methods["task_label"] = found.baselines["task_label"]
     rows = []
     for name, method in methods.items():
-        lead = method["aiq_difference"]
-        sign = mark("aiq", lead["ci95"])
+        lead, (low, high) = method.lead
+        sign = mark("aiq", (low, high))
         told = " †" if name in BOUNDS else ""
         rows.append(
             {
                 "method": method_name(name) + told,
-                "lead": 100 * lead["value"],
-                "low": 100 * lead["ci95"][0],
-                "high": 100 * lead["ci95"][1],
+                "lead": 100 * lead,
+                "low": 100 * low,
+                "high": 100 * high,
                 "standing": {" ▲": "ahead", " ▼": "behind"}.get(sign, "level"),
             }
         )
@@ -69,7 +69,7 @@ def _panel(name: str, found: Summary) -> alt.LayerChart:
     )
     x = alt.X("lead:Q", title="lead in AIQ, points, 95 % interval", scale=scale)
     zero = alt.Chart(inline([{"at": 0}])).mark_rule(style="guide", strokeDash=[4, 4])
-    title = f"{name}: AIQ {100 * found['router']['aiq']:.1f} %, {found['n_prompts']} prompts"
+    title = f"{name}: AIQ {100 * found.router.aiq:.1f} %, {found.n_prompts} prompts"
     chart = alt.layer(
         zero.encode(x=alt.X("at:Q", scale=scale)),
         base.mark_rule(strokeWidth=2, clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),

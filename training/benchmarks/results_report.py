@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from ..measure.summary import Summary, read_summary
 from ..reports.wording import MINUS, arm_name
 from .results_chart import leads_png
 from .results_tables import field_table, grid, heading, method_table, overview, summary_table
 from .routellm import BENCHMARKS, PRINTED
-from .run import read
+from .run import Json, read
 
-Summary = dict[str, Any]
 START, END = "<!-- results: start -->", "<!-- results: end -->"  # around the README's table
 PICTURE = Path("figures") / "results.png"  # beside the report
 
@@ -73,7 +72,7 @@ def write(path: Path, out: Path, names: Sequence[str], readme: Path | None = Non
         readme: gets the overview between its marks, once every dataset has results.
     """
     found = {name: read(out / name / "evaluation.json") for name in names}
-    results = {name: summary for name, summary in found.items() if summary is not None}
+    results = {name: read_summary(json) for name, json in found.items() if json is not None}
     if not results:
         return
     picture = path.parent / PICTURE
@@ -96,7 +95,7 @@ def put_into(readme: Path, results: Mapping[str, Summary]) -> None:
 
 
 def render(
-    results: Mapping[str, Summary], left: Mapping[str, Summary | None], own: Summary | None
+    results: Mapping[str, Summary], left: Mapping[str, Json | None], own: Json | None
 ) -> str:
     """The Markdown of the report."""
     parts = [
@@ -119,7 +118,7 @@ def render(
     return "\n".join(parts)
 
 
-def leave_out_table(left: Mapping[str, Summary]) -> str:
+def leave_out_table(left: Mapping[str, Json]) -> str:
     """One row a task."""
     head = (
         "dataset", "task left out", "prompts", "best arm known", "gap", "best arm in hindsight",
@@ -141,13 +140,13 @@ def leave_out_table(left: Mapping[str, Summary]) -> str:
     return grid(head, rows)
 
 
-def _gap(row: Summary) -> str:
+def _gap(row: Json) -> str:
     low, high = row["ci95"]
     sign = " WORSE" if row["worse"] else ""
     return f"{row['gap']:+.4f} [{low:+.4f}, {high:+.4f}]{sign}".replace("-", MINUS)
 
 
-def contaminated_text(own: Summary) -> str:
+def contaminated_text(own: Json) -> str:
     """What could be done about contaminated prompts, with counts."""
     found = own["contaminated"]
     here = found["train"] + found["test"]
@@ -160,7 +159,7 @@ def contaminated_text(own: Summary) -> str:
     )
 
 
-def _own_heading(name: str, own: Summary) -> str:
+def _own_heading(name: str, own: Json) -> str:
     part = own["in_domain"][name]
     quality = part["quality"]
     return (
@@ -170,7 +169,7 @@ def _own_heading(name: str, own: Summary) -> str:
     )
 
 
-def own_table(name: str, own: Summary) -> str:
+def own_table(name: str, own: Json) -> str:
     """Ours, retrained methods and RouteLLM's own figures on one benchmark."""
     head = ("method", "learned from", "CPT(50 %)", "CPT(80 %)", "APGR")
     methods = own["in_domain"][name]["methods"]
@@ -191,12 +190,12 @@ def own_table(name: str, own: Summary) -> str:
     return grid(head, rows)
 
 
-def _own_row(label: str, data: str, figures: Summary) -> list[str]:
+def _own_row(label: str, data: str, figures: Json) -> list[str]:
     cells = [_share(figures["cpt_50"]), _share(figures["cpt_80"])]
     return [label, data, *cells, _plain(figures["apgr"])]
 
 
-def _share(figure: Summary) -> str:
+def _share(figure: Json) -> str:
     if figure["value"] is None:
         return "–"
     ends = figure["ci95"]
@@ -204,7 +203,7 @@ def _share(figure: Summary) -> str:
     return f"{100 * figure['value']:.2f} %{interval}"
 
 
-def _plain(figure: Summary) -> str:
+def _plain(figure: Json) -> str:
     if figure["value"] is None:
         return "–"
     ends = figure["ci95"]

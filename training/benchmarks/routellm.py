@@ -46,7 +46,6 @@ BENCHMARKS = ("mmlu", "gsm8k")
 RETRAINED = ("routellm_mf", "routellm_sw", "hybrid_llm_det")
 THRESHOLDS = 11
 FIGURES = ("cpt_50", "cpt_80", "apgr")
-RESAMPLES = 1000
 
 # prompt ids of the evaluation prompts that RouteLLM's repository lists as contaminated: the files
 # evals/gsm8k/contaminated_prompts.jsonl (12) and evals/mmlu/contaminated_prompts.jsonl (5)
@@ -129,11 +128,10 @@ def measured(
     outcomes: Outcomes, router: Sweep, others: Sequence[Sweep] = ()
 ) -> dict[str, dict[str, Any]]:
     """APGR and CPT with intervals of every method: name -> figure -> value and interval."""
-    found = summarise(evaluate_sweeps(outcomes, router, others, resamples=RESAMPLES))
-    methods = {"tierwise": found["router"]} | {s.name: found["baselines"][s.name] for s in others}
+    found = summarise(evaluate_sweeps(outcomes, router, others))
     return {
-        name: {f: {"value": m[f], "ci95": m["ci95"][f]} for f in FIGURES}
-        for name, m in methods.items()
+        name: {f: {"value": getattr(m, f), "ci95": m.ci95[f]} for f in FIGURES}
+        for name, m in {"tierwise": found.router, **found.baselines}.items()
     }
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-Summary = dict[str, Any]
+Json = dict[str, Any]
 PROMPTS = ".prompts.parquet"
 
 
@@ -52,9 +52,6 @@ def tierwise(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "router", *arguments], check=True)
 
 
-def read(path: Path) -> Summary | None:
+def read(path: Path) -> Json | None:
     """A JSON result, or None where there is none yet."""
-    if not path.is_file():
-        return None
-    found: Summary = json.loads(path.read_text("utf-8"))
-    return found
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -11,7 +10,10 @@ from data.tables import Tables
 from router import Router
 
 from ..evaluation.evaluate import Scored, evaluate_bundle
+from ..measure.draws import Interval
 from ..measure.result import Evaluation
+from ..measure.summary import MethodSummary, Summary
+from ..measure.sweeps import ZERO_ROUTER
 from ..progress import ConsoleReporter
 from ..reports.report import write_report
 from ..reports.wording import money, percent
@@ -41,26 +43,26 @@ def write_html(
         )
 
 
-def print_figures(summary: dict[str, Any]) -> None:
+def print_figures(summary: Summary) -> None:
     """The headline figures; --json has them all."""
-    best, baselines = summary["best_single"], summary.get("baselines", {})
+    best = summary.best_single
     click.echo(
-        f"{summary['n_prompts']} prompts, {len(summary['arms'])} arms; best single arm "
-        f"{best['arm']}: quality {best['quality']:.4f} at {money(best['cost'])} per 1,000 requests"
+        f"{summary.n_prompts} prompts, {len(summary.arms)} arms; best single arm "
+        f"{best.arm}: quality {best.quality:.4f} at {money(best.cost)} per 1,000 requests"
     )
-    named = {name: summary[name] for name in ("router", "zero_router")} | baselines
+    methods: dict[str, MethodSummary] = {"router": summary.router, ZERO_ROUTER: summary.zero_router}
     rows = [
         (
             name,
-            f"{row['aiq']:.4f}",
-            interval_text(row.get("ci95", {}).get("aiq")),
-            percent(row["saving_at_best_single"]),
+            f"{found.aiq:.4f}",
+            interval_text(found.ci95["aiq"]),
+            percent(found.saving_at_best_single),
         )
-        for name, row in named.items()
+        for name, found in (methods | summary.baselines).items()
     ]
     print_table(rows, "method", "AIQ", "95 %", "saving at best")
 
 
-def interval_text(interval: list[float] | None) -> str:
+def interval_text(interval: Interval | None) -> str:
     """`[0.6301, 0.6482]`, or nothing."""
     return "" if interval is None else f"[{interval[0]:.4f}, {interval[1]:.4f}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -56,13 +57,14 @@ def evaluate(
     router = Router.load(bundle)
     tables = load_for(router, data_path, prompts, pairs)
     found, scored = run(router, tables, split, cache, baselines=baselines)
-    summary = summarise(found) | {"n_incomplete_prompts": scored.incomplete, "split": split}
+    summary = summarise(found)
+    written = asdict(summary) | {"n_incomplete_prompts": scored.incomplete, "split": split}
     if pairs is not None:
-        summary["pairs"] = foretold_by(router, tables, split, cache, ConsoleReporter())
-    write_json(json_path, summary)
+        written["pairs"] = foretold_by(router, tables, split, cache, ConsoleReporter())
+    write_json(json_path, written)
     write_html(html_path, found, scored, data_path, split)
     if png_path is not None:
         frontier_png(parent_of(png_path), found)
     print_figures(summary)
-    for line in preference_lines(summary["pairs"]) if pairs is not None else ():
+    for line in preference_lines(written["pairs"]) if pairs is not None else ():
         click.echo(line)

@@ -15,6 +15,7 @@ import numpy as np
 
 from router.types import Doubles
 
+from ..measure.metrics import number
 from ..measure.off_policy import Z95, Estimate
 from ..measure.outcomes import label_codes
 from ..measure.result import Evaluation
@@ -155,7 +156,7 @@ def _cost_check(found: Evaluation, margins: Margins) -> Check:
     """What the candidate must spend for the quality that the incumbent has at its best spend."""
     other = next(curve for curve in found.baselines if curve.sweep.name == INCUMBENT)
     goal = 0.99 * float(other.frontier.quality[-1])
-    now, then = found.router.frontier.cost_at(goal), other.frontier.cost_at(goal)
+    now, then = (number(c.frontier.cost_at(goal)) for c in (found.router, other))
     if now is None or then is None or then <= 0:
         return Check(
             name="cost", value=None, interval=None, limit=margins.cost_rise,

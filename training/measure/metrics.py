@@ -1,24 +1,27 @@
 """The figures of one method, from its realised points and its predictions.
 
-One function serves the point estimate and every bootstrap resample, so both mean the same.
+One function serves the point estimate, which is one resample of all prompts as they are, and all b
+bootstrap resamples at once, so both mean the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from router.types import Doubles
 
 from .calibration import arm_brier, arm_ece
-from .frontier import method_frontier
-from .outcomes import Outcomes, Reference, Sweep, realised
+from .draws import Draws
+from .frontier import Frontier, joined_frontier, upper_hull
+from .outcomes import Outcomes, Reference, References, Sweep, realised
 
 BLOCK = 4096  # prompts at once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Measures:
     """What a method achieves; None where a figure does not exist.
 
@@ -56,82 +59,88 @@ def money_grid(reference: Reference) -> Doubles:
     return np.concatenate([[0.0], np.geomspace(0.01, 100.0, 41) / span])
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What arms and hindsight do in b resamples of the prompts: what methods are measured by.
+
+    Attributes:
+        references: of the single arms.
+        lambdas: (g,) prices of money, those of all prompts in every resample.
+        best: (b, g) mean over prompts of max_a(quality - λ·cost).
+    """
+
+    references: References
+    lambdas: Doubles
+    best: Doubles
+
+    @classmethod
+    def of(cls, outcomes: Outcomes, draws: Draws) -> Scale:
+        """The scale of each resample."""
+        lambdas = money_grid(Reference.from_outcomes(outcomes))
+        arms = draws.means(outcomes.cost_usd), draws.means(outcomes.quality)
+        return cls(References.of(*arms), lambdas, draws.means(oracle_support(outcomes, lambdas)))
+
+    def frontiers(self, cost_usd: Doubles, quality: Doubles) -> tuple[Frontier, Frontier]:
+        """The hulls of realised points (b, L), and those joined by the cheapest arm."""
+        hull = upper_hull(cost_usd, quality)
+        references = self.references
+        return hull, joined_frontier(hull, references.low_usd, references.cheapest_quality)
+
+    def measure(self, hull: Frontier, frontier: Frontier) -> dict[str, Doubles]:
+        """Every figure but calibration of a method with these `frontiers`.
+
+        Returns:
+            Field of `Measures` -> (b,), NaN where the figure does not exist.
+        """
+        references, most = self.references, hull.quality[:, -1]
+        goal = references.best_quality
+        return {
+            "aiq": frontier.mean_over(references.low_usd, references.high_usd),
+            "max_quality": most,
+            "gain": most - goal,
+            "saving_at_best_single": 1.0 - share_of_best(frontier.cost_at(goal), references),
+            "saving_at_95": 1.0 - share_of_best(frontier.cost_at(0.95 * goal), references),
+            "regret": regret(frontier, self.lambdas, self.best),
+        }
+
+
 def measure(sweep: Sweep, outcomes: Outcomes) -> Measures:
-    """Every figure of one method on the evaluated prompts.
+    """Our figures of one method on the evaluated prompts.
 
     Raises:
         EvaluationError: the sweep does not fit the outcomes.
     """
     sweep.check(outcomes)
-    reference = Reference.from_outcomes(outcomes)
-    lambdas = money_grid(reference)
-    best = oracle_support(outcomes, lambdas).mean(axis=0)
+    scale = Scale.of(outcomes, Draws.sample(outcomes.n))
     cost, quality = realised(sweep, outcomes)
-    predicted = sweep.predicted_quality
-    if predicted is None:
-        return measure_points(cost, quality, reference, lambdas, best)
-    return measure_points(
-        cost,
-        quality,
-        reference,
-        lambdas,
-        best,
-        ece=float(arm_ece(predicted, outcomes.quality).mean()),
-        brier=float(arm_brier(predicted, outcomes.quality).mean()),
-    )
+    found = scale.measure(*scale.frontiers(cost[None], quality[None]))
+    if sweep.predicted_quality is not None:
+        found["ece"] = arm_ece(sweep.predicted_quality, outcomes.quality).mean(keepdims=True)
+        found["brier"] = arm_brier(sweep.predicted_quality, outcomes.quality).mean(keepdims=True)
+    return Measures(**{name: number(values[0]) for name, values in found.items()})
 
 
-def measure_points(
-    cost_usd: Doubles,
-    quality: Doubles,
-    reference: Reference,
-    lambdas: Doubles,
-    best: Doubles,
-    *,
-    ece: float | None = None,
-    brier: float | None = None,
-) -> Measures:
-    """Every figure of a method's realised points (L,), (L,).
-
-    Args:
-        cost_usd: (L,) mean US dollars per request.
-        quality: (L,) mean quality.
-        reference: what the single arms do on the same prompts.
-        lambdas: (g,) prices of money, see `money_grid`.
-        best: (g,) mean over prompts of max_a(quality - λ·cost).
-        ece: calibration, measured elsewhere.
-        brier: the same.
-    """
-    frontier = method_frontier(cost_usd, quality, reference)
-    most = float(quality.max())
-    return Measures(
-        aiq=frontier.mean_over(reference.low_usd, reference.high_usd),
-        max_quality=most,
-        gain=most - reference.best_quality,
-        saving_at_best_single=_saving(frontier.cost_at(reference.best_quality), reference),
-        saving_at_95=_saving(frontier.cost_at(0.95 * reference.best_quality), reference),
-        regret=regret(frontier.cost_usd, frontier.quality, lambdas, best),
-        ece=ece,
-        brier=brier,
-    )
+def number(value: float | Doubles) -> Any:  # noqa: ANN401
+    """A figure as a plain number; None where it does not exist."""
+    return None if np.isnan(value) else float(value)
 
 
-def _saving(cost_usd: float | None, reference: Reference) -> float | None:
-    if cost_usd is None or reference.best_usd == 0:
-        return None
-    return 1.0 - cost_usd / reference.best_usd
+def share_of_best(cost_usd: Doubles, references: References) -> Doubles:
+    """Costs (b,) over the best single arm's; NaN where that arm is free."""
+    paid = np.where(references.best_usd == 0, np.nan, references.best_usd)
+    return cost_usd / paid
 
 
-def regret(cost_usd: Doubles, quality: Doubles, lambdas: Doubles, best: Doubles) -> float:
+def regret(frontier: Frontier, lambdas: Doubles, best: Doubles) -> Doubles:
     """How far the method's best setting stays behind hindsight, averaged over prices of money.
 
     The mean over λ of E[max_a(q - λc)] - max over the method's points of (Q - λC).
 
     Returns:
-        0 (hindsight) or more, quality units.
+        (b,) 0 (hindsight) or more, quality units.
     """
-    reached = (quality[:, None] - cost_usd[:, None] * lambdas).max(axis=0)
-    return float((best - reached).mean())
+    net = frontier.quality[..., None] - frontier.cost_usd[..., None] * lambdas
+    return np.asarray((best - net.max(axis=1)).mean(axis=1))
 
 
 def oracle_support(outcomes: Outcomes, lambdas: Doubles) -> Doubles:

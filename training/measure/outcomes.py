@@ -159,11 +159,10 @@ class Reference:
     @classmethod
     def of(cls, cost_usd: Doubles, quality: Doubles) -> Reference:
         """The reference given every arm's mean cost and mean quality, both (a,)."""
-        best = int(np.lexsort((cost_usd, -quality))[0])
-        cheapest = int(np.lexsort((-quality, cost_usd))[0])
+        best, cheapest = _best_and_cheapest(cost_usd, quality)
         return cls(
-            best=best,
-            cheapest=cheapest,
+            best=int(best),
+            cheapest=int(cheapest),
             best_quality=float(quality[best]),
             best_usd=float(cost_usd[best]),
             cheapest_quality=float(quality[cheapest]),
@@ -175,6 +174,36 @@ class Reference:
     def from_outcomes(cls, outcomes: Outcomes) -> Reference:
         """The reference of the evaluated prompts."""
         return cls.of(outcomes.cost_usd.mean(axis=0), outcomes.quality.mean(axis=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """The same figures of b resamples of the prompts: all (b,)."""
+
+    best_quality: Doubles
+    best_usd: Doubles
+    cheapest_quality: Doubles
+    low_usd: Doubles
+    high_usd: Doubles
+
+    @classmethod
+    def of(cls, cost_usd: Doubles, quality: Doubles) -> References:
+        """The references given every arm's mean cost and mean quality, both (b, a)."""
+        best, cheapest = _best_and_cheapest(cost_usd, quality)
+        rows = np.arange(len(quality))
+        return cls(
+            best_quality=quality[rows, best],
+            best_usd=cost_usd[rows, best],
+            cheapest_quality=quality[rows, cheapest],
+            low_usd=cost_usd[rows, cheapest],
+            high_usd=cost_usd.max(axis=1),
+        )
+
+
+def _best_and_cheapest(cost_usd: Doubles, quality: Doubles) -> tuple[Ints, Ints]:
+    """Indices of the best and of the cheapest arm, (...,) each, from two (..., a)."""
+    best = np.lexsort((cost_usd, -quality), axis=-1)[..., 0]
+    return best, np.lexsort((-quality, cost_usd), axis=-1)[..., 0]
 
 
 def realised(sweep: Sweep, outcomes: Outcomes) -> tuple[Doubles, Doubles]:

@@ -1,7 +1,8 @@
 """The figures that other papers print, each by its own definition, beside ours.
 
-One function serves the point estimate and every bootstrap resample. A figure is None where the
-pool or the method has none; `why_missing` says why. Costs are mean US dollars per request.
+One function serves the point estimate and all b bootstrap resamples at once. A figure is NaN, and
+null in the JSON, where the pool or the method has none; `why_missing` says why. Costs are mean US
+dollars per request. "..." is no leading axis or the one of the resamples.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import numpy as np
 
 from router.types import Doubles
 
-from .frontier import Frontier, method_frontier, upper_hull
-from .outcomes import Outcomes, Reference, Sweep
+from .frontier import Frontier, interpolate
+from .metrics import share_of_best
+from .outcomes import Outcomes, Reference, References, Sweep
 
 ARENA_USD = (0.0044, 200.0)  # per 1,000 requests: RouterArena's cheapest and dearest
 ARENA_BETA = 0.1  # weight of cost against accuracy there
@@ -23,7 +25,7 @@ ADVANTAGES = (0.1, 0.2, 0.4)  # shares sent to the small model that Hybrid-LLM's
 PAIR_FIGURES = ("apgr", "cpt_50", "cpt_80", "drop_at_10", "drop_at_20", "drop_at_40")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class FieldMeasures:
     """What a method achieves in other papers' terms; None where a figure does not exist.
 
@@ -66,81 +68,75 @@ class CallCurve:
     """Mean quality over the share of calls to the strong arm of a two-arm pool.
 
     Attributes:
-        share: (m,) rising from 0, all calls to the weak arm, to 1.
-        quality: (m,).
+        share: (..., m) rising from 0, all calls to the weak arm, to 1.
+        quality: (..., m), the same wherever the share is the same.
     """
 
     share: Doubles
     quality: Doubles
 
     @property
-    def gap(self) -> float:
-        """Quality of the strong arm minus the weak one's."""
-        return float(self.quality[-1] - self.quality[0])
+    def gap(self) -> Doubles:
+        """Quality of the strong arm minus the weak one's (...,); NaN where there is none."""
+        gap = self.quality[..., -1] - self.quality[..., 0]
+        return np.where(gap > SAME, gap, np.nan)
 
-    def apgr(self) -> float | None:
-        """Mean over the share of (quality - weak) / gap, by trapezoids; None without a gap."""
-        if self.gap <= SAME:
-            return None
-        recovered = (self.quality - self.quality[0]) / self.gap
-        return float(np.trapezoid(recovered, self.share))
+    def apgr(self) -> Doubles:
+        """Mean over the share of (quality - weak) / gap, by trapezoids (...,)."""
+        gained = self.quality - self.quality[..., :1]
+        return np.asarray(np.trapezoid(gained, self.share, axis=-1) / self.gap)
 
-    def cpt(self, recovered: float) -> float | None:
-        """The least share of strong calls that recovers so much of the gap; None without a gap.
+    def cpt(self, recovered: float) -> Doubles:
+        """The least share of strong calls that recovers so much of the gap (...,).
 
         On the running maximum: the published code interpolates share against accuracy, which is
         undefined where more strong calls lower it.
         """
-        if self.gap <= SAME:
-            return None
-        best = np.maximum.accumulate(self.quality)
-        goal = float(self.quality[0]) + recovered * self.gap
-        at = int(np.argmax(best >= goal - SAME))
-        if at == 0:
-            return float(self.share[0])
-        before, step = best[at - 1], best[at] - best[at - 1]
-        part = 1.0 if step <= 0 else (goal - before) / step
-        return float(self.share[at - 1] + part * (self.share[at] - self.share[at - 1]))
+        best = np.maximum.accumulate(self.quality, axis=-1)
+        goal = (self.quality[..., 0] + recovered * self.gap)[..., None]
+        at = (best >= goal - SAME).argmax(axis=-1)[..., None]
+        before = np.maximum(at - 1, 0)
+        low, high = (np.take_along_axis(best, i, axis=-1) for i in (before, at))
+        start, end = (np.take_along_axis(self.share, i, axis=-1) for i in (before, at))
+        part = np.where(high > low, (goal - low) / np.where(high > low, high - low, 1.0), 1.0)
+        return np.where(np.isnan(goal), np.nan, start + part * (end - start))[..., 0]
 
-    def drop(self, advantage: float) -> float | None:
+    def drop(self, advantage: float) -> Doubles:
         """Relative loss against the strong arm where `advantage` of the calls go to the weak one.
 
-        None where the strong arm is never right.
+        Returns:
+            (...,), NaN where the strong arm is never right.
         """
-        strong = float(self.quality[-1])
-        if strong <= 0:
-            return None
-        return (strong - float(np.interp(1.0 - advantage, self.share, self.quality))) / strong
+        strong = self.quality[..., -1]
+        reached = interpolate(self.share, self.quality, np.array([1.0 - advantage]))[..., 0]
+        return (strong - reached) / np.where(strong > 0, strong, np.nan)
 
 
-def call_curve(share: Doubles, quality: Doubles, weak: float, strong: float) -> CallCurve:
-    """The curve through a method's settings (L,), (L,) and the two arms themselves.
+def call_curve(
+    share: Doubles, quality: Doubles, weak: Doubles | float, strong: Doubles | float
+) -> CallCurve:
+    """The curves through a method's settings (..., L), (..., L) and the two arms (...,) themselves.
 
     Of settings with one share the best counts: a caller would use that one.
     """
-    x = np.concatenate([[0.0], share, [1.0]])
-    y = np.concatenate([[weak], quality, [strong]])
-    inner = (x > 0) & (x < 1)
-    levels, at = np.unique(x[inner], return_inverse=True)
-    best = np.full(len(levels), -np.inf)
-    np.maximum.at(best, at, y[inner])
-    ends = np.array([weak, strong])
-    return CallCurve(
-        np.concatenate([[0.0], levels, [1.0]]), np.concatenate([ends[:1], best, ends[1:]])
-    )
+    weak, strong = (np.asarray(arm, dtype=np.float64)[..., None] for arm in (weak, strong))
+    quality = np.where(share <= 0, weak, np.where(share >= 1, strong, quality))
+    x = np.concatenate([np.zeros_like(weak), np.clip(share, 0.0, 1.0), np.ones_like(strong)], -1)
+    y = np.concatenate([weak, quality, strong], axis=-1)
+    order = np.lexsort((y, x), axis=-1)
+    x, y = (np.take_along_axis(values, order, axis=-1) for values in (x, y))
+    for i in range(x.shape[-1] - 2, -1, -1):  # the last of one share is its best
+        y[..., i] = np.where(x[..., i] == x[..., i + 1], y[..., i + 1], y[..., i])
+    return CallCurve(x, y)
 
 
-def routerbench_aiq(cost_usd: Doubles, quality: Doubles, most_usd: float) -> float:
-    """RouterBench's area in its published form; `most_usd` is the dearest point of all methods."""
-    return _routerbench(upper_hull(cost_usd, quality), most_usd)
-
-
-def _routerbench(hull: Frontier, most_usd: float) -> float:
-    if most_usd <= 0:
-        return float(hull.quality[-1])
-    cost = np.append(hull.cost_usd, most_usd)
-    reached = np.append(hull.quality, hull.quality[-1])
-    return float(np.trapezoid(reached, cost) / most_usd)
+def routerbench_aiq(hull: Frontier, most_usd: Doubles | float) -> Doubles:
+    """RouterBench's area (...,); `most_usd` (...,) is the dearest point of all methods."""
+    most, last = np.asarray(most_usd, dtype=np.float64)[..., None], hull.quality[..., -1:]
+    cost = np.concatenate([hull.cost_usd, most], axis=-1)
+    area = np.trapezoid(np.concatenate([hull.quality, last], axis=-1), cost, axis=-1)
+    spent = most[..., 0]
+    return np.where(spent > 0, area / np.where(spent > 0, spent, 1.0), last[..., 0])
 
 
 def routerarena_score(cost_usd: Doubles, quality: Doubles) -> Doubles:
@@ -158,48 +154,44 @@ def routerarena_score(cost_usd: Doubles, quality: Doubles) -> Doubles:
 
 
 def measure_field(
-    cost_usd: Doubles,
-    quality: Doubles,
-    reference: Reference,
-    most_usd: float,
+    hull: Frontier,
+    frontier: Frontier,
+    references: References,
+    most_usd: Doubles,
     curve: CallCurve | None = None,
-    hull: Frontier | None = None,
-) -> FieldMeasures:
-    """Every figure of a method's realised points (L,), (L,).
+) -> dict[str, Doubles]:
+    """Every figure but RouterArena's of a method in b resamples.
 
     Args:
-        cost_usd: (L,) mean US dollars per request.
-        quality: (L,) mean quality.
-        reference: what the single arms do on the same prompts.
-        most_usd: the dearest point of all compared methods, for RouterBench's form.
+        hull: (b, v) of the method's realised points.
+        frontier: (b, w) the same, joined by the cheapest arm.
+        references: what the single arms do in the same resamples.
+        most_usd: (b,) the dearest point of all compared methods, for RouterBench's form.
         curve: over the share of strong calls; None in pools of more than two arms.
-        hull: of the points, where it is known already.
+    Returns:
+        Field of `FieldMeasures` -> (b,), NaN where the figure does not exist.
     """
-    hull = hull or upper_hull(cost_usd, quality)
-    frontier = method_frontier(hull.cost_usd, hull.quality, reference)
-    found = frontier.cost_at(reference.best_quality)
-    reached = None if found is None or reference.best_usd == 0 else found / reference.best_usd
-
-    def area(share: float) -> float | None:
-        end, high = share * reference.high_usd, reference.high_usd
-        if end <= reference.low_usd:
-            return None
-        return frontier.mean_over(reference.low_usd, end) * (end - reference.low_usd) / high
-
-    pair = {} if curve is None else _pair(curve)
-    return FieldMeasures(
-        routerbench_aiq=_routerbench(hull, most_usd),
-        qnc=reached,
-        deferral_area=area(1.0),
-        deferral_area_50=area(0.5),
-        routerarena=float(routerarena_score(cost_usd, quality).max()),
-        **pair,
+    found = {
+        "routerbench_aiq": routerbench_aiq(hull, most_usd),
+        "qnc": share_of_best(frontier.cost_at(references.best_quality), references),
+        "deferral_area": _deferral_area(frontier, references, 1.0),
+        "deferral_area_50": _deferral_area(frontier, references, 0.5),
+    }
+    if curve is None:
+        return found
+    drops = {f"drop_at_{round(100 * x)}": curve.drop(x) for x in ADVANTAGES}
+    return (
+        found | {"apgr": curve.apgr(), "cpt_50": curve.cpt(0.5), "cpt_80": curve.cpt(0.8)} | drops
     )
 
 
-def _pair(curve: CallCurve) -> dict[str, float | None]:
-    drops = {f"drop_at_{round(100 * x)}": curve.drop(x) for x in ADVANTAGES}
-    return {"apgr": curve.apgr(), "cpt_50": curve.cpt(0.5), "cpt_80": curve.cpt(0.8), **drops}
+def _deferral_area(frontier: Frontier, references: References, share: float) -> Doubles:
+    """Area up to a share of the dearest arm's cost; NaN where no arm costs less than that."""
+    low, end = references.low_usd, share * references.high_usd
+    exists = end > low
+    mean = frontier.mean_over(low, np.maximum(end, low))
+    high = np.where(exists, references.high_usd, 1.0)
+    return np.where(exists, mean * (end - low) / high, np.nan)
 
 
 def strong_arm(outcomes: Outcomes) -> int | None:
@@ -210,11 +202,6 @@ def strong_arm(outcomes: Outcomes) -> int | None:
 def strong_share(sweep: Sweep, strong: int) -> Doubles:
     """The share of prompts that each setting sends to the strong arm: (L,)."""
     return np.asarray((sweep.choices == strong).mean(axis=1))
-
-
-def dearest_usd(outcomes: Outcomes, costs: list[Doubles]) -> float:
-    """The dearest mean cost of any single arm and any setting of any method."""
-    return max(float(outcomes.cost_usd.mean(axis=0).max()), *(float(c.max()) for c in costs))
 
 
 def recovered(aiq: Doubles, zero: Doubles, bound: Doubles) -> Doubles:

@@ -11,19 +11,11 @@ import numpy as np
 from router.types import Doubles
 
 from .bootstrap import Resampled, bootstrap
+from .draws import RESAMPLES, Draws
 from .errors import EvaluationError
-from .frontier import Frontier, method_frontier
-from .metrics import Measures, measure
+from .figures import Figures, measure_all
+from .frontier import Frontier
 from .outcomes import Outcomes, Reference, Sweep, realised
-from .paper_metrics import (
-    CallCurve,
-    FieldMeasures,
-    call_curve,
-    dearest_usd,
-    measure_field,
-    strong_arm,
-    strong_share,
-)
 from .sweeps import DOMAIN_ORACLE, ORACLE, ZERO_ROUTER, domain_oracle, oracle, single_arms
 
 BAND_POINTS = 80  # costs at which the interval of the frontier is drawn
@@ -36,16 +28,14 @@ class Curve:
     Attributes:
         cost_usd, quality: (L,), means over the prompts.
         frontier: their hull, joined by the cheapest arm where the method starts dearer.
-        measures: our figures.
-        field: those of other papers.
+        measures: every figure, ours and those of other papers.
     """
 
     sweep: Sweep
     cost_usd: Doubles
     quality: Doubles
     frontier: Frontier
-    measures: Measures
-    field: FieldMeasures
+    measures: Figures
 
 
 @dataclass(frozen=True)
@@ -92,7 +82,7 @@ def evaluate_sweeps(
     baselines: Sequence[Sweep] = (),
     *,
     not_applicable: Mapping[str, str] | None = None,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
     """Measure a router and its baselines on the same prompts and the same resamples.
@@ -116,7 +106,7 @@ def evaluate_sweeps(
     reference = Reference.from_outcomes(outcomes)
     given = [router, *baselines]
     everyone = [*given, *_scale(outcomes, names)]
-    curves = _curves(everyone, outcomes, reference)
+    curves = _curves(everyone, outcomes)
     resampled = bootstrap(
         outcomes,
         everyone,
@@ -145,26 +135,14 @@ def _scale(outcomes: Outcomes, names: Sequence[str]) -> list[Sweep]:
     return [make(outcomes) for name, make in makers.items() if name not in names]
 
 
-def _curves(sweeps: Sequence[Sweep], outcomes: Outcomes, reference: Reference) -> list[Curve]:
-    measures = [measure(sweep, outcomes) for sweep in sweeps]  # refuses what does not fit
-    points = [realised(sweep, outcomes) for sweep in sweeps]
-    dearest = dearest_usd(outcomes, [cost for cost, _ in points])
-    curves = []
-    for sweep, (cost, quality), found in zip(sweeps, points, measures, strict=True):
-        calls = _calls(sweep, quality, outcomes)
-        field = measure_field(cost, quality, reference, dearest, calls)
-        frontier = method_frontier(cost, quality, reference)
-        curves.append(Curve(sweep, cost, quality, frontier, found, field))
-    return curves
-
-
-def _calls(sweep: Sweep, quality: Doubles, outcomes: Outcomes) -> CallCurve | None:
-    strong = strong_arm(outcomes)
-    if strong is None:
-        return None
-    weak = outcomes.quality.mean(axis=0)[1 - strong]
-    most = outcomes.quality.mean(axis=0)[strong]
-    return call_curve(strong_share(sweep, strong), quality, float(weak), float(most))
+def _curves(sweeps: Sequence[Sweep], outcomes: Outcomes) -> list[Curve]:
+    for sweep in sweeps:
+        sweep.check(outcomes)
+    found = measure_all(outcomes, sweeps, Draws.sample(outcomes.n))
+    return [
+        Curve(sweep, *realised(sweep, outcomes), found.frontiers[i].row(0), found.of(i))
+        for i, sweep in enumerate(sweeps)
+    ]
 
 
 def _band_costs(router: Curve, reference: Reference) -> Doubles:

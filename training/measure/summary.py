@@ -1,54 +1,188 @@
-"""The evaluation as plain JSON values: what `evaluate --json` writes.
+"""What an evaluation found, as `evaluate --json` writes it and the reports read it.
 
-Costs are mean US dollars per request. What does not exist is null, and `reasons` says why.
+The fields of these dataclasses are the keys of the JSON. Costs are mean US dollars per request.
+What does not exist is null, and `reasons` says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from router.strict import build
+
 from .calibration import arm_brier, arm_ece
-from .domains import DomainRow, domain_rows
+from .domains import DomainSummary, domain_rows
+from .draws import Difference, Interval
+from .figures import RECOVERED, Figures
+from .metrics import number
 from .outcomes import shares
-from .paper_metrics import FIELD_FIGURES, recovered, why_missing
+from .paper_metrics import FIELD_FIGURES, why_missing
 from .result import Curve, Evaluation
-from .sweeps import DOMAIN_ORACLE, ORACLE
 
 BOUNDS = {  # what nobody can deploy, and why
     "oracle": "uses hindsight",
     "domain_oracle": "uses hindsight",
     "task_label": "is told each test prompt’s label",
 }
-RECOVERED = {"recovered_share": ORACLE, "recovered_share_domains": DOMAIN_ORACLE}
 COMPARED = ("aiq", "saving_at_best_single", "saving_at_95", "regret")  # with the router's lead
 SAVINGS = {"saving_at_best_single": 1.0, "saving_at_95": 0.95}  # share of best single's quality
 
 
-def summarise(evaluation: Evaluation) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class SingleArm:
+    """One arm for every prompt."""
+
+    arm: str
+    quality: float
+    cost: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSummary(SingleArm):
+    """What an arm does, how often it is chosen and how well its quality is predicted.
+
+    Attributes:
+        share: of the prompts, mean over the router's settings.
+        share_at_operating_point: of the prompts at that setting.
+        predicted_mean, ece, brier: None where the router predicts no probabilities.
+    """
+
+    share: float
+    share_at_operating_point: float
+    predicted_mean: float | None
+    ece: float | None
+    brier: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmCalibration:
+    """How well one method predicts one arm; `ci95` has both figures."""
+
+    arm: str
+    ece: float
+    brier: float
+    ci95: dict[str, Interval]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint:
+    """The one setting that the per-domain rows are measured at."""
+
+    threshold: float | None
+    quality: float
+    cost: float
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSummary(Figures):
+    """A method's figures with what is needed to read them.
+
+    Attributes:
+        ci95: figure -> interval, None where over 5 % of the resamples lack the figure.
+        reached: saving -> share of the resamples in which its quality is reached.
+        reasons: of everything that is None.
+        frontier: vertices (cost, quality).
+        calibration: by arm; None where the method predicts no probabilities.
+    """
+
+    ci95: dict[str, Interval | None]
+    reached: dict[str, float]
+    reasons: dict[str, str]
+    frontier: tuple[tuple[float, float], ...]
+    calibration: tuple[ArmCalibration, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouterSummary(MethodSummary):
+    """The method under test."""
+
+    operating_point: OperatingPoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedSummary(MethodSummary):
+    """Another method, with the router's lead over it.
+
+    Attributes:
+        aiq_difference: the router's AIQ minus this one's.
+        differences: the same of every figure in `COMPARED`.
+        not_deployable: why nobody could use it, or None.
+    """
+
+    aiq_difference: Difference
+    differences: dict[str, Difference]
+    not_deployable: str | None
+
+    @property
+    def lead(self) -> tuple[float, Interval]:
+        """The router's lead in AIQ, which every method has."""
+        assert self.aiq_difference.value is not None  # noqa: S101
+        assert self.aiq_difference.ci95 is not None  # noqa: S101
+        return self.aiq_difference.value, self.aiq_difference.ci95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    """How intervals were made."""
+
+    resamples: int
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Everything measured."""
+
+    n_prompts: int
+    arms: tuple[str, ...]
+    best_single: SingleArm
+    cheapest: SingleArm
+    aiq_interval_usd: Interval
+    oracle_quality: float
+    zero_router: ComparedSummary
+    router: RouterSummary
+    baselines: dict[str, ComparedSummary]
+    not_applicable: dict[str, str]
+    per_domain: tuple[DomainSummary, ...]
+    per_arm: tuple[ArmSummary, ...]
+    bootstrap: Bootstrap
+
+
+def read_summary(raw: Mapping[str, Any]) -> Summary:
+    """The summary that was written as this JSON; keys that a command has added are left out.
+
+    Raises:
+        FieldError: names the key that is missing, unknown or of the wrong type.
+    """
+    known = {f.name for f in fields(Summary)}
+    return build(Summary, {key: value for key, value in raw.items() if key in known}, "")
+
+
+def summarise(evaluation: Evaluation) -> Summary:
     """Everything measured, with the keys of the command-line contract."""
     outcomes, reference = evaluation.outcomes, evaluation.reference
-    return {
-        "n_prompts": outcomes.n,
-        "arms": [arm.id for arm in outcomes.arms],
-        "best_single": _single(evaluation, reference.best),
-        "cheapest": _single(evaluation, reference.cheapest),
-        "aiq_interval_usd": [reference.low_usd, reference.high_usd],
-        "oracle_quality": float(outcomes.quality.max(axis=1).mean()),
-        "zero_router": _compared(evaluation, evaluation.zero),
-        "router": {
-            **_method(evaluation, evaluation.router),
-            "operating_point": operating_point(evaluation),
-        },
-        "baselines": {c.sweep.name: _compared(evaluation, c) for c in evaluation.baselines},
-        "not_applicable": dict(evaluation.not_applicable),
-        "per_domain": [_domain(evaluation, row) for row in domain_rows(evaluation)],
-        "per_arm": per_arm(evaluation),
-        "bootstrap": {"resamples": len(evaluation.resampled.band), "unit": "prompt"},
-    }
+    return Summary(
+        n_prompts=outcomes.n,
+        arms=tuple(arm.id for arm in outcomes.arms),
+        best_single=SingleArm(**_single(evaluation, reference.best)),
+        cheapest=SingleArm(**_single(evaluation, reference.cheapest)),
+        aiq_interval_usd=(reference.low_usd, reference.high_usd),
+        oracle_quality=float(outcomes.quality.max(axis=1).mean()),
+        zero_router=_compared(evaluation, evaluation.zero),
+        router=RouterSummary(
+            **_method(evaluation, evaluation.router), operating_point=operating_point(evaluation)
+        ),
+        baselines={c.sweep.name: _compared(evaluation, c) for c in evaluation.baselines},
+        not_applicable=dict(evaluation.not_applicable),
+        per_domain=domain_rows(evaluation),
+        per_arm=per_arm(evaluation),
+        bootstrap=Bootstrap(resamples=len(evaluation.resampled), unit="prompt"),
+    )
 
 
 def _single(evaluation: Evaluation, arm: int) -> dict[str, Any]:
@@ -61,76 +195,58 @@ def _single(evaluation: Evaluation, arm: int) -> dict[str, Any]:
 
 
 def _method(evaluation: Evaluation, curve: Curve) -> dict[str, Any]:
-    name, values = curve.sweep.name, figures(evaluation, curve)
-    drawn = evaluation.resampled
+    """The fields of `MethodSummary`."""
+    name, values, drawn = curve.sweep.name, asdict(curve.measures), evaluation.resampled
+    frontier = zip(curve.frontier.cost_usd.tolist(), curve.frontier.quality.tolist(), strict=True)
     intervals = {figure: drawn.interval(name, figure, value) for figure, value in values.items()}
     reached = {figure: drawn.reached(name, figure) for figure in SAVINGS}
-    return {
-        **values,
-        "ci95": {figure: None if ci is None else list(ci) for figure, ci in intervals.items()},
+    return values | {
+        "ci95": intervals,
         "reached": reached,
         "reasons": _reasons(evaluation, values, intervals, reached),
-        "frontier": np.column_stack([curve.frontier.cost_usd, curve.frontier.quality]).tolist(),
+        "frontier": tuple(frontier),
         "calibration": _calibration(evaluation, curve),
     }
 
 
-def figures(evaluation: Evaluation, curve: Curve) -> dict[str, float | None]:
-    """Every figure of a method: ours, those of other papers, and the shares recovered."""
-    values: dict[str, float | None] = asdict(curve.measures) | asdict(curve.field)
-    aiq, zero = curve.measures.aiq, evaluation.zero.measures.aiq
-    for figure, bound in RECOVERED.items():
-        values[figure] = None
-        if bound in evaluation.bounds:
-            most = evaluation.bounds[bound].measures.aiq
-            share = float(recovered(np.array(aiq), np.array(zero), np.array(most)))
-            values[figure] = share if np.isfinite(share) else None
-    return values
-
-
-def _calibration(evaluation: Evaluation, curve: Curve) -> list[dict[str, Any]] | None:
+def _calibration(evaluation: Evaluation, curve: Curve) -> tuple[ArmCalibration, ...] | None:
     """ECE and Brier score of every arm with intervals; None without probabilities."""
     predicted, outcomes = curve.sweep.predicted_quality, evaluation.outcomes
     if predicted is None:
         return None
+    drawn, name = evaluation.resampled, curve.sweep.name
     found = {
         "ece": arm_ece(predicted, outcomes.quality).tolist(),
         "brier": arm_brier(predicted, outcomes.quality).tolist(),
     }
-    drawn, name = evaluation.resampled, curve.sweep.name
-    return [
-        {"arm": arm.id}
-        | {figure: values[i] for figure, values in found.items()}
-        | {
-            "ci95": {
-                figure: list(drawn.arm_interval(name, figure, i, values[i]))
-                for figure, values in found.items()
-            }
-        }
+    return tuple(
+        ArmCalibration(
+            arm=arm.id,
+            ece=found["ece"][i],
+            brier=found["brier"][i],
+            ci95={f: drawn.arm_interval(name, f, i, values[i]) for f, values in found.items()},
+        )
         for i, arm in enumerate(outcomes.arms)
-    ]
+    )
 
 
-def _compared(evaluation: Evaluation, curve: Curve) -> dict[str, Any]:
+def _compared(evaluation: Evaluation, curve: Curve) -> ComparedSummary:
     """A baseline, with the router's lead over it."""
-    ours = figures(evaluation, evaluation.router)
-    theirs = figures(evaluation, curve)
-    router, name = evaluation.router.sweep.name, curve.sweep.name
+    name, router = curve.sweep.name, evaluation.router
     differences = {}
     for figure in COMPARED:
-        mine, other = ours[figure], theirs[figure]
-        value = None if mine is None or other is None else mine - other
-        interval = None
-        if value is not None:
-            interval = evaluation.resampled.lead(router, name, figure)
-        differences[figure] = {"value": value, "ci95": None if interval is None else list(interval)}
-    method = _method(evaluation, curve)
-    return {
-        **method,
-        "aiq_difference": differences["aiq"],
-        "differences": differences,
-        "not_deployable": BOUNDS.get(name),
-    }
+        ours, theirs = getattr(router.measures, figure), getattr(curve.measures, figure)
+        if ours is None or theirs is None:
+            differences[figure] = Difference(None, None)
+            continue
+        lead = evaluation.resampled.lead(router.sweep.name, name, figure)
+        differences[figure] = Difference(ours - theirs, lead)
+    return ComparedSummary(
+        **_method(evaluation, curve),
+        aiq_difference=differences["aiq"],
+        differences=differences,
+        not_deployable=BOUNDS.get(name),
+    )
 
 
 def _reasons(
@@ -164,63 +280,36 @@ def _why_no_saving(evaluation: Evaluation, highest: float | None, share: float) 
     return f"never reached: highest mean quality {highest:.4f}, needed {goal:.4f}"
 
 
-def operating_point(evaluation: Evaluation) -> dict[str, Any]:
+def operating_point(evaluation: Evaluation) -> OperatingPoint:
     """The one setting that the per-domain rows are measured at."""
     at, curve = evaluation.operating_point, evaluation.router
     settings = curve.sweep.settings
     rule = "cheapest setting at or above the best single arm's quality"
-    return {
-        "threshold": None if settings is None else float(settings[at]),
-        "quality": float(curve.quality[at]),
-        "cost": float(curve.cost_usd[at]),
-        "rule": rule if evaluation.reaches_best else "setting of the highest quality",
-    }
+    return OperatingPoint(
+        threshold=None if settings is None else float(settings[at]),
+        quality=float(curve.quality[at]),
+        cost=float(curve.cost_usd[at]),
+        rule=rule if evaluation.reaches_best else "setting of the highest quality",
+    )
 
 
-def _domain(evaluation: Evaluation, row: DomainRow) -> dict[str, Any]:
-    interval = row.difference_ci95
-    return {
-        "domain": row.domain,
-        "n": row.n,
-        "router": {"quality": row.router_quality, "cost": row.router_usd, "aiq": row.aiq},
-        "best_single": {"quality": row.best_single_quality, "cost": row.best_single_usd},
-        "best_in_domain": {
-            "arm": evaluation.outcomes.arms[row.domain_best].id,
-            "quality": row.domain_best_quality,
-        },
-        "quality_difference": {
-            "value": row.difference,
-            "ci95": None if interval is None else list(interval),
-        },
-        "saving": row.saving,
-        "zero_router": {"aiq": row.zero_router_aiq},
-    }
-
-
-def per_arm(evaluation: Evaluation) -> list[dict[str, Any]]:
+def per_arm(evaluation: Evaluation) -> tuple[ArmSummary, ...]:
     """Every arm: what it does, how well it is predicted and how often it is chosen."""
     outcomes, sweep = evaluation.outcomes, evaluation.router.sweep
-    predicted = sweep.predicted_quality
-    share = shares(sweep, len(outcomes.arms))
-    at = share[evaluation.operating_point]
-    rows: list[dict[str, Any]] = [
-        {
+    share, predicted = shares(sweep, len(outcomes.arms)), sweep.predicted_quality
+    at, unknown = share[evaluation.operating_point], np.full(len(outcomes.arms), np.nan)
+    told = [unknown] * 3
+    if predicted is not None:
+        ece, brier = arm_ece(predicted, outcomes.quality), arm_brier(predicted, outcomes.quality)
+        told = [predicted.mean(axis=0), ece, brier]
+    return tuple(
+        ArmSummary(
             **_single(evaluation, i),
-            "share": float(share[:, i].mean()),
-            "share_at_operating_point": float(at[i]),
-            "predicted_mean": None,
-            "ece": None,
-            "brier": None,
-        }
+            share=float(share[:, i].mean()),
+            share_at_operating_point=float(at[i]),
+            predicted_mean=number(told[0][i]),
+            ece=number(told[1][i]),
+            brier=number(told[2][i]),
+        )
         for i in range(len(outcomes.arms))
-    ]
-    if predicted is None:
-        return rows
-    ece, brier = arm_ece(predicted, outcomes.quality), arm_brier(predicted, outcomes.quality)
-    for i, row in enumerate(rows):
-        row |= {
-            "predicted_mean": float(predicted[:, i].mean()),
-            "ece": float(ece[i]),
-            "brier": float(brier[i]),
-        }
-    return rows
+    )

@@ -98,13 +98,15 @@ def switching_lambdas(
         (L,) falling, at most `count`; only inf and 0 where no choice ever changes.
     """
     step = max(1, len(quality) // SAMPLE)
-    width = np.broadcast_to(np.asarray(band, dtype=np.float64), len(quality))
-    switches = [
-        _switches(quality[i], cost_usd[i], float(width[i])) for i in range(0, len(quality), step)
-    ]
-    price, dearer, better = np.concatenate(switches).T
-    usable = (price > 0) & np.isfinite(price)
-    price, dearer, better = price[usable], dearer[usable], better[usable]
+    width = np.broadcast_to(np.asarray(band, dtype=np.float64), len(quality))[::step, None]
+    hull = upper_hull(cost_usd[::step], quality[::step])
+    dearer, better = np.diff(hull.cost_usd, axis=1), np.diff(hull.quality, axis=1)
+    # a switch pays from the price at which its gain is worth its cost; a band hides a part of it
+    gains = np.stack([better, np.where(width > 0, better - width, np.nan)])
+    worth = gains / np.where(dearer > 0, dearer, np.nan)
+    usable = (worth > 0) & np.isfinite(worth)
+    price = worth[usable]
+    dearer, better = (np.broadcast_to(of, worth.shape)[usable] for of in (dearer, better))
     if len(price) == 0:
         return np.array([np.inf, 0.0])
     half = (count - 2) // 2
@@ -112,16 +114,6 @@ def switching_lambdas(
         [_even_split(price, dearer, half), _even_split(price, better, count - 2 - half)]
     )
     return np.concatenate([[np.inf], np.unique(picked)[::-1], [0.0]])
-
-
-def _switches(quality: Doubles, cost_usd: Doubles, band: float) -> Doubles:
-    """One prompt's switches: (price, extra cost, extra quality), (s, 3)."""
-    hull = upper_hull(cost_usd, quality)
-    dearer, better = np.diff(hull.cost_usd), np.diff(hull.quality)
-    found = np.column_stack([better / dearer, dearer, better])
-    if band == 0.0:
-        return found
-    return np.vstack([found, np.column_stack([(better - band) / dearer, dearer, better])])
 
 
 def _even_split(price: Doubles, weight: Doubles, count: int) -> Doubles:

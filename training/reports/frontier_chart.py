@@ -14,7 +14,6 @@ from router.types import Doubles
 
 from ..measure.result import Curve, Evaluation
 from ..measure.sweeps import ZERO_ROUTER
-from .label_layout import SIDES, Label, place
 from .themes import NEUTRAL, PALETTE, ROUTER, chart_config
 from .wording import arm_name, method_name
 
@@ -23,6 +22,7 @@ COST_TITLE = "mean cost, US dollars per 1,000 requests"
 QUALITY_TITLE = "mean quality"
 COST_FORMAT = "$,.4~r"
 QUALITY_FORMAT = ".1%"
+RIGHT_EDGE = 0.8  # of the plot; past it a name stands below its point, not to the right
 VEGALITE = "6.4"  # the version that altair writes and vl-convert bundles
 
 Rows = list[dict[str, Any]]
@@ -185,14 +185,12 @@ def _settings(evaluation: Evaluation, x: alt.X, y: alt.Y) -> alt.Chart:
 
 
 def _arms(evaluation: Evaluation, x: alt.X, y: alt.Y, *, log: bool) -> list[alt.Chart]:
-    cost = 1000 * evaluation.outcomes.cost_usd.mean(axis=0)
-    quality = evaluation.outcomes.quality.mean(axis=0)
-    names = [arm_name(arm.id) for arm in evaluation.outcomes.arms]
-    pairs = _rounded(cost, quality)
+    """Every single arm as a diamond with a tooltip, and the names of those worth choosing."""
+    outcomes = evaluation.outcomes
+    cost, quality = 1000 * outcomes.cost_usd.mean(axis=0), outcomes.quality.mean(axis=0)
     rows: Rows = [
-        {"arm": name, "cost": c, "quality": q}
-        for name, (c, q) in zip(names, pairs, strict=True)
-        if c > 0 or not log
+        {"arm": arm_name(arm.id), "cost": c, "quality": q}
+        for arm, (c, q) in zip(outcomes.arms, _rounded(cost, quality), strict=True)
     ]
     tooltip = [
         alt.Tooltip("arm:N", title="single arm"),
@@ -200,47 +198,45 @@ def _arms(evaluation: Evaluation, x: alt.X, y: alt.Y, *, log: bool) -> list[alt.
         alt.Tooltip("quality:Q", format=QUALITY_FORMAT),
     ]
     dots = (
-        alt.Chart(inline(rows))
+        alt.Chart(inline([row for row in rows if row["cost"] > 0 or not log]))
         .mark_point(style="arm-point", shape="diamond", size=42, filled=True, clip=True)
         .encode(x=x, y=y, tooltip=tooltip)
     )
-    labels = _named(evaluation, names, cost, quality, log=log)
-    sides = [side for side in SIDES if any(label.side == side for label in labels)]
-    written = [chart for side in sides for chart in _text(pairs, names, labels, side, x, y)]
-    return [dots, *written]
-
-
-def _named(
-    evaluation: Evaluation, names: list[str], cost: Doubles, quality: Doubles, *, log: bool
-) -> list[Label]:
-    """The best single arm, the cheapest, then those on the zero router, dearest first."""
     low, high = _cost_range(evaluation, log=log)
     shown = np.maximum(cost, low)
-    x = np.log(shown / low) / np.log(high / low) if log else (shown - low) / (high - low)
-    top = max(float(c.quality.max()) for c in drawn_curves(evaluation))
-    bottom = float(quality.min())
-    y = (quality - bottom) / ((top - bottom) or 1.0)
-    on_hull = np.isin(quality, evaluation.zero.frontier.quality)
-    corners = [evaluation.reference.best, evaluation.reference.cheapest]
-    rest = [int(i) for i in np.argsort(-quality) if on_hull[i] and i not in corners]
-    order = list(dict.fromkeys([*corners, *rest]))
-    return place(list(zip(x.tolist(), y.tolist(), strict=True)), names, order)
+    across = np.log(shown / low) / np.log(high / low) if log else (shown - low) / (high - low)
+    up = (quality - quality.min()) / (np.ptp(quality) or 1.0)
+    named = _named(evaluation, across, up)
+    right = [rows[i] for i in named if across[i] <= RIGHT_EDGE]
+    below = [rows[i] for i in named if across[i] > RIGHT_EDGE]
+    return [dots, *_text(right, x, y, 8, 0, "left"), *_text(below, x, y, 6, 13, "right")]
+
+
+def _named(evaluation: Evaluation, across: Doubles, up: Doubles) -> list[int]:
+    """The best and the cheapest arm, then those on the zero router, where there is room.
+
+    Args:
+        evaluation: of the arms.
+        across: (a,) where each arm lies from left to right, 0 to 1.
+        up: (a,) the same from bottom to top.
+    """
+    reference, hull = evaluation.reference, evaluation.zero.frontier.quality
+    quality = evaluation.outcomes.quality.mean(axis=0)
+    rest = [i for i in np.argsort(-quality).tolist() if np.isclose(hull, quality[i]).any()]
+    named: list[int] = []
+    for i in (reference.best, reference.cheapest, *rest):
+        if all(abs(across[i] - across[j]) > 0.2 or abs(up[i] - up[j]) > 0.06 for j in named):
+            named.append(i)
+    return named
 
 
 def _text(
-    pairs: list[tuple[float, float]],
-    names: list[str],
-    labels: list[Label],
-    side: str,
-    x: alt.X,
-    y: alt.Y,
+    rows: Rows, x: alt.X, y: alt.Y, dx: int, dy: int, align: Literal["left", "right"]
 ) -> list[alt.Chart]:
-    """Names on one side of their points, each on a halo of the page's colour."""
-    here = [label.index for label in labels if label.side == side]
-    rows = [{"arm": names[i], "cost": pairs[i][0], "quality": pairs[i][1]} for i in here]
+    """Names beside their points, each on a halo of the page's colour."""
+    if not rows:
+        return []
     base = alt.Chart(inline(rows)).encode(x=x, y=y, text="arm:N")
-    dx, dy = SIDES[side]
-    align: Literal["left", "right"] = "left" if side == "right" else "right"
     styles = ("arm-halo", "arm-label")
     return [base.mark_text(style=s, dx=dx, dy=dy, align=align, clip=True) for s in styles]
 

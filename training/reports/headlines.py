@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from ..measure.summary import BOUNDS
+from ..measure.draws import Interval
+from ..measure.summary import BOUNDS, RouterSummary, Summary
 from .wording import arm_name, listing, method_name, money, percent, signed_points, span, tone
 
 FEW = 300  # prompts below which the reader is warned
-
-Summary = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +25,18 @@ class Headline:
 def headlines(summary: Summary) -> list[Headline]:
     """Saving, best quality, the whole price range and calibration."""
     cards = [_saving(summary), _gain(summary), _range(summary)]
-    return cards if summary["router"]["ece"] is None else [*cards, _calibration(summary)]
+    return cards if summary.router.ece is None else [*cards, _calibration(summary)]
 
 
 def _saving(summary: Summary) -> Headline:
-    router, best = summary["router"], summary["best_single"]
-    title, value = "At equal quality", router["saving_at_best_single"]
-    arm = f"{arm_name(best['arm'])} ({percent(best['quality'])}, {money(best['cost'])} per 1,000)"
+    router, best = summary.router, summary.best_single
+    title, value = "At equal quality", router.saving_at_best_single
+    arm = f"{arm_name(best.arm)} ({percent(best.quality)}, {money(best.cost)} per 1,000)"
     if value is None:
         text = f"No setting of the router is as good as {arm}; its best reaches "
-        text += f"{percent(router['max_quality'])}. {_at_95(summary)}"
+        text += f"{percent(router.max_quality)}. {_at_95(summary)}"
         return Headline(title, "Not reached", text, _share_reached(router), "bad")
-    interval = router["ci95"]["saving_at_best_single"]
+    interval = router.ci95["saving_at_best_single"]
     note = f"95% interval {_cost_span(interval)}" if interval else _share_reached(router)
     figure, text = _cheaper(value), f"than sending everything to {arm}"
     return Headline(title, figure, text, note, tone(interval))
@@ -50,30 +48,30 @@ def _cheaper(value: float) -> str:
     return f"{abs(value):.0%} {'cheaper' if value > 0 else 'dearer'}"
 
 
-def _cost_span(interval: list[float]) -> str:
+def _cost_span(interval: Interval) -> str:
     return f"{_cheaper(interval[0]).lower()} to {_cheaper(interval[1]).lower()}"
 
 
 def _at_95(summary: Summary) -> str:
-    value = summary["router"]["saving_at_95"]
+    value = summary.router.saving_at_95
     if value is None:
         return "Nor does it reach 95% of that quality."
     return f"At 95% of that quality it is {_cheaper(value).lower()}."
 
 
-def _share_reached(router: Summary) -> str:
-    share = router["reached"]["saving_at_best_single"]
+def _share_reached(router: RouterSummary) -> str:
+    share = router.reached["saving_at_best_single"]
     return f"Reached in {share:.0%} of the resamples; an interval needs 95%"
 
 
 def _gain(summary: Summary) -> Headline:
-    router = summary["router"]
-    interval = router["ci95"]["gain"]
-    text = f"The router’s best setting reaches {percent(router['max_quality'])}, "
-    text += f"the best single arm {percent(summary['best_single']['quality'])}"
+    router = summary.router
+    interval = router.ci95["gain"]
+    text = f"The router’s best setting reaches {percent(router.max_quality)}, "
+    text += f"the best single arm {percent(summary.best_single.quality)}"
     return Headline(
         "Highest quality",
-        f"{signed_points(router['gain'])} points",
+        f"{signed_points(router.gain)} points",
         text,
         _points_note(interval),
         tone(interval),
@@ -81,31 +79,31 @@ def _gain(summary: Summary) -> Headline:
 
 
 def _range(summary: Summary) -> Headline:
-    router, zero = summary["router"], summary["zero_router"]
-    lead = zero["aiq_difference"]
-    text = f"Mean quality {percent(router['aiq'])} against {percent(zero['aiq'])} "
+    router, zero = summary.router, summary.zero_router
+    lead, interval = zero.lead
+    text = f"Mean quality {percent(router.aiq)} against {percent(zero.aiq)} "
     text += "of the zero router, over the whole price range (AIQ)"
     return Headline(
         "At equal spend",
-        f"{signed_points(lead['value'])} points",
+        f"{signed_points(lead)} points",
         text,
-        _points_note(lead["ci95"]),
-        tone(lead["ci95"]),
+        _points_note(interval),
+        tone(interval),
     )
 
 
-def _points_note(interval: list[float]) -> str:
+def _points_note(interval: Interval | None) -> str:
     sure = "" if tone(interval) else ": no clear difference"
     return f"95% interval {span(interval, 'points')}{sure}"
 
 
 def _calibration(summary: Summary) -> Headline:
-    router = summary["router"]
+    router = summary.router
     return Headline(
         "Calibration error",
-        f"{100 * router['ece']:.1f} points",
+        f"{100 * (router.ece or 0.0):.1f} points",
         "Mean gap between predicted and realised quality, over arms (ECE)",
-        f"95% interval {span(router['ci95']['ece'])}",
+        f"95% interval {span(router.ci95['ece'])}",
         "",
     )
 
@@ -113,18 +111,18 @@ def _calibration(summary: Summary) -> Headline:
 def verdict(summary: Summary) -> list[str]:
     """Sentences that compare the router with the baselines, and what to beware of."""
     sentences = [_standing(summary), _hindsight(summary)]
-    if summary["n_prompts"] < FEW:
+    if summary.n_prompts < FEW:
         sentences.append(
-            f"Only {summary['n_prompts']} prompts were evaluated, so the intervals are wide."
+            f"Only {summary.n_prompts} prompts were evaluated, so the intervals are wide."
         )
     return [sentence for sentence in sentences if sentence]
 
 
 def _standing(summary: Summary) -> str:
     found: dict[str, list[str]] = {"good": [], "": [], "bad": []}
-    for name, method in summary["baselines"].items():
+    for name, method in summary.baselines.items():
         if name not in BOUNDS:
-            found[tone(method["aiq_difference"]["ci95"])].append(method_name(name))
+            found[tone(method.lead[1])].append(method_name(name))
     parts = [
         f"{words} {listing(found[shade])}"
         for shade, words in (("good", "clearly ahead of"), ("", "level with"), ("bad", "behind"))
@@ -136,11 +134,11 @@ def _standing(summary: Summary) -> str:
 
 
 def _hindsight(summary: Summary) -> str:
-    oracle = summary["baselines"].get("oracle")
+    oracle = summary.baselines.get("oracle")
     if oracle is None:
         return ""
-    zero = summary["zero_router"]["aiq"]
-    room, won = oracle["aiq"] - zero, summary["router"]["aiq"] - zero
+    zero = summary.zero_router.aiq
+    room, won = oracle.aiq - zero, summary.router.aiq - zero
     if room <= 0:
         return "Even perfect hindsight gains nothing over the zero router here."
     return (

@@ -1,46 +1,32 @@
-"""The HTML report: one file that opens offline, in light and in dark.
-
-The chart library is inlined and a content security policy forbids every request, so what the
-reader sees is what was measured.
-"""
+"""The evaluation as one HTML page, in light and in dark."""
 
 from __future__ import annotations
 
-import json
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
-from typing import Any
 
-import vl_convert
-
+from ..measure.draws import Difference
 from ..measure.result import Evaluation
-from ..measure.summary import summarise
+from ..measure.summary import BOUNDS, MethodSummary, Summary, summarise
+from ..measure.sweeps import ZERO_ROUTER
 from .charts import calibration_chart, share_chart
-from .field_table import field_table
-from .frontier_chart import VEGALITE, frontier_chart
+from .frontier_chart import frontier_chart
 from .headlines import headlines, verdict
-from .report_tables import arm_table, baseline_table, cards, domain_table
-from .themes import chart_config
-from .tier_chart import tier_chart, tier_section
-from .wording import method_name, money
+from .pages import TEMPLATES, render_page
+from .terms import OUR_TERMS, PAPER_TERMS
+from .tier_chart import tier_chart, tier_text
 
-LIBRARY = "window.vegaEmbed = vegaEmbed;"
-PAGE = Path(__file__).with_name("page")
+MOST_DOMAINS = 40
 
-NOTES = {
-    "Quality": "Mean of the outcomes between 0 and 1, shown in percent; differences are in points "
-    "of a hundred.",
-    "Cost": "Mean realised US dollars, per 1,000 requests. Choices were made on predicted costs.",
-    "Mean quality over the price range (AIQ)": "The upper hull of a method’s realised points, "
-    "averaged from the cheapest to the dearest single arm’s mean cost, linear in dollars. A method "
-    "that starts dearer is joined by the cheapest arm.",
-    "Cost change": "Least cost on that hull that reaches the best single arm’s quality (or 95% of "
-    "it), against that arm’s cost.",
-    "Calibration error (ECE)": "Gap between predicted and realised quality in 15 bins of equal "
-    "mass, mean over arms. Its interval is centred on the estimate, because resampling adds noise "
-    "of its own.",
-}
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A method of the tables: `kind` is "self", "bound" or ""; the router has no lead."""
+
+    name: str
+    found: MethodSummary
+    kind: str
+    lead: Difference | None
 
 
 def write_report(
@@ -60,83 +46,52 @@ def write_report(
 def render(evaluation: Evaluation, *, title: str, notes: str) -> str:
     """The report's HTML."""
     summary = summarise(evaluation)
-    calibration = calibration_chart(evaluation)
-    values = {
-        "title": escape(title),
-        "lede": escape(_lede(summary)),
-        "cards": cards(headlines(summary)),
-        "verdict": "\n".join(f"<p>{escape(sentence)}</p>" for sentence in verdict(summary)),
-        "interval": " to ".join(money(usd) for usd in summary["aiq_interval_usd"]),
-        "field": field_table(summary, method_name(evaluation.router.sweep.name)),
-        "baselines": baseline_table(summary, method_name(evaluation.router.sweep.name)),
-        "shares_text": _shares_text(evaluation),
-        "tiers": tier_section(evaluation),
-        "domains": domain_table(summary),
-        "arms_text": _arms_text(has_chart=calibration is not None),
-        "calibration": '<div id="calibration" class="chart"></div>' if calibration else "",
-        "arms": arm_table(summary),
-        "notes": _notes(notes),
-        "style": asset("report.css"),
-        "script": asset("report.js"),
-        "library": chart_library(),
-        "specs": _specs(evaluation, calibration),
-    }
-    return Template(asset("report.html")).substitute(values)
-
-
-def chart_library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, without the address of its online editor."""
-    code = vl_convert.javascript_bundle(snippet=LIBRARY, vl_version=VEGALITE)
-    return code.replace("https://vega.github.io/editor/", "").replace("</script", "<\\/script")
-
-
-def asset(name: str) -> str:
-    """A file of the page's folder."""
-    return PAGE.joinpath(name).read_text("utf-8").strip()
-
-
-def _specs(evaluation: Evaluation, calibration: dict[str, Any] | None) -> str:
+    methods = method_rows(summary, evaluation.router.sweep.name)
+    known = {t: any(_has(row.found, t.figure) for row in methods) for t in PAPER_TERMS}
     linear, log = frontier_chart(evaluation), frontier_chart(evaluation, log=True)
-    shares, tiers = share_chart(evaluation), tier_chart(evaluation)
-    for spec in (linear, log, shares, tiers or {}, calibration or {}):
-        spec.pop("$schema", None)  # an address; nothing here should look like a request
-    specs = {
-        "frontier": {"linear": linear, "log": log},
-        "shares": shares,
-        "tiers": tiers,
-        "calibration": calibration,
-        "themes": {"light": chart_config(dark=False), "dark": chart_config(dark=True)},
-    }
-    # "<" inside a script block could end it: arm names come from outside.
-    return json.dumps(specs, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _lede(summary: dict[str, Any]) -> str:
-    resamples = summary["bootstrap"]["resamples"]
-    return (
-        f"{summary['n_prompts']:,} prompts, {len(summary['arms'])} arms, "
-        f"{len(summary['baselines'])} baselines. Intervals are 95%, from {resamples:,} paired "
-        "bootstrap resamples of the prompts."
+    return render_page(
+        TEMPLATES / "report.html",
+        {
+            "frontier": {"linear": linear, "log": log},
+            "shares": share_chart(evaluation),
+            "tiers": tier_chart(evaluation),
+            "calibration": calibration_chart(evaluation),
+        },
+        title=title,
+        notes=notes,
+        summary=summary,
+        cards=headlines(summary),
+        verdict=verdict(summary),
+        methods=methods,
+        reach=_reach(methods),
+        bounds=BOUNDS,
+        field=[term for term, shown in known.items() if shown],
+        field_absent=[term for term, shown in known.items() if not shown],
+        along="threshold" if evaluation.router.sweep.settings is not None else "mean cost",
+        tier_text=tier_text(evaluation),
+        most_domains=MOST_DOMAINS,
+        meanings=OUR_TERMS,
     )
 
 
-def _shares_text(evaluation: Evaluation) -> str:
-    along = "threshold" if evaluation.router.sweep.settings is not None else "mean cost"
-    return (
-        f"The share of prompts that each arm gets as the {along} rises, cheap arms at the bottom."
+def method_rows(summary: Summary, router_name: str) -> list[Row]:
+    """Every method, the best AIQ first."""
+    others = summary.baselines | {ZERO_ROUTER: summary.zero_router}
+    rows = [
+        Row(name, found, "bound" if name in BOUNDS else "", found.aiq_difference)
+        for name, found in others.items()
+    ]
+    return sorted(
+        [*rows, Row(router_name, summary.router, "self", None)], key=lambda row: -row.found.aiq
     )
 
 
-def _arms_text(*, has_chart: bool) -> str:
-    if not has_chart:
-        return "This router predicts no probabilities, so there is no calibration to show."
-    return (
-        "A calibrated arm lies on the diagonal. Bars are 95% intervals of the realised quality; "
-        "the other arms are drawn faintly."
-    )
+def _has(method: MethodSummary, figure: str) -> bool:
+    return getattr(method, figure) is not None
 
 
-def _notes(notes: str) -> str:
-    own = f"<p>{escape(notes)}</p>" if notes else ""
-    terms = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in NOTES.items())
-    return f"{own}<dl>{terms}</dl>"
+def _reach(methods: list[Row]) -> float:
+    """The end of the whiskers' scale; a hopeless baseline does not flatten the others."""
+    leads = [row.lead.ci95 for row in methods if row.lead is not None and not row.kind]
+    ends = sorted(max(map(abs, ci95)) for ci95 in leads if ci95 is not None) or [0.01]
+    return max(min(ends[-1], 2.5 * ends[len(ends) // 3]), 0.01)

@@ -7,7 +7,6 @@ is given more or less compute for.
 from __future__ import annotations
 
 from collections import Counter
-from html import escape
 
 import altair as alt
 import numpy as np
@@ -24,21 +23,6 @@ from .wording import listing, percent
 MOST_MODELS = 8  # with a hue of their own; the others share one
 LIGHTEST, DARKEST = 0.35, 0.95  # opacity of the cheapest and the dearest tier
 REST = "other models"
-
-SECTION = """
-<section>
-<h2>Which model gets how much</h2>
-<p>{text}</p>
-<div id="tiers" class="chart"></div>
-</section>
-"""
-
-
-def tier_section(evaluation: Evaluation) -> str:
-    """The section's HTML; nothing where every model has one tier."""
-    if not several_tiers(evaluation.outcomes.arms):
-        return ""
-    return SECTION.format(text=_text(evaluation)).strip()
 
 
 def several_tiers(arms: tuple[Arm, ...]) -> bool:
@@ -152,19 +136,17 @@ def _rows(
     ]
 
 
-def _text(evaluation: Evaluation) -> str:
+def tier_text(evaluation: Evaluation) -> str:
     """What the chart shows, in words that need no chart: the share of each tier at both ends."""
-    share = shares(evaluation.router.sweep, len(evaluation.outcomes.arms))
-    tiers = _tiers(evaluation)
+    arms = evaluation.outcomes.arms
+    share = shares(evaluation.router.sweep, len(arms))
     where, title, _ = axis_positions(evaluation)
     said = []
     for word, index in (("lowest", int(where.argmin())), ("highest", int(where.argmax()))):
-        parts = []
-        for tier in tiers:
-            columns = [i for i, arm in enumerate(evaluation.outcomes.arms) if arm.tier == tier]
-            total = float(share[index, columns].sum())
-            if total > 0:
-                parts.append(f"{escape(tier)} {percent(total, 0)}")
+        total: dict[str, float] = dict.fromkeys(_tiers(evaluation), 0.0)
+        for arm, part in zip(arms, share[index].tolist(), strict=True):
+            total[arm.tier] += part
+        parts = [f"{tier} {percent(part, 0)}" for tier, part in total.items() if part > 0]
         said.append(f"At the {word} setting the tiers share the prompts so: {listing(parts)}.")
     along = title.partition(" (")[0]
     return (

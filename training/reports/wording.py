@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 MINUS = "−"
 ROUNDING = 1e-9  # means of the same answers in another order differ by less
@@ -36,11 +36,18 @@ def money(usd: float) -> str:
     return f"${amount:#.3g}" if amount >= 1e-4 else f"${amount:.1e}"
 
 
+FORMS: dict[str, Callable[..., str]] = {
+    "percent": percent,
+    "points": signed_points,
+    "whole": signed_percent,
+}
+
+
 def span(interval: Sequence[float] | None, form: str = "percent") -> str:
     """A 95 % interval in words; a dash where there is none."""
     if interval is None:
         return "–"
-    write = {"percent": percent, "points": signed_points, "whole": signed_percent}[form]
+    write = FORMS[form]
     return f"{write(interval[0])} to {write(interval[1])}"
 
 
@@ -67,6 +74,12 @@ def listing(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def excerpt(text: str, most: int = 140) -> str:
+    """The start of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def _minus(text: str) -> str:

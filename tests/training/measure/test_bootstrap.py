@@ -7,7 +7,8 @@ import pytest
 
 from router.types import Arm
 from tests.training.measured import World, make_world
-from training.measure.bootstrap import BLOCK, Resampled, bootstrap
+from training.measure.bootstrap import Resampled, bootstrap
+from training.measure.draws import BLOCK, Draws, paired_interval
 from training.measure.metrics import measure
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.sweeps import single_arms
@@ -28,7 +29,7 @@ def test_each_resample_is_what_measuring_the_drawn_prompts_gives(
     for b in range(3):
         rows = rng.integers(0, n, n)
         plain = getattr(measure(world.informed().rows(rows), world.outcomes.rows(rows)), figure)
-        assert resampled.measures[figure][0, b] == pytest.approx(plain)
+        assert resampled.draws("informed", figure)[b] == pytest.approx(plain)
 
 
 def test_blocks_of_prompts_add_up(world: World) -> None:
@@ -36,7 +37,7 @@ def test_blocks_of_prompts_add_up(world: World) -> None:
     drawn = bootstrap(big.outcomes, [big.informed()], resamples=2)
     rows = np.random.default_rng(0).integers(0, big.outcomes.n, big.outcomes.n)
     plain = measure(big.informed().rows(rows), big.outcomes.rows(rows))
-    assert drawn.measures["aiq"][0, 0] == pytest.approx(plain.aiq)
+    assert drawn.draws("informed", "aiq")[0] == pytest.approx(plain.aiq)
 
 
 def test_equal_seeds_give_equal_intervals_and_others_do_not(world: World) -> None:
@@ -99,3 +100,21 @@ def test_the_band_leaves_out_where_the_frontier_does_not_exist(resampled: Resamp
     cost, low, high = resampled.band_interval()
     assert cost.tolist() == [0.005, 0.02]
     assert (low < high).all()
+
+
+def test_the_one_paired_interval_is_the_bootstraps_own() -> None:
+    rng = np.random.default_rng(3)
+    gain, over = rng.normal(0.1, 1.0, 80), rng.random(80)
+    draws = np.random.default_rng(0)
+    rows = [draws.integers(0, 80, 80) for _ in range(200)]
+    means = [gain[r].mean() for r in rows]
+    assert paired_interval(gain, resamples=200) == pytest.approx(np.percentile(means, (2.5, 97.5)))
+    ratios = [gain[r].sum() / over[r].sum() for r in rows]
+    found = paired_interval(gain, over, resamples=200)
+    assert found == pytest.approx(np.percentile(ratios, (2.5, 97.5)))
+
+
+def test_means_along_a_sweep_are_plain_means() -> None:
+    draws = Draws.random(2 * BLOCK + 7, 5, seed=1)
+    values = np.random.default_rng(0).normal(size=(9, draws.n))
+    assert draws.means_along(values) == pytest.approx(draws.means(values.T))

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.measure.frontier import Frontier, method_frontier, upper_hull
-from training.measure.outcomes import Reference
+from training.measure.frontier import Frontier, interpolate, joined_frontier, upper_hull
 
 UNIT = st.floats(0, 1, allow_nan=False, width=32)
 POINTS = st.lists(st.tuples(UNIT, UNIT), min_size=1, max_size=30)
@@ -17,11 +16,6 @@ POINTS = st.lists(st.tuples(UNIT, UNIT), min_size=1, max_size=30)
 def hull(*points: tuple[float, float]) -> Frontier:
     cost, quality = np.array(points, dtype=np.float64).T
     return upper_hull(cost, quality)
-
-
-def reference(low: float, high: float, cheapest_quality: float = 0.0) -> Reference:
-    cost, quality = np.array([low, high]), np.array([cheapest_quality, 1.0])
-    return Reference.of(cost, quality)
 
 
 def test_points_under_a_chord_and_points_worse_than_cheaper_ones_are_no_vertices() -> None:
@@ -70,17 +64,17 @@ def test_the_least_cost_of_a_quality_is_read_off_the_hull(quality: float, cost: 
 
 
 def test_a_quality_above_the_hull_has_no_cost() -> None:
-    assert hull((1, 0.2), (3, 0.8)).cost_at(0.81) is None
+    assert np.isnan(hull((1, 0.2), (3, 0.8)).cost_at(0.81))
 
 
 def test_a_method_that_starts_dear_is_joined_by_the_cheapest_arm() -> None:
-    found = method_frontier(np.array([3.0]), np.array([0.8]), reference(1, 5, 0.2))
+    found = joined_frontier(hull((3.0, 0.8)), 1.0, 0.2)
     assert found.cost_usd.tolist() == [1, 3]
     assert found.mean_over(1, 5) == pytest.approx((0.5 + 0.8) / 2)
 
 
 def test_a_method_that_starts_cheap_is_left_alone() -> None:
-    found = method_frontier(np.array([0.5]), np.array([0.1]), reference(1, 5, 0.2))
+    found = joined_frontier(hull((0.5, 0.1)), 1.0, 0.2)
     assert found.quality.tolist() == [0.1]
 
 
@@ -97,6 +91,29 @@ def test_the_hull_rises_and_bends_down_only(points: list[tuple[float, float]]) -
 def test_no_point_lies_above_the_hull(points: list[tuple[float, float]]) -> None:
     cost, quality = np.array(points, dtype=np.float64).T
     assert (upper_hull(cost, quality).quality_at(cost) >= quality - 1e-9).all()
+
+
+@given(st.lists(POINTS, min_size=1, max_size=4))
+def test_many_hulls_at_once_are_the_hulls_one_by_one(sets: list[list[tuple[float, float]]]) -> None:
+    points = np.array([np.resize(np.array(points), (30, 2)) for points in sets])
+    together = upper_hull(points[..., 0], points[..., 1])
+    goals = np.linspace(0, 1, 7)
+    for i, (cost, quality) in enumerate(np.moveaxis(points, 2, 1)):
+        alone, row = upper_hull(cost, quality), together.row(i)
+        assert row.cost_usd.tolist() == alone.cost_usd.tolist()
+        assert row.quality.tolist() == alone.quality.tolist()
+        at = together.quality_at(goals)[i]
+        assert at == pytest.approx(alone.quality_at(goals), nan_ok=True)
+        for goal in goals:
+            costs = together.cost_at(np.full(len(sets), goal))
+            assert costs[i] == pytest.approx(alone.cost_at(goal), nan_ok=True)
+
+
+@given(POINTS, st.lists(UNIT, min_size=1, max_size=5))
+def test_interpolation_is_numpys(points: list[tuple[float, float]], at: list[float]) -> None:
+    x, index = np.unique([x for x, _ in points], return_index=True)
+    y = np.array([y for _, y in points])[index]
+    assert interpolate(x, y, np.array(at)) == pytest.approx(np.interp(at, x, y))
 
 
 @given(POINTS)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from router.types import Arm
 from tests.training.measured import World, make_world
 from training.measure.bootstrap import bootstrap
-from training.measure.frontier import method_frontier
-from training.measure.metrics import measure
+from training.measure.draws import Draws
+from training.measure.frontier import upper_hull
+from training.measure.metrics import Scale, measure
 from training.measure.outcomes import Outcomes, Reference, Sweep
 from training.measure.paper_metrics import (
     call_curve,
-    dearest_usd,
     measure_field,
     recovered,
     routerarena_score,
@@ -33,7 +33,14 @@ BY_HAND = Outcomes(
     np.array([[1.0, 0], [1, 1], [0, 1], [0, 1]]),
     np.tile([1.0, 5.0], (4, 1)),
 )
-REFERENCE = Reference.from_outcomes(BY_HAND)
+
+
+def field(cost_usd: list[float], quality: list[float]) -> dict[str, float]:
+    """Figures of a method with these points among the arms of BY_HAND."""
+    scale = Scale.of(BY_HAND, Draws.sample(BY_HAND.n))
+    hulls = scale.frontiers(np.array([cost_usd]), np.array([quality]))
+    found = measure_field(*hulls, scale.references, np.array([5.0]))
+    return {name: float(values[0]) for name, values in found.items()}
 
 
 def test_aiq_takes_our_fixed_interval() -> None:
@@ -44,32 +51,33 @@ def test_aiq_takes_our_fixed_interval() -> None:
 
 
 def test_routerbench_gives_nothing_left_of_the_start_and_divides_by_the_dearest_of_all() -> None:
-    cost, quality = np.array([1.0, 3.0]), np.array([0.5, 1.0])
+    hull = upper_hull(np.array([1.0, 3.0]), np.array([0.5, 1.0]))
     # Ramp 2 x 0.75, then flat at 1 from $3 to $8, over 8: the dollar from 0 to 1 counts as nothing.
-    assert routerbench_aiq(cost, quality, 8.0) == pytest.approx((1.5 + 5.0) / 8)
-    assert routerbench_aiq(cost, quality, 5.0) == pytest.approx((1.5 + 2.0) / 5)
+    assert routerbench_aiq(hull, 8.0) == pytest.approx((1.5 + 5.0) / 8)
+    assert routerbench_aiq(hull, 5.0) == pytest.approx((1.5 + 2.0) / 5)
 
 
 def test_routerbenchs_form_depends_on_who_else_is_compared() -> None:
-    near = np.array([3.0])
-    assert dearest_usd(BY_HAND, [near]) == 5.0
-    assert dearest_usd(BY_HAND, [near, np.array([9.0])]) == 9.0
+    near = Sweep("near", np.array([[0, 0, 1, 1]]))
+    dear = Sweep("dear", near.choices, extra_usd=np.full((1, 4), 6.0))
+    alone, joined = (evaluate_sweeps(BY_HAND, near, [*more], resamples=2) for more in ([], [dear]))
+    # $3 at quality 1, then flat to the dear arm's $5, or to the other method's $9.
+    assert alone.router.measures.routerbench_aiq == pytest.approx(2 / 5)
+    assert joined.router.measures.routerbench_aiq == pytest.approx(6 / 9)
 
 
 def test_qnc_is_the_cost_of_matching_the_best_arm_in_shares_of_its_cost() -> None:
     # 0.75 is half way up the ramp: $2 of the dear arm's $5.
-    found = measure_field(np.array([1.0, 3.0]), np.array([0.5, 1.0]), REFERENCE, 5.0)
-    assert found.qnc == pytest.approx(0.4)
-    never = measure_field(np.array([1.0]), np.array([0.5]), REFERENCE, 5.0)
-    assert never.qnc is None
+    assert field([1.0, 3.0], [0.5, 1.0])["qnc"] == pytest.approx(0.4)
+    assert np.isnan(field([1.0], [0.5])["qnc"])
 
 
 def test_deferral_area_is_over_shares_of_the_dearest_arms_cost() -> None:
-    found = measure_field(np.array([1.0, 3.0]), np.array([0.5, 1.0]), REFERENCE, 5.0)
+    found = field([1.0, 3.0], [0.5, 1.0])
     # Shares 0.2 to 0.6 at 0.75 on average, 0.6 to 1 at 1.
-    assert found.deferral_area == pytest.approx(0.4 * 0.75 + 0.4 * 1.0)
+    assert found["deferral_area"] == pytest.approx(0.4 * 0.75 + 0.4 * 1.0)
     # Up to a share of one half: $1 to $2.5, where the ramp goes from 0.5 to 0.875.
-    assert found.deferral_area_50 == pytest.approx(0.3 * (0.5 + 0.875) / 2)
+    assert found["deferral_area_50"] == pytest.approx(0.3 * (0.5 + 0.875) / 2)
 
 
 def test_routerarena_by_hand() -> None:
@@ -122,12 +130,13 @@ def test_hybrid_llms_drop_is_relative_to_the_large_model() -> None:
 
 def test_of_two_settings_with_one_share_the_better_counts() -> None:
     curve = call_curve(np.array([0.5, 0.5]), np.array([0.8, 0.6]), 0.5, 0.9)
-    assert curve.quality.tolist() == [0.5, 0.8, 0.9]
+    assert np.interp(0.5, curve.share, curve.quality) == pytest.approx(0.8)
+    assert curve.drop(0.5) == pytest.approx((0.9 - 0.8) / 0.9)
 
 
 def test_a_pair_without_a_gap_recovers_nothing_that_could_be_named() -> None:
     curve = call_curve(SHARE, QUALITY, 0.7, 0.7)
-    assert (curve.apgr(), curve.cpt(0.5)) == (None, None)
+    assert np.isnan([curve.apgr(), curve.cpt(0.5)]).all()
     assert "equally good" in why_missing("apgr", 2)
 
 
@@ -135,19 +144,17 @@ def test_a_pair_without_a_gap_recovers_nothing_that_could_be_named() -> None:
 def test_more_of_the_gap_never_takes_fewer_strong_calls(points: list[tuple[float, float]]) -> None:
     share, quality = np.array(points).T
     curve = call_curve(share, quality, 0.2, 0.8)
-    found = [curve.cpt(x) for x in (0.2, 0.5, 0.8, 1.0)]
-    numbers = [x for x in found if x is not None]
-    assert len(numbers) == 4
+    numbers = [float(curve.cpt(x)) for x in (0.2, 0.5, 0.8, 1.0)]
     assert numbers == sorted(numbers)
     assert 0 <= numbers[0] <= numbers[-1] <= 1
 
 
 def test_chance_recovers_half_of_the_gap() -> None:
     pair = make_world(n=20_000, arms=2).outcomes
-    found = summarise(evaluate_sweeps(pair, random_mix(pair), resamples=20))["router"]
-    assert found["apgr"] == pytest.approx(0.5, abs=0.02)
-    assert found["cpt_80"] == pytest.approx(0.8, abs=0.03)
-    assert found["ci95"]["apgr"][0] < found["apgr"] < found["ci95"]["apgr"][1]
+    found = summarise(evaluate_sweeps(pair, random_mix(pair), resamples=20)).router
+    assert found.apgr == pytest.approx(0.5, abs=0.02)
+    assert found.cpt_80 == pytest.approx(0.8, abs=0.03)
+    assert found.ci95["apgr"][0] < found.apgr < found.ci95["apgr"][1]
 
 
 def test_calls_are_counted_not_dollars() -> None:
@@ -164,20 +171,20 @@ def test_recovered_share_by_hand() -> None:
 def test_recovered_share_runs_from_the_zero_router_to_hindsight(world: World) -> None:
     baselines = [world.noisy("noisy", 1, 0.05)]
     found = summarise(evaluate_sweeps(world.outcomes, oracle(world.outcomes, "router"), baselines))
-    assert found["router"]["recovered_share"] == pytest.approx(1.0)
-    assert found["zero_router"]["recovered_share"] == pytest.approx(0.0)
-    noisy = found["baselines"]["noisy"]
-    assert 0 < noisy["recovered_share"] < 1
-    assert noisy["recovered_share"] < noisy["recovered_share_domains"]
-    low, high = noisy["ci95"]["recovered_share"]
-    assert low < noisy["recovered_share"] < high
+    assert found.router.recovered_share == pytest.approx(1.0)
+    assert found.zero_router.recovered_share == pytest.approx(0.0)
+    noisy = found.baselines["noisy"]
+    assert 0 < noisy.recovered_share < 1
+    assert noisy.recovered_share < noisy.recovered_share_domains
+    low, high = noisy.ci95["recovered_share"]
+    assert low < noisy.recovered_share < high
 
 
 def test_pools_of_more_arms_say_why_the_pairs_figures_are_missing(world: World) -> None:
     found = summarise(evaluate_sweeps(world.outcomes, world.informed("router"), resamples=20))
     for figure in ("apgr", "cpt_50", "cpt_80", "drop_at_20"):
-        assert found["router"][figure] is None
-        assert "this pool has 5 arms" in found["router"]["reasons"][figure]
+        assert getattr(found.router, figure) is None
+        assert "this pool has 5 arms" in found.router.reasons[figure]
 
 
 def test_each_resample_measures_the_field_as_the_drawn_prompts_do() -> None:
@@ -190,31 +197,30 @@ def test_each_resample_measures_the_field_as_the_drawn_prompts_do() -> None:
         part = small.outcomes.rows(rows)
         again = [s.rows(rows) for s in sweeps]
         plain = evaluate_sweeps(part, again[0], again[1:], resamples=2)
-        expected = summarise(plain)["router"]
+        expected = summarise(plain).router
         for figure in ("routerbench_aiq", "qnc", "deferral_area_50", "routerarena"):
-            value = expected[figure]
-            assert drawn.measures[figure][0, b] == pytest.approx(
+            value = getattr(expected, figure)
+            assert drawn.draws("noisy", figure)[b] == pytest.approx(
                 np.nan if value is None else value, nan_ok=True
             )
-        assert drawn.measures["recovered_share"][0, b] == pytest.approx(expected["recovered_share"])
+        assert drawn.draws("noisy", "recovered_share")[b] == pytest.approx(expected.recovered_share)
 
 
 def test_calibration_of_every_arm_has_an_interval_around_it(world: World) -> None:
     found = summarise(evaluate_sweeps(world.outcomes, world.informed("router"), resamples=100))
-    rows = found["router"]["calibration"]
-    assert [row["arm"] for row in rows] == found["arms"]
+    rows = found.router.calibration
+    assert tuple(row.arm for row in rows) == found.arms
     for row in rows:
         for figure in ("ece", "brier"):
-            low, high = row["ci95"][figure]
-            assert low <= row[figure] <= high
-    assert found["zero_router"]["calibration"] is None
+            low, high = row.ci95[figure]
+            assert low <= getattr(row, figure) <= high
+    assert found.zero_router.calibration is None
 
 
 def test_the_hull_over_the_deferral_range_is_what_aiq_averages(world: World) -> None:
     reference = Reference.from_outcomes(world.outcomes)
     sweep = world.informed("router")
     found = evaluate_sweeps(world.outcomes, sweep, resamples=2).router
-    frontier = method_frontier(found.cost_usd, found.quality, reference)
     width = 1 - reference.low_usd / reference.high_usd
-    mean = frontier.mean_over(reference.low_usd, reference.high_usd)
-    assert found.field.deferral_area == pytest.approx(mean * width)
+    mean = found.frontier.mean_over(reference.low_usd, reference.high_usd)
+    assert found.measures.deferral_area == pytest.approx(mean * width)

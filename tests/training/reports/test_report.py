@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.measured import World
-from training.measure.outcomes import Sweep
-from training.measure.result import Evaluation
+from router.types import Arm
+from tests.training.measured import World, make_world
+from training.measure.draws import Difference
+from training.measure.outcomes import Outcomes, Sweep
+from training.measure.result import Evaluation, evaluate_sweeps
 from training.measure.summary import summarise
 from training.reports.frontier_chart import frontier_png
 from training.reports.headlines import headlines, verdict
 from training.reports.report import render, write_report
 from training.reports.sweep_table import write_csv
-from training.reports.wording import money, percent
+from training.reports.wording import arm_name, money, percent
 
 
 @pytest.fixture(scope="module")
@@ -56,32 +59,37 @@ def test_the_page_carries_the_library_that_draws(page: str) -> None:
 
 def test_each_figure_of_the_summary_is_on_the_page(evaluation: Evaluation, own_text: str) -> None:
     summary = summarise(evaluation)
-    router = summary["router"]
-    assert percent(router["aiq"]) in own_text
-    assert percent(router["max_quality"]) in own_text
-    assert f"{100 * router['ece']:.1f} points" in own_text
-    assert f"{router['saving_at_best_single']:.0%} cheaper" in own_text
-    assert money(summary["best_single"]["cost"]) in own_text
-    for method in summary["baselines"].values():
-        assert percent(method["aiq"]) in own_text
-    for arm in summary["per_arm"]:
-        assert percent(arm["quality"]) in own_text
-    for row in summary["per_domain"]:
-        assert f"<td>{escape(row['domain'])}</td><td>{row['n']}</td>" in own_text
+    router = summary.router
+    assert percent(router.aiq) in own_text
+    assert percent(router.max_quality) in own_text
+    assert f"{100 * router.ece:.1f} points" in own_text
+    assert f"{router.saving_at_best_single:.0%} cheaper" in own_text
+    assert money(summary.best_single.cost) in own_text
+    for method in summary.baselines.values():
+        assert percent(method.aiq) in own_text
+    for arm in summary.per_arm:
+        assert percent(arm.quality) in own_text
+    for row in summary.per_domain:
+        assert f"<td>{escape(row.domain)}</td><td>{row.n}</td>" in own_text
 
 
 def test_all_charts_are_there_with_both_themes(page: str) -> None:
     found = specs(page)
-    assert set(found["frontier"]) == {"linear", "log"}
+    assert set(found["charts"]["frontier"]) == {"linear", "log"}
     assert set(found["themes"]) == {"light", "dark"}
-    for name in ("frontier", "shares", "calibration"):
+    assert set(found["charts"]) == {"frontier", "shares", "calibration"}
+    for name in found["charts"]:
         assert f'<div id="{name}" class="chart">' in page
 
 
 def test_the_frontier_chart_shows_every_method_and_every_arm(
     evaluation: Evaluation, page: str
 ) -> None:
-    rows = [row for rows in specs(page)["frontier"]["linear"]["datasets"].values() for row in rows]
+    rows = [
+        row
+        for rows in specs(page)["charts"]["frontier"]["linear"]["datasets"].values()
+        for row in rows
+    ]
     assert {row["method"] for row in rows if "method" in row} == {
         *("router", "zero router", "knn", "random mix", "domain oracle", "oracle")
     }
@@ -92,6 +100,17 @@ def test_titles_and_labels_from_outside_are_escaped(page: str) -> None:
     assert "<title>Report of &lt;one&gt;</title>" in page
     assert "trivia &lt;&amp;&gt;" in page
     assert "trivia <&>" not in page
+
+
+def test_what_would_end_the_data_block_is_escaped_in_it() -> None:
+    world = make_world(n=80, arms=2)
+    arms = (Arm("</script><b>"), Arm("<!--", "a'b"))
+    outcomes = Outcomes(arms, world.outcomes.quality, world.outcomes.cost_usd)
+    found = evaluate_sweeps(outcomes, world.informed("router"), resamples=10)
+    page = render(found, title="t", notes="")
+    assert "</script><b>" not in page
+    assert "&lt;/script&gt;&lt;b&gt;" in page
+    assert arm_name("</script><b>") in json.dumps(specs(page))
 
 
 def test_a_router_without_probabilities_gets_no_calibration_chart(
@@ -109,10 +128,14 @@ def test_few_prompts_are_warned_about(two_arm_evaluation: Evaluation) -> None:
 
 def test_headlines_do_not_hide_losses(evaluation: Evaluation) -> None:
     summary = summarise(evaluation)
-    router = summary["router"]
-    router |= {"saving_at_best_single": -0.12, "gain": -0.03}
-    router["ci95"] |= {"saving_at_best_single": [-0.2, -0.05], "gain": [-0.05, -0.01]}
-    saving, gain, *_ = headlines(summary)
+    ends = {"saving_at_best_single": (-0.2, -0.05), "gain": (-0.05, -0.01)}
+    router = replace(
+        summary.router,
+        saving_at_best_single=-0.12,
+        gain=-0.03,
+        ci95=summary.router.ci95 | ends,
+    )
+    saving, gain, *_ = headlines(replace(summary, router=router))
     assert (saving.figure, saving.tone) == ("12% dearer", "bad")
     assert saving.interval == "95% interval 20% dearer to 5% dearer"
     assert (gain.figure, gain.tone) == ("−3.0 points", "bad")
@@ -120,17 +143,17 @@ def test_headlines_do_not_hide_losses(evaluation: Evaluation) -> None:
 
 def test_a_quality_never_reached_is_said_so(evaluation: Evaluation) -> None:
     summary = summarise(evaluation)
-    summary["router"] |= {"saving_at_best_single": None, "saving_at_95": 0.4}
-    saving = headlines(summary)[0]
+    router = replace(summary.router, saving_at_best_single=None, saving_at_95=0.4)
+    saving = headlines(replace(summary, router=router))[0]
     assert saving.figure == "Not reached"
     assert "At 95% of that quality it is 40% cheaper." in saving.text
 
 
 def test_the_verdict_names_who_is_ahead_and_who_is_behind(evaluation: Evaluation) -> None:
     summary = summarise(evaluation)
-    summary["baselines"]["knn"]["aiq_difference"] = {"value": -0.02, "ci95": [-0.03, -0.01]}
-    summary["baselines"]["cheapest"]["aiq_difference"] = {"value": 0.0, "ci95": [-0.01, 0.01]}
-    first = verdict(summary)[0]
+    leads = {"knn": Difference(-0.02, (-0.03, -0.01)), "cheapest": Difference(0.0, (-0.01, 0.01))}
+    moved = {n: replace(summary.baselines[n], aiq_difference=lead) for n, lead in leads.items()}
+    first = verdict(replace(summary, baselines=summary.baselines | moved))[0]
     assert "clearly ahead of best single" in first
     assert "level with cheapest; behind knn" in first
 

@@ -13,7 +13,7 @@ from training.measure.outcomes import Outcomes, Sweep
 from training.measure.result import Evaluation, evaluate_sweeps
 from training.reports.frontier_chart import Rows, Spec
 from training.reports.report import render
-from training.reports.tier_chart import MOST_MODELS, REST, tier_chart, tier_section
+from training.reports.tier_chart import MOST_MODELS, REST, tier_chart
 
 
 def with_arms(world: World, arms: tuple[Arm, ...]) -> Evaluation:
@@ -69,6 +69,6 @@ def test_the_report_has_the_section_only_where_a_model_has_tiers(
     page = render(tiered, title="t", notes="")
     assert 'id="tiers"' in page
     assert "At the lowest setting the tiers share the prompts so:" in page
-    assert tier_section(evaluation) == ""
+    assert "a&lt;b" in page
     assert tier_chart(evaluation) is None
     assert 'id="tiers"' not in render(evaluation, title="t", notes="")

@@ -1,12 +1,12 @@
-"""Numbers and names as people read them, and where names fit."""
+"""Numbers and names as people read them."""
 
 from __future__ import annotations
 
 import pytest
 
-from training.reports.label_layout import place
 from training.reports.wording import (
     arm_name,
+    excerpt,
     listing,
     money,
     percent,
@@ -60,14 +60,6 @@ def test_only_an_interval_clear_of_zero_has_a_tone(interval: list[float], word: 
     assert tone(interval) == word
 
 
-def test_a_name_goes_right_of_its_point_or_below_it_at_the_right_edge() -> None:
-    labels = place([(0.1, 0.5), (0.97, 0.5)], ["first", "second"], [0, 1])
-    assert [(label.index, label.side) for label in labels] == [(0, "right"), (1, "below")]
-
-
-def test_a_name_that_would_cover_another_is_left_out() -> None:
-    crowd = [(0.5, 0.5), (0.502, 0.5), (0.504, 0.5), (0.506, 0.5), (0.508, 0.5)]
-    names = ["a-long-model-name"] * 5
-    labels = place(crowd, names, [2, 0, 1, 3, 4])
-    assert labels[0].index == 2
-    assert len(labels) < 5
+def test_the_start_of_a_text_is_one_line() -> None:
+    assert excerpt("one\n two  three") == "one two three"
+    assert excerpt("x" * 200, 10) == "x" * 9 + "…"

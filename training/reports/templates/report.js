@@ -1,26 +1,24 @@
 "use strict";
 (function () {
-  const specs = JSON.parse(document.getElementById("specs").textContent);
+  const { charts, themes } = JSON.parse(document.getElementById("specs").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const shown = { frontier: "linear" };
   const views = {};
 
   function draw(id) {
-    const place = document.getElementById(id);
-    if (!place) return;
-    const spec = id === "frontier" ? specs.frontier[shown.frontier] : specs[id];
+    const spec = shown[id] ? charts[id][shown[id]] : charts[id];
     if (views[id]) views[id].finalize();
-    vegaEmbed(place, spec, {
+    vegaEmbed(document.getElementById(id), spec, {
       mode: "vega-lite",
       renderer: "svg",
-      config: dark.matches ? specs.themes.dark : specs.themes.light,
+      config: dark.matches ? themes.dark : themes.light,
       tooltip: { theme: dark.matches ? "dark" : "light" },
       actions: { export: true, source: false, compiled: false, editor: false },
       downloadFileName: id,
     }).then(function (result) { views[id] = result; });
   }
 
-  function drawAll() { ["frontier", "shares", "tiers", "calibration"].forEach(draw); }
+  function drawAll() { Object.keys(charts).forEach(draw); }
 
   document.querySelectorAll("[data-axis]").forEach(function (button) {
     button.addEventListener("click", function () {
