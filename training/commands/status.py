@@ -16,7 +16,7 @@ from router.core.manifest import read_manifest
 from router.core.store import Store, is_store
 
 from ..status.finding import LEVELS
-from ..status.prometheus import exposition, write_metrics
+from ..status.prometheus import write_metrics
 from ..status.report import DriftReport
 from ..status.status import end_certificate, status_of
 from ._common import BUNDLE, command, path_option, print_table, write_json
@@ -59,7 +59,7 @@ def status(
         click.echo(f"the certificate's end is written in {folder}; a service stops stating it")
     write_json(json_path, report.to_dict())
     if metrics is not None:
-        write_metrics(metrics, exposition(report, now=now))
+        write_metrics(metrics, report, now=now)
     raise SystemExit(0 if report.calm else 1)
 
 

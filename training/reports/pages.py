@@ -6,6 +6,7 @@ reader sees is what was measured.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -35,9 +36,7 @@ FILTERS = {
 }
 
 
-def render_page(
-    template: Path, charts: dict[str, Spec | dict[str, Spec] | None], **values: object
-) -> str:
+def render_page(template: Path, charts: Mapping[str, Spec | None], **values: object) -> str:
     """A page's HTML.
 
     Args:
@@ -46,7 +45,7 @@ def render_page(
             draws nothing.
         values: what the template shows; every text in it is escaped.
     """
-    drawn = {name: spec for name, spec in charts.items() if spec is not None}
+    drawn = {name: _without_address(spec) for name, spec in charts.items() if spec is not None}
     themes = {"light": chart_config(dark=False), "dark": chart_config(dark=True)}
     page = _environment(template.parent).get_template(template.name)
     return page.render(charts=drawn, themes=themes, **values)
@@ -63,6 +62,15 @@ def chart_library() -> Markup:
 def pixels(value: float, reach: float) -> float:
     """Where a value lies on a whisker that ends at ±reach."""
     return round(WIDTH / 2 * (1 + max(-1.0, min(1.0, value / reach)) * 0.94), 1)
+
+
+def _without_address(spec: Spec) -> Spec:
+    """A specification without the address of its schema: nothing should look like a request."""
+    return {
+        key: _without_address(part) if isinstance(part, dict) and "$schema" in part else part
+        for key, part in spec.items()
+        if key != "$schema"
+    }
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from data.events import read_log
@@ -27,7 +28,7 @@ from training.status.detectors import (
     psi,
 )
 from training.status.finding import ALARM, Finding
-from training.status.prometheus import exposition
+from training.status.prometheus import gauges
 from training.status.report import (
     DriftReport,
     answer_findings,
@@ -229,7 +230,7 @@ def test_an_expired_certificate_is_no_calm_and_odd_names_stay_one_label() -> Non
     report = DriftReport(bundle_id="x", decisions=0, findings=(finding,), certificate=expired)
     assert not report.calm
     assert replace(report, certificate=None).calm
-    series = samples(exposition(report, now=5.0).encode())
+    series = samples(generate_latest(gauges(report, now=5.0)))
     assert series["tierwise_drift_value"] == {f"price {finding.subject}": 0.1}
     assert series["tierwise_certificate"]["expired"] == 1
     assert series["tierwise_status_time_seconds"] == {"": 5.0}
