@@ -29,7 +29,7 @@ FLOORS = {
         "simulation repeated events fetch ingest sharded cli __main__ __init__"
     ),
     "training": (
-        "__init__ errors config progress measure reports prepare methods selection bundle "
+        "__init__ errors config progress threads measure reports prepare methods selection bundle "
         "preferences evaluation tiers pipeline starter retrain status certify gate edit batch "
         "commands benchmarks"
     ),

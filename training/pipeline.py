@@ -35,6 +35,7 @@ from .selection.crossfit import crossfit, crossfit_tokens
 from .selection.depth import embed_inputs, open_encoder
 from .selection.threshold_map import threshold_map
 from .selection.validation import validation_metrics
+from .threads import single_threaded
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -51,6 +52,7 @@ class Trained:
     parity: Parity
 
 
+@single_threaded
 def train(
     tables: Tables, config: TrainConfig, out: Path, cache: Path, reporter: Reporter
 ) -> Trained:
@@ -103,6 +105,7 @@ def origin_of(tables: Tables, config: TrainConfig) -> Origin:
     )
 
 
+@single_threaded
 def learn(
     data: Dataset,
     inputs: Inputs,
@@ -165,7 +168,7 @@ def learn(
         graph = model.to_onnx(encoder.info.dimension)
         rows = np.zeros(len(data), dtype=np.bool_)
         rows[np.linspace(0, len(data) - 1, min(len(data), PARITY_ROWS)).astype(int)] = True
-        parity = check_parity(model, graph, inputs.rows(rows), data.n_chars[rows])
+        parity = check_parity(model, graph, inputs.rows(rows), data.rows(rows))
         infos = arm_infos(model, data, origin, mean_quality(data, quality))
         own = data if joined is None else joined.own_labels()
         known = len(own.arms)

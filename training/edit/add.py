@@ -24,6 +24,7 @@ from ..methods.base import Inputs
 from ..methods.costs import Meter, fit_meter, token_targets
 from ..methods.onnx_graph import Graph
 from ..prepare.catalogue import catalogue_of
+from ..threads import single_threaded
 from .graph_columns import before, find_blend, run, with_columns
 from .labels import Labelled
 from .new_arm import Newcomer, fit_newcomer
@@ -45,6 +46,7 @@ class Added:
     newcomers: dict[str, Newcomer]
 
 
+@single_threaded
 def add_arms(
     router: Router,
     found: Labelled,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper
 
+from router.core.encoder import single_threaded_session
 from router.types import Doubles, Floats, Ints
 
 from ..errors import ExportError
@@ -86,11 +86,7 @@ def run(model: onnx.ModelProto, inputs: Inputs) -> Known:
     opened.CopyFrom(model)
     for name, kind in ((blend.index, TensorProto.INT64), (blend.weight, TensorProto.DOUBLE)):
         opened.graph.output.append(helper.make_tensor_value_info(name, kind, ["n", None]))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        opened.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = single_threaded_session(opened.SerializeToString())
     wanted = [*COLUMNS, "cluster", blend.index, blend.weight]
     feed = {"embedding": inputs.embedding, "features": inputs.features}
     quality, error, tokens, cluster, index, weight = session.run(wanted, feed)

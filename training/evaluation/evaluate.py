@@ -24,6 +24,7 @@ from ..prepare.encoder import export_encoder, sample_evenly
 from ..progress import Reporter
 from ..selection.depth import SAMPLE, embed_inputs
 from ..selection.validation import complete, outcomes_of
+from ..threads import single_threaded
 from .baselines.evidence import Evidence
 from .baselines.suite import METHODS, Fitted, fit_baselines
 
@@ -42,6 +43,7 @@ class Scored:
     bundle_id: str
 
 
+@single_threaded
 def evaluate_bundle(
     router: Router,
     tables: Tables,

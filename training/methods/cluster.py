@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
-from threadpoolctl import threadpool_limits
 
 from router.types import Doubles, Floats, Ints
 
@@ -35,16 +34,15 @@ def spherical_kmeans(embedding: Floats, k: int, *, fit_rows: int, seed: int) -> 
         (k, d) float32 unit rows; an emptied centroid restarts at the row it fits worst.
     """
     rows = embedding[spaced(len(embedding), fit_rows, seed)]
-    with threadpool_limits(1):  # summation order, and so the bundle, must not depend on threads
-        centroids, _ = kmeans_plusplus(rows, k, random_state=seed)
-        labels = np.full(len(rows), -1)
-        for _ in range(ITERATIONS):
-            similarity = rows @ centroids.T
-            found = similarity.argmax(axis=1)
-            if (found == labels).all():
-                break
-            labels = found
-            centroids = _centres(rows, labels, k, similarity.max(axis=1))
+    centroids, _ = kmeans_plusplus(rows, k, random_state=seed)
+    labels = np.full(len(rows), -1)
+    for _ in range(ITERATIONS):
+        similarity = rows @ centroids.T
+        found = similarity.argmax(axis=1)
+        if (found == labels).all():
+            break
+        labels = found
+        centroids = _centres(rows, labels, k, similarity.max(axis=1))
     return np.ascontiguousarray(centroids, dtype=np.float32)
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from router.types import Doubles, Floats
 
@@ -74,7 +73,7 @@ class LabelTable:
         rows = labelled[spaced(len(labelled), config.max_rows, seed)]
         chosen = Inputs(inputs.embedding[rows], inputs.features[rows])
         model = LogisticRegression(C=1.0 / alpha, max_iter=config.iterations)
-        with warnings.catch_warnings(), threadpool_limits(1):
+        with warnings.catch_warnings():
             # stopping early is a little more shrinkage, no failure
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(design.matrix(chosen), code[rows])

@@ -34,6 +34,7 @@ from ..prepare.dataset import Dataset, dataset_of
 from ..prepare.encoder import ExportedEncoder
 from ..progress import Reporter
 from ..selection.depth import embed_inputs
+from ..threads import single_threaded
 from .feedback_outliers import Suspect, believed, suspects
 from .log_battles import logged_battles, together
 from .log_rows import HELD_OUT, Traffic, held_out
@@ -66,6 +67,7 @@ class Retrained:
     suspects: tuple[Suspect, ...]
 
 
+@single_threaded
 def retrain(
     traffic: Traffic,
     base: Bundle,

@@ -14,7 +14,6 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from router.types import Bools, Doubles, Ints
 
@@ -42,7 +41,7 @@ def feedback_chance(traffic: Traffic) -> Doubles:
     scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
     arms = np.eye(len(traffic.arms))[traffic.arm]
     matrix = np.concatenate([traffic.inputs.embedding, 0.2 * scaled, arms], axis=1)
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=1.0, max_iter=100).fit(matrix, came)
     return np.asarray(np.maximum(model.predict_proba(matrix)[:, 1], LEAST))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from router.types import Doubles, Ints
 
@@ -98,8 +97,7 @@ def avengers_pro_code(evidence: Evidence) -> Sweep:
 
 
 def _kmeans(evidence: Evidence, k: int) -> KMeans:
-    with threadpool_limits(1):  # the sums, and so the table, must not depend on threads
-        return KMeans(k, n_init=3, random_state=evidence.seed).fit(evidence.train_inputs.embedding)
+    return KMeans(k, n_init=3, random_state=evidence.seed).fit(evidence.train_inputs.embedding)
 
 
 def _cells(evidence: Evidence, k: int) -> tuple[KMeans, Doubles, Doubles]:
