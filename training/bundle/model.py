@@ -11,19 +11,22 @@ import numpy as np
 import onnx
 
 from router.core import features
-from router.types import Doubles, Floats, Ints
+from router.core.encoder import single_threaded_session
+from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import ExportError
 from ..methods.base import GraphInputs, Inputs, Predictor
 from ..methods.cluster import ClusterTable, nearest
 from ..methods.costs import Meter, TokenModel
 from ..methods.onnx_graph import Graph
+from ..prepare.dataset import Dataset
 from ..selection.calibrate import Calibration
 from ..selection.regret import choices, price_grid
 from ..selection.stack import Stack
 
-MOST_GAP = 1e-4  # largest difference between graph and fitted models that is float32 rounding
-LEAST_SAME = 0.999  # share of decisions that must agree
+MAX_GAP = 1e-4  # largest difference between graph and fitted models that is float32 rounding
+MIN_SAME = 0.999  # share of decisions that must agree
+EQUAL = 1e-5  # utilities this close, beside 1 and what is paid, are equal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +51,44 @@ class FittedModel:
     tokens: TokenModel
     meter: Meter
 
-    def predict(self, inputs: Inputs) -> Prediction:
-        """Predict for n prompts."""
+    def parts(self, inputs: Inputs) -> dict[str, Floats]:
+        """What every method says of n prompts: (n, a) each."""
         parts: dict[str, Floats] = {}
         for name, predictor in self.predictors.items():
             parts[name] = predictor.predict(inputs, parts)
+        return parts
+
+    def predict(self, inputs: Inputs) -> Prediction:
+        """Predict for n prompts."""
         cluster, distance = nearest(inputs.embedding, self.table.centroids)
         return Prediction(
-            quality=self.calibration.apply(self.stack.predict(parts)),
+            quality=self.calibration.apply(self.stack.predict(self.parts(inputs))),
             quality_se=self.table.blended(inputs, self.table.errors),
             output_tokens=self.tokens.predict(inputs),
             cluster=cluster,
             distance=distance,
         )
 
-    def to_onnx(self, dimension: int) -> onnx.ModelProto:
-        """The whole as one graph: embedding and features in, the fields of Prediction out."""
+    def wire(self, dimension: int) -> tuple[Graph, GraphInputs]:
+        """A graph that has inputs and nothing else yet."""
         graph = Graph()
         embedding = graph.input("embedding", dimension)
         text = graph.input("features", len(features.NAMES))
-        inputs = GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+        return graph, GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+
+    def add_parts(self, graph: Graph, inputs: GraphInputs) -> dict[str, str]:
+        """The tensor of every method."""
         parts: dict[str, str] = {}
         for name, predictor in self.predictors.items():
             parts[name] = predictor.add_to(graph, inputs, parts)
-        quality = self.calibration.add_to(graph, self.stack.add_to(graph, parts))
+        return parts
+
+    def to_onnx(self, dimension: int) -> onnx.ModelProto:
+        """The whole as one graph: embedding and features in, the fields of Prediction out."""
+        graph, inputs = self.wire(dimension)
+        quality = self.calibration.add_to(
+            graph, self.stack.add_to(graph, self.add_parts(graph, inputs))
+        )
         index, weight, best = self.table.add_weights(graph, inputs)
         error = self.table.add_blend(graph, index, weight, self.table.errors)
         one = graph.const([1], np.int64)
@@ -94,44 +111,77 @@ class Parity:
     rows: int
     quality_gap: float  # largest absolute difference
     tokens_gap: float  # largest relative difference
-    same_arm: float  # share of (prompt, λ) decisions that agree
+    same_arm: float  # share of (prompt, λ) decisions for one arm, or for arms of equal utility
 
 
 def check_parity(
-    model: FittedModel, graph: onnx.ModelProto, inputs: Inputs, n_chars: Ints
+    model: FittedModel, graph: onnx.ModelProto, inputs: Inputs, data: Dataset
 ) -> Parity:
-    """Compare graph and fitted models on real prompts.
+    """Compare graph and fitted models on training prompts.
 
+    Arms whose utilities differ by no more than rounding are one choice: where every arm is always
+    right, utilities tie by the dozen, and which of them wins is an accident of the last bit.
+
+    Args:
+        model: the fitted models.
+        graph: what they were written to.
+        inputs: n prompts.
+        data: the same n prompts, for names and lengths.
     Raises:
-        ExportError: they differ by more than float32 rounding.
+        ExportError: they differ by more than rounding; names prompt, arm and method.
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(
-        graph.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    feed = {"embedding": inputs.embedding, "features": inputs.features}
-    quality, _, tokens, _, _ = session.run(None, feed)
+    quality, tokens = _graph_says(graph, inputs, ["quality", "output_tokens"])
     fitted = model.predict(inputs)
-    costs = [model.meter.cost_usd(n_chars, t) for t in (fitted.output_tokens, tokens)]
+    costs = [model.meter.cost_usd(data.n_chars, t) for t in (fitted.output_tokens, tokens)]
+    gap = np.abs(quality - fitted.quality)
     parity = Parity(
         rows=len(inputs),
-        quality_gap=float(np.abs(quality - fitted.quality).max()),
+        quality_gap=float(gap.max()),
         tokens_gap=float(np.abs(tokens / fitted.output_tokens - 1.0).max()),
-        same_arm=_same_arm((fitted.quality, quality), costs),
+        same_arm=float(np.mean(_same_choice((fitted.quality, quality), costs))),
     )
-    if parity.quality_gap > MOST_GAP or parity.same_arm < LEAST_SAME:
+    if parity.quality_gap > MAX_GAP or parity.same_arm < MIN_SAME:
+        row, arm = (int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
         raise ExportError(
-            f"the exported graph is off by {parity.quality_gap:.2g} in quality (allowed "
-            f"{MOST_GAP}) and chooses the same arm in {parity.same_arm:.4%} of decisions "
-            f"(needed {LEAST_SAME:.1%}) on {parity.rows} prompts"
+            f"the exported graph is off by {parity.quality_gap:.2g} in quality (allowed {MAX_GAP}) "
+            f"and makes the same choice in {parity.same_arm:.4%} of decisions (needed "
+            f"{MIN_SAME:.1%}) on {parity.rows} prompts; most for prompt {data.prompt_ids[row]!r} "
+            f"and arm {data.arms[arm].id}, where {_off_most(model, inputs, row, arm)}"
         )
     return parity
 
 
-def _same_arm(quality: tuple[Floats, Floats], costs: list[Doubles]) -> float:
-    same = [
-        (choices(quality[0], costs[0], price) == choices(quality[1], costs[1], price)).mean()
-        for price in price_grid(costs[0], 9)
-    ]
-    return float(np.mean(same))
+def _graph_says(graph: onnx.ModelProto, inputs: Inputs, outputs: list[str]) -> list[Floats]:
+    session = single_threaded_session(graph.SerializeToString())
+    feed = {"embedding": inputs.embedding, "features": inputs.features}
+    found: list[Floats] = session.run(outputs, feed)
+    return found
+
+
+def _same_choice(quality: tuple[Floats, Floats], costs: list[Doubles]) -> Bools:
+    """(λ, n) whether both choose one arm, or arms of equal utility."""
+    same = []
+    for price in price_grid(costs[0], 9):
+        arms = [choices(q, c, price)[:, None] for q, c in zip(quality, costs, strict=True)]
+        utility = quality[0] - price * costs[0]
+        ours, theirs = (np.take_along_axis(utility, arm, axis=1) for arm in arms)
+        rounding = EQUAL * (1.0 + price * np.take_along_axis(costs[0], arms[0], axis=1))
+        same.append((np.abs(ours - theirs) <= rounding)[:, 0])
+    return np.stack(same)
+
+
+def _off_most(model: FittedModel, inputs: Inputs, row: int, arm: int) -> str:
+    """Which method's graph is furthest from its fitted model at one cell, and by how much."""
+    fitted = model.parts(inputs)
+    graph, wired = model.wire(inputs.embedding.shape[1])
+    for name, tensor in model.add_parts(graph, wired).items():
+        graph.output(tensor, f"{name}_quality", np.float32, len(model.meter.input_usd))
+    found = _graph_says(graph.model(), inputs, [f"{name}_quality" for name in fitted])
+    gaps = {
+        n: abs(float(f[row, arm] - g[row, arm]))
+        for (n, f), g in zip(fitted.items(), found, strict=True)
+    }
+    worst = max(gaps, key=lambda name: gaps[name])
+    if gaps[worst] <= MAX_GAP:
+        return f"every method agrees (the furthest, {worst}, by {gaps[worst]:.2g})"
+    return f"{worst} is off by {gaps[worst]:.2g}"

@@ -83,8 +83,8 @@ class TasteNeighbours:
         """Write head and search into a graph."""
         predicted = self.head.add_to(graph, inputs, others)
         contrasts = graph.gemm(predicted, self.mixing, self.shift, np.float32)
-        place = self.axes.add_to(graph, inputs.embedding)
-        joined = graph.op("Concat", [place, contrasts], axis=1)
+        place = self.axes.add_to(graph, inputs.embedding64)
+        joined = graph.op("Concat", [place, graph.cast(contrasts, np.float64)], axis=1)
         return self.references.add_to(graph, add_unit(graph, joined))
 
 
@@ -99,5 +99,5 @@ def _scaled_contrasts(predicted: Floats, weight: float) -> tuple[Floats, Floats]
     return (centred * scale).astype(np.float32), (-mean * scale).astype(np.float32)
 
 
-def _joined(place: Floats, contrasts: Floats) -> Floats:
+def _joined(place: Doubles, contrasts: Floats) -> Doubles:
     return unit(np.concatenate([place, contrasts], axis=1))

@@ -51,9 +51,9 @@ class Graph:
         self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
-    def half(self, values: NDArray[np.float32]) -> str:
-        """A float32 constant stored in 16 bits; the values must already be representable."""
-        return self.cast(self.const(values, np.float16), np.float32)
+    def half(self, values: NDArray[np.float32], kind: type[np.generic] = np.float32) -> str:
+        """A constant stored in 16 bits, read as `kind`; the values must be representable."""
+        return self.cast(self.const(values, np.float16), kind)
 
     def op(self, kind: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any) -> str:  # noqa: ANN401
         """Add a node with one output."""

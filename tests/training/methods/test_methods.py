@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from router.core import features
+from router.core.encoder import single_threaded_session
 from router.types import Arm, Floats
 from training.config import METHODS, TrainConfig, TreesConfig
 from training.methods.base import GraphInputs, Inputs
@@ -103,6 +104,26 @@ def test_the_graph_says_what_the_fitted_model_says(name: str, holes: float) -> N
     feed = {"embedding": test.embedding, "features": test.features}
     (got,) = session.run(None, feed)
     assert np.abs(got - model.predict(test, known)).max() < 1e-5
+
+
+def test_prompts_that_are_all_alike_tell_graph_and_model_the_same() -> None:
+    """More equal prompts than neighbours: which of them are taken would be a rounding's choice."""
+    inputs, quality, _ = world(600)
+    few = np.random.default_rng(4).integers(0, 5, 600)
+    same = Inputs(inputs.embedding[few], inputs.features[few])
+    model = fit("knn", same, quality)
+    near = same.embedding + np.random.default_rng(5).normal(scale=1e-7, size=same.embedding.shape)
+    test = Inputs(near.astype(np.float32), same.features)
+    graph = Graph()
+    tensors = [graph.input("embedding", D), graph.input("features", len(features.NAMES))]
+    wired = GraphInputs(tensors[0], graph.cast(tensors[0], np.float64), tensors[1])
+    graph.output(model.add_to(graph, wired, {}), "quality", np.float32, ARMS)
+    session = single_threaded_session(graph.model().SerializeToString())
+    (got,) = session.run(None, {"embedding": test.embedding, "features": test.features})
+    assert np.abs(got - model.predict(test, {})).max() < 1e-5
+    assert np.abs(got - model.predict(same, {})).max() < 1e-4  # and a rounding moves nothing
+    expected = np.stack([quality[few == i].mean(axis=0) for i in range(5)])
+    assert np.abs(model.predict(same, {}) - expected[few]).max() < 0.15
 
 
 def test_trees_agree_with_their_graph_on_their_own_thresholds() -> None:
