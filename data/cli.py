@@ -13,12 +13,13 @@ from .engines import ENGINES
 from .errors import DataError
 from .events import pack_log
 from .fetch.cli import fetch
+from .ingest import ingest as ingest_files
 from .prices import PriceTable
 from .prices_cli import prices as prices_group
+from .progress import bar
 from .records.base import Options
 from .records.registry import SOURCES
 from .repeated import SamplesConfig, simulate_samples
-from .sharded import ingest_sharded
 from .simulation.world import SimulationConfig
 from .simulation.world import simulate as simulate_world
 from .tables import Tables, load_tables
@@ -92,7 +93,7 @@ def ingest(
     options = Options(metric=metric, model=model)
     try:
         table = PriceTable.load(prices) if prices is not None else None
-        report = ingest_sharded(
+        report = ingest_files(
             sources,
             out,
             engine=engine,
@@ -102,6 +103,7 @@ def ingest(
             columns=columns,
             options=options,
             labels=labels,
+            track=bar,
         )
     except DataError as err:
         raise click.ClickException(str(err)) from err

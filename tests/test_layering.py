@@ -26,7 +26,7 @@ FLOORS = {
     ),
     "data": (
         "errors schema prices clean split tables layouts records pricelists prices_cli engines "
-        "simulation repeated events fetch ingest sharded cli __main__ __init__"
+        "progress simulation repeated events fetch shard ingest cli __main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from data.sharded import ingest_sharded
+from data.ingest import ingest
 from training.batch.engines import decide_all
 from training.batch.score import score_sharded
 
@@ -35,7 +35,7 @@ def steps(bundle: Path, prompts: Path) -> None:
         print("step                          rows  rows/core-second  core-hours at 10^9")
         logs = spend_logs(folder / "logs", texts["prompt"].to_list())
         spent = processor()
-        ingest_sharded(logs, folder / "tables", engine="local", workers=1)
+        ingest(logs, folder / "tables")
         told("ingest of spend logs", SPEND_LOGS, processor() - spent)
         texts.write_parquet(folder / "prompts.parquet")
         spent = processor()

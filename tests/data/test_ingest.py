@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from data.clean import REASON
 from data.errors import ColumnError, DataError, FormatError
-from data.ingest import Ingested, ingest
 from data.layouts import prompt_text
 from data.prices import Price, PriceTable
 from data.split import prompt_id
+from tests.data.ingested import Ingested, ingest
 
 PRICES = PriceTable(
     (

@@ -12,9 +12,9 @@ import pytest
 
 from data.clean import REASON
 from data.errors import DataError, FormatError
-from data.ingest import Ingested, ingest
 from data.prices import PriceTable
 from data.records.base import Options
+from tests.data.ingested import Ingested, ingest
 
 Writer = Callable[..., Path]
 DATE = "2026-11-01T10-00-00.123456"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from data.ingest import ingest
 from data.records.base import Options
+from tests.data.ingested import ingest
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
 EVENT = {

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from data.clean import REASON
 from data.errors import FormatError
-from data.ingest import Ingested, ingest
 from data.records.base import Outcome, mean_of
 from data.records.registry import FORMATS, SOURCES
+from tests.data.ingested import Ingested, ingest
 
 Writer = Callable[..., Path]
 

@@ -13,10 +13,10 @@ import pytest
 
 from data.clean import REASON
 from data.errors import DataError
-from data.ingest import Ingested, ingest
 from data.prices import PriceTable
 from data.records.base import Options
 from data.split import prompt_id
+from tests.data.ingested import Ingested, ingest
 
 Writer = Callable[..., Path]
 

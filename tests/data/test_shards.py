@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +13,7 @@ from click.testing import CliRunner
 
 from data.engines import run_tasks
 from data.errors import DataError
-from data.ingest import ingest
-from data.sharded import OUTPUTS, ingest_sharded, shard_of
+from data.ingest import OUTPUTS, ingest, shard_of
 from router.cli.main import main
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
@@ -61,31 +61,33 @@ def same_rows(one: dict[str, pl.DataFrame], two: dict[str, pl.DataFrame]) -> boo
     return one.keys() == two.keys() and all(ordered(one[k]).equals(ordered(two[k])) for k in one)
 
 
-def test_one_shard_is_ingest_itself_in_the_same_order(sources: list[Path], tmp_path: Path) -> None:
-    whole = ingest(sources)
-    report = ingest_sharded(sources, tmp_path, engine="local", workers=1)
-    for name, table in tables(tmp_path).items():
-        assert table.equals(getattr(whole, name)), name
-    assert {k: report[k] for k in whole.report} == whole.report
-    assert report["unlabelled"] == whole.unlabelled.height > 0
+def test_a_single_worker_keeps_the_order_of_the_files(sources: list[Path], tmp_path: Path) -> None:
+    report = ingest(sources, tmp_path)
+    found = tables(tmp_path)
+    cell = ["prompt_id", "model", "tier"]
+    read = pl.concat([pl.read_parquet(p, columns=cell) for p in sources if p.stem in "012"])
+    kept = read.join(found["outcomes"], on=cell, how="semi", maintain_order="left")
+    assert found["outcomes"].select(cell).equals(kept)
+    assert report["unlabelled"] == found["unlabelled"].height > 0
     assert json.loads((tmp_path / "report.json").read_text()) == report
-    assert len(whole.report["rejected"]["outcomes"]) >= 3
-    assert whole.pairs.height == whole.rejected_pairs.height == 15
+    assert len(report["rejected"]["outcomes"]) >= 3
+    assert found["pairs"].height == found["rejected_pairs"].height == 15
 
 
 def test_many_shards_and_processes_give_the_same_rows(sources: list[Path], tmp_path: Path) -> None:
-    one = ingest_sharded(sources, tmp_path / "one", engine="local", workers=1)
-    many = ingest_sharded(sources, tmp_path / "many", engine="local", workers=2, shards=5)
+    one = ingest(sources, tmp_path / "one", engine="local", workers=1)
+    many = ingest(sources, tmp_path / "many", engine="local", workers=2, shards=5)
     assert many == one
     assert same_rows(tables(tmp_path / "one"), tables(tmp_path / "many"))
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
+@pytest.mark.slow  # starts a cluster
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed: pip install -e '.[scale]'")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own dependencies
 def test_a_cluster_of_processes_gives_the_same_rows(sources: list[Path], tmp_path: Path) -> None:
-    one = ingest_sharded(sources, tmp_path / "one", engine="local", workers=1)
-    many = ingest_sharded(sources, tmp_path / "ray", engine="ray", workers=2)
+    one = ingest(sources, tmp_path / "one", engine="local", workers=1)
+    many = ingest(sources, tmp_path / "ray", engine="ray", workers=2)
     assert many == one
     assert same_rows(tables(tmp_path / "one"), tables(tmp_path / "ray"))
 
@@ -93,10 +95,10 @@ def test_a_cluster_of_processes_gives_the_same_rows(sources: list[Path], tmp_pat
 def test_a_run_that_fails_leaves_nothing_behind(sources: list[Path], tmp_path: Path) -> None:
     prompts = [path for path in sources if path.name == "prompts.parquet"]
     with pytest.raises(DataError, match="no outcomes in"):
-        ingest_sharded(prompts, tmp_path / "out", engine="local", workers=1)
+        ingest(prompts, tmp_path / "out", engine="local", workers=1)
     outcomes = [path for path in sources if path.name == "0.parquet"]
     with pytest.raises(DataError, match="no file holds the text of a prompt"):
-        ingest_sharded(outcomes, tmp_path / "out", engine="local", workers=1)
+        ingest(outcomes, tmp_path / "out", engine="local", workers=1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,6 +118,12 @@ def test_the_command_takes_an_engine(sources: list[Path], tmp_path: Path) -> Non
     assert done.exit_code == 0, done.output
     assert "prompts wait for a score" in done.output
     assert "left out 15 rows: pairs.unreadable_preference" in done.output
+
+
+def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(DataError, match=r"needs ray; .* pip install -e '.\[scale\]'"):
+        list(run_tasks([], "ray"))
 
 
 def test_an_unknown_engine_is_named() -> None:
