@@ -1,5 +1,5 @@
 """`python -m data`: the same commands as `tierwise data`."""
 
-from .cli import data
+from .commands import data
 
 data(prog_name="python -m data")

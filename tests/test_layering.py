@@ -25,8 +25,8 @@ FLOORS = {
         "cli __init__ __main__"
     ),
     "data": (
-        "errors schema prices clean split tables layouts records pricelists prices_cli engines "
-        "progress simulation repeated events fetch shard ingest cli __main__ __init__"
+        "errors schema prices clean split tables layouts records pricelists engines "
+        "progress simulation repeated events fetch shard ingest summary commands __main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "

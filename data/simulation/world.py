@@ -15,6 +15,7 @@ import polars as pl
 
 from router.types import Bools, Doubles, Floats, Ints
 
+from ..progress import Track, untracked
 from ..schema import PREFERENCES
 from ..split import prompt_id
 from .prompt_specs import DOMAINS, FAMILIES, REASONING, draw_prompts, reworded
@@ -77,10 +78,13 @@ class _Truth:
     input_tokens: Ints  # (n,)
 
 
-def simulate(config: SimulationConfig) -> World:
-    """Draw a world; equal configs give equal worlds, and more prompts extend fewer."""
+def simulate(config: SimulationConfig, track: Track = untracked) -> World:
+    """Draw a world; equal configs give equal worlds, and more prompts extend fewer.
+
+    `track` is told of every prompt.
+    """
     text_rng, model_rng, luck_rng, outcome_rng, pair_rng = _streams(config.seed)
-    prompts, specs = _prompts(config, text_rng)
+    prompts, specs = _prompts(config, text_rng, track)
     models = draw_models(config.arms, model_rng)
     truth = _truth(prompts, specs, models, luck_rng)
     cells = _cells(prompts, models)
@@ -99,11 +103,12 @@ def _streams(seed: int) -> list[np.random.Generator]:
 
 
 def _prompts(
-    config: SimulationConfig, rng: np.random.Generator
+    config: SimulationConfig, rng: np.random.Generator, track: Track
 ) -> tuple[pl.DataFrame, list[PromptSpec]]:
     """The table of prompts and, row by row, what their author knows."""
     copies = int(config.n_prompts * config.duplicates_share)
-    found = list(islice(draw_prompts(TextSampler(rng)), config.n_prompts - copies))
+    wanted = config.n_prompts - copies
+    found = list(track(islice(draw_prompts(TextSampler(rng)), wanted), "draw prompts", wanted))
     ids, specs = [key for key, _ in found], [spec for _, spec in found]
     texts = [spec.text for spec in specs]
     # without replacement: a second rewording would equal the first

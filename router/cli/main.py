@@ -50,7 +50,7 @@ ELSEWHERE = {
     "derive-tiers": "Derive best-of-n, votes and revisions from repeated samples.",
     "serve": "Serve a bundle over HTTP.",
 }
-MODULES = {"data": ("data.cli", "train"), "serve": ("serving.cli", "serve")}
+MODULES = {"data": ("data.commands", "train"), "serve": ("serving.cli", "serve")}
 
 
 class LazyGroup(click.Group):

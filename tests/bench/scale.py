@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from data.ingest import ingest
-from training.batch.engines import decide_all
+from training.batch.decide import decide_all
 from training.batch.score import score_sharded
 
 ROWS = 3000

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from data.cli import data
+from data.commands import data
 from data.tables import load_tables
 
 

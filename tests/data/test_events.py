@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from data.cli import data as data_group
+from data.commands import data as data_group
 from data.errors import DataError
 from data.events import SCHEMAS, pack_log, read_log, read_segment, schema_of
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent

@@ -10,22 +10,27 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import add
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from data.engines import run_tasks
-from data.sharded import shard_of
+from data.ingest import deal, dealt
 from router import Policy, Router
 from router.core.prompt import read_prompt
 from router.types import Arm, Doubles, Ints, Reading, Scores
 
 from ..errors import TrainingError
+from ..progress import Reporter, Timings
+from .prompt_files import PROMPT, check_bundles, loaded, new_folder, parquet_files
 
 THRESHOLDS = np.round(np.linspace(0.0, 1.0, 21), 2)
-ROWS = 4096  # prompts per shard, unless told otherwise
-PROMPT, OUTCOME = ("prompt_id", "prompt"), ("prompt_id", "model", "tier", "quality", "cost_usd")
+SHARD_ROWS = 1024  # prompts, unless told otherwise
+OUTCOME: tuple[str, ...] = ("prompt_id", "model", "tier", "quality", "cost_usd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +79,7 @@ class DealTable:
     def __call__(self) -> int:
         """Rows dealt out."""
         table = pl.read_parquet(self.path, columns=list(self.columns))
-        shard = shard_of(table["prompt_id"], self.shards)
-        for i in shard.unique().to_list():
-            path = self.folder / f"{self.kind}-{i:06}-{self.number:06}.parquet"
-            table.filter(shard == i).write_parquet(path)
+        deal(table, self.kind, self.folder, self.shards, self.number)
         return table.height
 
 
@@ -93,13 +95,14 @@ class ScoreShard:
 
     def __call__(self) -> list[Sums] | None:
         """Sums of each bundle; null where the shard has no prompt."""
-        prompts = self._read("prompts")
-        if prompts is None:
+        parts = dealt("prompts", self.folder, self.number)
+        if not parts:
             return None
-        outcomes, found = self._read("outcomes"), []
+        prompts, outcomes = pl.concat(parts), dealt("outcomes", self.folder, self.number)
+        found = []
         readings: dict[str, Reading] = {}
         for place, bundle in enumerate(self.bundles):
-            router = Router.load(bundle)
+            router = loaded(bundle)
             encoder = router.manifest.encoder_sha256
             if encoder not in readings:
                 readings[encoder] = read_all(router, prompts["prompt"].to_list())
@@ -109,10 +112,6 @@ class ScoreShard:
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
             found.append(sums(router, scores, quality, cost))
         return found
-
-    def _read(self, kind: str) -> pl.DataFrame | None:
-        paths = sorted(self.folder.glob(f"{kind}-{self.number:06}-*.parquet"))
-        return pl.concat([pl.read_parquet(path) for path in paths]) if paths else None
 
     def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
         table = prompts.select("prompt_id").with_columns(
@@ -151,15 +150,13 @@ def score_all(router: Router, reading: Reading) -> Scores:
 
 
 def outcome_matrices(
-    outcomes: pl.DataFrame | None, prompt_ids: pl.Series, arms: Sequence[Arm]
+    outcomes: Sequence[pl.DataFrame], prompt_ids: pl.Series, arms: Sequence[Arm]
 ) -> tuple[Doubles, Doubles]:
     """Realised quality and cost of every arm, NaN where there is no outcome: both (n, a)."""
     quality, cost = (np.full((len(prompt_ids), len(arms)), np.nan) for _ in range(2))
-    if outcomes is None:
-        return quality, cost
     row = {key: i for i, key in enumerate(prompt_ids.to_list())}
     column = {arm.id: i for i, arm in enumerate(arms)}
-    for key, model, tier, q, usd in outcomes.select(OUTCOME).iter_rows():
+    for key, model, tier, q, usd in chain(*(part.select(OUTCOME).iter_rows() for part in outcomes)):
         at = row.get(key), column.get(f"{model}|{tier}")
         if None not in at:
             quality[at], cost[at] = q, usd
@@ -204,6 +201,7 @@ def score_sharded(
     workers: int = 1,
     shards: int | None = None,
     embeddings: bool = False,
+    reporter: Reporter | None = None,
 ) -> list[Sums]:
     """Score every prompt by every bundle.
 
@@ -214,69 +212,39 @@ def score_sharded(
         outcomes: Parquet file or folder of outcomes, for realised figures and tables.
         engine: local or ray.
         workers: processes.
-        shards: pieces; null is one for every `ROWS` prompts, whatever the engine.
+        shards: pieces; null is one for every `SHARD_ROWS` prompts, whatever the engine.
         embeddings: keep them beside the scores.
+        reporter: told how many shards are scored.
     Returns:
         The sums of each bundle.
     Raises:
         TrainingError: a file cannot be read, there is no prompt, or `out` is there already.
     """
-    if out.exists():
-        raise TrainingError(f"{out} is there already; remove it, or give another folder")
-    sources: list[tuple[Path, str, tuple[str, ...]]] = [
-        (path, "prompts", PROMPT) for path in _files(prompts, PROMPT)
-    ]
+    texts = parquet_files(prompts, PROMPT)
+    rows = sum(count for _, count in texts)
+    if not rows:
+        raise TrainingError(f"{prompts} holds no prompt")
+    sources = [(path, "prompts", PROMPT) for path, _ in texts]
     if outcomes is not None:
-        sources += [(path, "outcomes", OUTCOME) for path in _files(outcomes, OUTCOME)]
-    rows = sum(_rows(path) for path, kind, _ in sources if kind == "prompts")
-    count = shards or max(1, -(-rows // ROWS))
-    half = out.with_name(f"{out.name}.part").absolute()
-    shutil.rmtree(half, ignore_errors=True)
-    (half / "shards").mkdir(parents=True)
-    try:
+        sources += [(path, "outcomes", OUTCOME) for path, _ in parquet_files(outcomes, OUTCOME)]
+    count = shards or -(-rows // SHARD_ROWS)
+    check_bundles(bundles)
+    with new_folder(out) as half, (reporter or Timings()).stage("score", count) as stage:
+        folder = half / "shards"
+        folder.mkdir()
         deals = [
-            DealTable(number=i, path=path, kind=kind, columns=columns, folder=half / "shards",
-                      shards=count)
+            DealTable(number=i, path=path, kind=kind, columns=columns, folder=folder, shards=count)
             for i, (path, kind, columns) in enumerate(sources)
-        ]  # fmt: skip
-        run_tasks(deals, engine, workers)
+        ]
+        list(run_tasks(deals, engine, workers))
         tasks = [
-            ScoreShard(number=i, bundles=tuple(b.absolute() for b in bundles),
-                       folder=half / "shards", out=half, embeddings=embeddings)
+            ScoreShard(number=i, bundles=tuple(b.absolute() for b in bundles), folder=folder,
+                       out=half, embeddings=embeddings)
             for i in range(count)
         ]  # fmt: skip
-        found = [part for part in run_tasks(tasks, engine, workers) if part is not None]
-        if not found:
-            raise TrainingError(f"{prompts} holds no prompt")
-        shutil.rmtree(half / "shards")
-        half.rename(out)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-    return [_total([part[place] for part in found]) for place in range(len(bundles))]
-
-
-def _total(parts: Sequence[Sums]) -> Sums:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
-
-
-def _files(path: Path, columns: Sequence[str]) -> list[Path]:
-    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    if not found:
-        raise TrainingError(f"{path} holds no Parquet file")
-    for file in found:
-        try:
-            names = pl.scan_parquet(file).collect_schema().names()
-        except (OSError, pl.exceptions.PolarsError) as err:
-            raise TrainingError(f"{file} cannot be read as Parquet: {err}") from err
-        missing = [name for name in columns if name not in names]
-        if missing:
-            raise TrainingError(f"{file} lacks {', '.join(missing)}; it has {names}")
-    return [file.absolute() for file in found]
-
-
-def _rows(path: Path) -> int:
-    rows: int = pl.scan_parquet(path).select(pl.len()).collect().item()
-    return rows
+        found = []
+        for part in run_tasks(tasks, engine, workers):
+            stage.advance()
+            found += [] if part is None else [part]
+        shutil.rmtree(folder)
+    return [reduce(add, (part[place] for part in found)) for place in range(len(bundles))]

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-from ..batch.engines import ENGINES, decide_all, shares
+from data.engines import ENGINES
+
+from ..batch.decide import decide_all, shares
+from ..progress import ConsoleReporter
 from ._common import command, path_option, print_table
 
 
@@ -16,7 +19,11 @@ from ._common import command, path_option, print_table
 @path_option("--out", required=True, about="Folder for Parquet parts.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="The bundle's own by default.")
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), help="Threads or processes; one per core.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes; one per core at most.",
+)
 def decide(
     bundle: Path,
     prompts: Path,
@@ -26,9 +33,16 @@ def decide(
     workers: int | None,
 ) -> None:
     """Decide for every prompt of a table; print how many each arm gets."""
-    found = shares(
-        decide_all(prompts, out, bundle, threshold=threshold, engine=engine, workers=workers)
+    decisions = decide_all(
+        prompts,
+        out,
+        bundle,
+        threshold=threshold,
+        engine=engine,
+        workers=workers,
+        reporter=ConsoleReporter(),
     )
+    found = shares(decisions)
     total = int(found["requests"].sum())
     click.echo(f"{total} decisions in {out}")
     rows = [

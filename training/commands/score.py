@@ -14,6 +14,7 @@ from router import Router
 
 from ..batch.score import score_sharded
 from ..batch.score_tables import cluster_table, frontier_table
+from ..progress import ConsoleReporter
 from ._common import PATH, command, path_option, print_table
 
 SHOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -26,7 +27,7 @@ SHOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 @path_option("--out", required=True, about="Folder for scores, frontier and tables.")
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; one per core.")
-@click.option("--shards", type=click.IntRange(min=1), help="Pieces; one per 4,096 prompts.")
+@click.option("--shards", type=click.IntRange(min=1), help="Pieces; one per 1,024 prompts.")
 @click.option("--embeddings", is_flag=True, help="Keep embeddings beside the scores.")
 def score(
     bundles: tuple[Path, ...],
@@ -49,6 +50,7 @@ def score(
         workers=workers or os.cpu_count() or 1,
         shards=shards,
         embeddings=embeddings,
+        reporter=ConsoleReporter(),
     )
     for place, (bundle, names, total) in enumerate(zip(bundles, arms, found, strict=True)):
         frontier = frontier_table(total)

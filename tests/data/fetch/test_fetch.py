@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from huggingface_hub import constants
 
-from data.cli import data
+from data.commands import data
 from data.errors import FetchError
 from data.fetch.catalogue import PublicSet, find_set, load_catalogue
 from data.fetch.download import HubFile, download

@@ -93,6 +93,7 @@ def test_shards_and_processes_change_no_row(
         assert getattr(again, name) == pytest.approx(getattr(scored[1], name), rel=1e-12)
 
 
+@pytest.mark.slow  # starts a cluster
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed: pip install -e '.[scale]'")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own dependencies
 def test_a_cluster_of_processes_gives_the_same_figures(

@@ -9,11 +9,10 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from data.errors import DataError
 from router import Policy, Router
 from router.cli.main import main
 from router.errors import RouterError
-from training.batch.engines import decide_all, shares
+from training.batch.decide import decide_all, shares
 from training.errors import TrainingError
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
@@ -61,6 +60,7 @@ def test_the_number_of_workers_changes_no_row(
     assert rows(tmp_path / "one").equals(rows(local))
 
 
+@pytest.mark.slow  # starts a cluster
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed: pip install -e '.[scale]'")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own dependencies
 def test_a_cluster_of_processes_gives_the_same_rows(
@@ -77,14 +77,6 @@ def test_shares_count_every_request(local: Path) -> None:
     assert found["requests"].to_list() == sorted(found["requests"], reverse=True)
 
 
-@pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
-def test_without_ray_the_command_says_what_to_install(
-    prompts: Path, tiny_bundle: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(DataError, match=r"needs ray; .* pip install -e '.\[scale\]'"):
-        decide_all(prompts, tmp_path / "x", tiny_bundle, engine="ray")
-
-
 def test_a_broken_run_leaves_no_folder_that_looks_whole(prompts: Path, tmp_path: Path) -> None:
     with pytest.raises(RouterError, match="is not a complete bundle"):
         decide_all(prompts, tmp_path / "x", tmp_path / "nowhere")
@@ -97,7 +89,7 @@ def test_the_command_prints_the_share_of_every_arm(
     args = ["decide", "--bundle", tiny_bundle, "--prompts", prompts, "--out", tmp_path / "d"]
     done = CliRunner().invoke(main, [str(arg) for arg in args])
     assert done.exit_code == 0, done.output
-    assert done.output.startswith(f"600 decisions in {tmp_path / 'd'}\n")
+    assert done.stdout.startswith(f"600 decisions in {tmp_path / 'd'}\n")
     again = CliRunner().invoke(main, [str(arg) for arg in args])
     assert "is there already; remove it, or give another folder" in again.output
 

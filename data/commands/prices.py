@@ -9,11 +9,10 @@ from pathlib import Path
 
 import click
 
-from .errors import DataError
-from .pricelists import PriceChange, PriceDiff, diff_lists, read_list, write_csv
-from .tables import read_table
-
-FILE = click.Path(path_type=Path)
+from ..errors import DataError
+from ..pricelists import PriceChange, PriceDiff, diff_lists, read_list, write_csv
+from ..tables import read_table
+from ._common import PATH, Command, ours_and_theirs
 
 
 @click.group()
@@ -21,15 +20,15 @@ def prices() -> None:
     """Bring a price list in as dated data; say what changed between two."""
 
 
-@prices.command("import")
-@click.argument("source", metavar="FILE", type=FILE)
+@prices.command("import", cls=Command)
+@click.argument("source", metavar="FILE", type=PATH)
 @click.option(
     "--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Of the prices."
 )
-@click.option("--out", type=FILE, required=True, help="CSV of dated prices, for --prices.")
-@click.option("--catalogue", type=FILE, help="Also a catalogue (JSON) with what models can do.")
+@click.option("--out", type=PATH, required=True, help="CSV of dated prices, for --prices.")
+@click.option("--catalogue", type=PATH, help="Also a catalogue (JSON) with what models can do.")
 @click.option("--model", "models", multiple=True, help="Only this model; may be repeated.")
-@click.option("--data", "outcomes", type=FILE, help="Only the models of this outcome table.")
+@click.option("--data", "outcomes", type=PATH, help="Only the models of this outcome table.")
 @click.option(
     "--rename",
     "renamed",
@@ -51,14 +50,11 @@ def import_(
     Download FILE yourself and keep it: nothing is fetched. Where models are named, by --model,
     --rename or --data, one without a price is an error.
     """
-    try:
-        found = read_list(source, day.date())
-        ours = dict(_pair(text) for text in renamed)
-        wanted = {*models, *(_models(outcomes) if outcomes is not None else ())}
-        picked = found.pick(wanted, ours) if wanted or ours else found
-        write_csv(picked, out)
-    except DataError as err:
-        raise click.ClickException(str(err)) from err
+    found = read_list(source, day.date())
+    ours = ours_and_theirs("--rename", renamed)
+    wanted = {*models, *(_models(outcomes) if outcomes is not None else ())}
+    picked = found.pick(wanted, ours) if wanted or ours else found
+    write_csv(picked, out)
     if catalogue is not None:
         text = json.dumps(picked.catalogue(), indent=1, sort_keys=True)
         catalogue.write_text(text + "\n", "utf-8")
@@ -71,19 +67,16 @@ def import_(
         click.echo(f"{len(picked.unpriced)} chat models have no price and were left out")
 
 
-@prices.command()
-@click.argument("old", type=FILE)
-@click.argument("new", type=FILE)
+@prices.command(cls=Command)
+@click.argument("old", type=PATH)
+@click.argument("new", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def diff(old: Path, new: Path, as_json: bool) -> None:
     """Say what changed from OLD to NEW: changed, new, removed, unpriced.
 
     Either may be LiteLLM's JSON or a CSV of ours.
     """
-    try:
-        found = diff_lists(read_list(old), read_list(new))
-    except DataError as err:
-        raise click.ClickException(str(err)) from err
+    found = diff_lists(read_list(old), read_list(new))
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return
@@ -112,10 +105,3 @@ def _models(path: Path) -> list[str]:
     if "model" not in table.columns:
         raise DataError(f"{path} has no column model; it has {', '.join(table.columns)}")
     return [str(model) for model in table["model"].drop_nulls().unique()]
-
-
-def _pair(text: str) -> tuple[str, str]:
-    ours, _, theirs = text.partition("=")
-    if not ours.strip() or not theirs.strip():
-        raise click.BadParameter(f"--rename takes OURS=THEIRS, got {text!r}")
-    return ours.strip(), theirs.strip()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from ..errors import DataError
-from .catalogue import ENDPOINT, find_set, load_catalogue
+from ..fetch.catalogue import ENDPOINT, find_set, load_catalogue
+from ._common import PATH, command
 
 
-@click.command()
+@command
 @click.argument("name", required=False)
 @click.option("--list", "listing", is_flag=True, help="List the sets and end.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; artifacts/sets/NAME.")
+@click.option("--out", type=PATH, help="Folder; artifacts/sets/NAME.")
 @click.option("--sha256", "digests", multiple=True, metavar="[FILE=]HEX", help="Of a file.")
 @click.option("--revision", help="Commit, branch or tag, where none is pinned.")
 @click.option("--trust-first-use", is_flag=True, help="Take what the server has, and record it.")
@@ -28,7 +28,7 @@ def fetch(
     endpoint: str,
 ) -> None:
     """Bring the public set NAME, whole and checked; a broken download goes on where it ended."""
-    from .fetch import Trust, fetch_set  # an HTTP client: other commands need none
+    from ..fetch.fetch import Trust, fetch_set  # an HTTP client: other commands need none
 
     catalogue = load_catalogue()
     if listing or name is None:
@@ -39,11 +39,8 @@ def fetch(
     given = dict(_digest(text) for text in digests)
     trust = Trust(sha256=given, revision=revision, first_use=trust_first_use)
     folder = out or Path("artifacts") / "sets" / name
-    try:
-        public = find_set(name, catalogue)
-        fetched = fetch_set(public, folder, trust, endpoint=endpoint)
-    except (DataError, OSError) as err:
-        raise click.ClickException(str(err)) from err
+    public = find_set(name, catalogue)
+    fetched = fetch_set(public, folder, trust, endpoint=endpoint)
     for file, sha256 in fetched.sha256.items():
         click.echo(f"{sha256}  {folder / file}  ({fetched.known_by[file]})")
     click.echo(f"{public.repo} at {fetched.revision}; licence: {public.licence}")

@@ -1,0 +1,61 @@
+"""`tierwise data check`: what training would see, and what keeps it from starting."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..prices import PriceTable
+from ..summary import summary
+from ..tables import load_tables
+from ._common import PATH, PRICES, command, echo_rejects, print_table
+
+
+@command
+@click.option("--data", "data_path", type=PATH, required=True, help="Outcomes.")
+@click.option("--prompts", type=PATH, required=True, help="Prompts of the same ids.")
+@click.option("--pairs", type=PATH, help="Preferences between two arms.")
+@PRICES
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def check(
+    data_path: Path, prompts: Path, pairs: Path | None, prices: Path | None, as_json: bool
+) -> None:
+    """Say what training would see: rows, arms, coverage, and what would be left out.
+
+    Exits with 1 where no router can be trained on it, and says why.
+    """
+    table = PriceTable.load(prices) if prices is not None else None
+    found = summary(load_tables(data_path, prompts, pairs, prices=table))
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _echo_summary(found)
+    if found["problems"]:
+        raise SystemExit(1)
+
+
+def _echo_summary(found: dict[str, Any]) -> None:
+    pairs = f", {found['pairs']} pairs" if found["pairs"] is not None else ""
+    splits = ", ".join(f"{count} {name}" for name, count in found["splits"].items())
+    click.echo(f"{found['outcomes']} outcomes of {found['prompts']} prompts ({splits}){pairs}")
+    rows = [
+        (
+            f"{arm['model']} · {arm['tier']}",
+            str(arm["rows"]),
+            f"{arm['coverage']:.1%}",
+            f"{arm['quality']:.3f}",
+            f"{1000 * arm['cost_usd']:.4f}",
+        )
+        for arm in found["arms"]
+    ]
+    print_table(rows, "arm", "rows", "coverage", "quality", "$ per 1k prompts")
+    echo_rejects(found["rejected"])
+    for model, near in found["unpriced"].items():
+        click.echo(f"no price for {model}" + (f"; near: {', '.join(near)}" if near else ""))
+    if found["moved_to_test"]:
+        click.echo(f"moved {found['moved_to_test']} prompts from train to test: a twin is there")
+    for problem in found["problems"]:
+        click.echo(f"problem: {problem}")

@@ -1,0 +1,78 @@
+"""What every step over whole tables of prompts needs: files, a router per process, a new folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from router import Router
+
+from ..errors import TrainingError
+
+PROMPT: tuple[str, ...] = ("prompt_id", "prompt")
+
+
+def parquet_files(path: Path, columns: Sequence[str]) -> list[tuple[Path, int]]:
+    """The Parquet files of a folder, or the one file, with their numbers of rows.
+
+    Raises:
+        TrainingError: there is none, or one cannot be read or lacks a column.
+    """
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not found:
+        raise TrainingError(f"{path} holds no Parquet file")
+    return [(file.absolute(), _rows(file, columns)) for file in found]
+
+
+def _rows(file: Path, columns: Sequence[str]) -> int:
+    try:
+        table = pl.scan_parquet(file)
+        names = table.collect_schema().names()
+        rows: int = table.select(pl.len()).collect().item()
+    except (OSError, pl.exceptions.PolarsError) as err:
+        raise TrainingError(f"{file} cannot be read as Parquet: {err}") from err
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise TrainingError(f"{file} lacks {', '.join(missing)}; it has {names}")
+    return rows
+
+
+@lru_cache(maxsize=8)
+def loaded(bundle: Path) -> Router:
+    """A bundle's router, loaded once in every process."""
+    return Router.load(bundle)
+
+
+def check_bundles(bundles: Sequence[Path]) -> None:
+    """Load bundles anew, before anything is written.
+
+    Raises:
+        RouterError: one of them is not whole.
+    """
+    loaded.cache_clear()  # a path may name another bundle than it did
+    for bundle in bundles:
+        loaded(bundle.absolute())
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to write to, which gets the name `out` once the block is done, and else goes.
+
+    Raises:
+        TrainingError: `out` is there already.
+    """
+    if out.exists():
+        raise TrainingError(f"{out} is there already; remove it, or give another folder")
+    half = out.with_name(f"{out.name}.part").absolute()
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    try:
+        yield half
+        half.rename(out)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
