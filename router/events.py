@@ -66,7 +66,7 @@ class DecisionEvent:
         seed: of the draw; null where nothing was drawn.
         draw: the number in [0, 1) that the seed and the id gave; null likewise.
         reasons: codes.
-        ration: what a shared budget granted: λ, the arm that a batch settled, and what was left
+        ration: what a shared budget granted: λ, the arm that a batch chose, and what was left
             of a stream's budget in US dollars; null where a knob ruled.
         role: "live", or what a candidate would have answered ("shadow"), or "canary".
         text: the prompt, only where the operator switched that on.

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from .core.policy import NO_ARM, Policy, near_tie_band
+from .core.choice import NO_ARM
+from .core.policy import Policy
 from .core.prompt import PromptView
 from .core.scoring import finite
 from .engine import Router
@@ -131,13 +132,13 @@ def explain(router: Router, view: PromptView, scores: Scores, policy: Policy) ->
     sure = bool(finite(scores)[0])  # without numbers there is nothing to vary
     changes = tuple(case.changes()) if sure else ()
     reachable = {change.chosen for change in changes if change.of in ("price", "quality")}
-    rest = [router.arms[i].id for i in case.others() if router.arms[i].id not in reachable]
+    rest = [router.arm_ids[i] for i in case.others() if router.arm_ids[i] not in reachable]
     return Explanation(
         decision=decision,
         knobs=case.knobs,
         band=case.band,
         arms=tuple(case.views()) if sure else (),
-        ranges=tuple(case.ranges()) if sure and "threshold" in case.knobs else (),
+        ranges=tuple(case.ranges()) if sure and case.rule.threshold is not None else (),
         changes=changes,
         unreachable=tuple(rest) if sure else (),
     )
@@ -157,47 +158,48 @@ class Case:
         """
         self.router, self.scores, self.policy = router, scores, policy
         self.excluded = router.admission.exclusions(view, scores, policy)
-        able = [arm.id not in self.excluded for arm in router.arms]
+        able = [name not in self.excluded for name in router.arm_ids]
         self.able: Bools = np.array([able], dtype=np.bool_)
+        self.rule = router.rule(policy)
         asked = {name: getattr(policy, name) for name in KNOBS}
         self.knobs = {name: float(value) for name, value in asked.items() if value is not None}
-        if not self.knobs:
-            self.knobs = {"threshold": router.threshold(policy)}
+        if self.rule.threshold is not None:  # the caller's, or the bundle's default
+            self.knobs = {"threshold": self.rule.threshold}
         self.chosen = self.choice(scores, policy)
-        self.band = 0.0
-        if router.floor(scores, policy) is None:
-            width = router.manifest.decision.tie_band
-            self.band = float(near_tie_band(scores.quality_se, self.able, width)[0])
+        self.band = float(self.rule.band(scores, self.able)[0])
 
     def choice(self, scores: Scores, policy: Policy) -> int:
-        """The arm that the rule chooses, by index; -1 where it has none."""
+        """The arm that a policy chooses, by index; -1 where it has none."""
         try:
             eligible = self.router.admission.affordable(scores, self.able, policy)
         except NoArmAllowed:
             return NO_ARM
-        return int(self.router.choose(scores, eligible, policy)[0])
+        # not by the router's memory of rules: a bisection would push out those of its callers
+        rule = self.rule if policy is self.policy else policy.resolve(self.router.manifest)
+        return int(rule.choose(scores, eligible)[0])
 
     def others(self) -> list[int]:
         """Arms that pass the filters and were not chosen, by index."""
         return [int(i) for i in np.flatnonzero(self.able[0]) if i != self.chosen]
 
     def views(self) -> Iterator[ArmView]:
-        """Every arm as the rule saw it, the best first."""
+        """Every arm as the rule saw it, the best first, then those that a filter took away."""
         router, scores = self.router, self.scores
         cost, quality = scores.cost_usd[0], scores.quality[0]
-        by_floor = router.floor(scores, self.policy) is not None
-        utility = quality - router.money_price(self.policy) * cost
+        found = self.rule.utility(scores)
+        utility = None if found is None else found[0]
         latency = router.admission.expected_ms(scores)[0]
         capped = self.able[0] & (cost > (self.policy.max_cost_usd or np.inf))
-        for i in np.lexsort((-utility, ~self.able[0])):
-            name = router.arms[i].id
+        order = self.rule.order(scores)
+        for i in order[np.argsort(~self.able[0][order], kind="stable")]:
+            name = router.arm_ids[i]
             yield ArmView(
                 id=name,
                 quality=float(quality[i]),
                 quality_se=float(scores.quality_se[0, i]),
                 cost_usd=float(cost[i]),
-                utility=None if by_floor else float(utility[i]),
-                margin=None if by_floor else float(utility[i] - utility[self.chosen]),
+                utility=None if utility is None else float(utility[i]),
+                margin=None if utility is None else float(utility[i] - utility[self.chosen]),
                 latency_ms=float(latency[i]) if np.isfinite(latency[i]) else None,
                 excluded_by="max_cost_usd" if capped[i] else self.excluded.get(name),
             )
@@ -234,7 +236,7 @@ class Case:
         wins = i != self.chosen
         found = _bisect(lambda value: (choice(value) == i) == wins, now, end)
         if found is not None:
-            yield self._change(of, self.router.arms[i].id, now, found, choice)
+            yield self._change(of, self.router.arm_ids[i], now, found, choice)
 
     def _change(
         self,
@@ -251,7 +253,7 @@ class Case:
         )
 
     def _name(self, index: int) -> str | None:
-        return None if index == NO_ARM else self.router.arms[index].id
+        return None if index == NO_ARM else self.router.arm_ids[index]
 
     def at(self, name: str, value: float) -> Policy:
         """The policy with another value of a knob."""
@@ -272,13 +274,12 @@ class Case:
         """Which arm wins at which threshold: costs rise with it, so every arm has one range."""
         low = 0.0
         while True:
-            arm = self.choice(self.scores, self.at("threshold", low))
+            arm = self._at_threshold(low)
             found = _bisect(lambda t, a=arm: self._at_threshold(t) != a, low, 1.0)  # type: ignore[misc]
-            name = self.router.arms[arm].id
+            high = 1.0 if found is None else found[0]
+            yield Range(low=low, high=high, arm=self.router.arm_ids[arm])
             if found is None:
-                yield Range(low=low, high=1.0, arm=name)
                 return
-            yield Range(low=low, high=found[0], arm=name)
             low = found[1]
 
     def _at_threshold(self, value: float) -> int:

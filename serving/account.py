@@ -29,10 +29,12 @@ class Account:
         self.others: tuple[Pace, ...] = ()
         self.last: Quote | None = None
         self.hear(learned, now)
-        if learned:  # whoever spoke last knows the price best
+        if learned:  # whoever spoke last knows λ best
             latest = max(learned, key=lambda share: share.at)
             usual = latest.usual_requests or said
-            self.own = replace(self.own, nudge=latest.nudge, usual_requests=usual)
+            self.own = replace(
+                self.own, dual_adjustment=latest.dual_adjustment, usual_requests=usual
+            )
 
     def hear(self, shares: Sequence[Share], now: float) -> None:
         """Take in what the other processes published, as one sum per period."""
@@ -65,7 +67,7 @@ class Account:
         return self.last
 
     def detail(self, granted: Quote, now: float) -> str:
-        """Why the budget chose as it did, in numbers; never the price of money itself."""
+        """Why the budget chose as it did, in numbers; never λ itself."""
         budget, spent = self.budget, self.budget.usd - granted.remaining_usd
         return (
             f"${spent:.4g} of ${budget.usd:g} spent until {clock(self.own.window.end)}, spend pace "
@@ -91,7 +93,7 @@ class Account:
             "spend_pace": pace_of(whole.spent_usd, budget.usd, running, now),
             "expected_requests_left": granted.requests_left,
             "target_usd_per_request": granted.target_usd,
-            "equivalent_threshold": frontier.threshold_at(granted.money_price),
+            "equivalent_threshold": frontier.threshold_at(granted.cost_weight),
             "realised_over_predicted_cost": granted.correction if whole.reports else None,
             "state": _state(granted, budget),
         }

@@ -1,7 +1,8 @@
-"""The body of POST /route/batch: many prompts with one policy, and perhaps one budget."""
+"""POST /route/batch: many prompts with one policy, and perhaps one budget."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,20 +14,15 @@ from router.errors import PolicyError
 from router.types import Scores
 
 from .problems import Problem
-from .schemas import (
-    BATCH,
-    BatchRequest,
-    RouteRequest,
-    parse_as,
-    policy_problem,
-    read_policy,
-    read_view,
-)
+from .reading import BATCH, encode, parse_as, policy_problem, read_policy, read_view
+from .recorder import Asked, Routed
+from .schemas import BatchRequest, RouteRequest
 from .settings import Settings
+from .worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BatchAsked:
     """What a batch asks for."""
 
     views: tuple[PromptView, ...]
@@ -45,7 +41,34 @@ class Asked:
             raise policy_problem(err) from None
 
 
-def read_batch(body: bytes, settings: Settings) -> Asked:
+async def route_prompts(worker: Worker, body: bytes, deadline: float) -> bytes:
+    """The answer to one batch; all of it or a refusal.
+
+    Args:
+        worker: whose bundle and log.
+        body: the request's.
+        deadline: of the whole batch, by `perf_counter`.
+
+    Raises:
+        Problem: as `read_batch` and `BatchAsked.decide`; or the answer would come too late.
+    """
+    live, asked = await worker.loaded(deadline), read_batch(body, worker.settings)
+    entries = [await worker.scoring.conversation(live, view, deadline) for view in asked.views]
+    batch = await asyncio.to_thread(asked.decide, live.router, [entry.scores for entry in entries])
+    grants = batch.grants or [None] * len(entries)
+    decisions = []
+    for view, entry, decision, grant in zip(
+        asked.views, entries, batch.decisions, grants, strict=True
+    ):
+        made = worker.recorder.ids.new()
+        one = Asked(decision_id=made, router=live.router, view=view, policy=asked.policy)
+        worker.metrics.decided(decision)
+        worker.recorder.decided(Routed(one, entry, decision, grant=grant))
+        decisions.append({"decision_id": made, **decision.to_dict()})
+    return encode({**batch.totals(), "decisions": decisions})
+
+
+def read_batch(body: bytes, settings: Settings) -> BatchAsked:
     """Read a body.
 
     Raises:
@@ -79,7 +102,7 @@ def read_batch(body: bytes, settings: Settings) -> Asked:
             "invalid_policy", f"budget_usd must be > 0 US dollars, got {budget}", field="budget_usd"
         )
     policy = read_policy(request, settings)
-    return Asked(_views(request, settings), policy, budget)
+    return BatchAsked(_views(request, settings), policy, budget)
 
 
 def _views(request: BatchRequest, settings: Settings) -> tuple[PromptView, ...]:

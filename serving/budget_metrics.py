@@ -34,7 +34,7 @@ class BudgetMetrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
-        self.settled = Counter(
+        self.corrections = Counter(
             "tierwise_budget_corrections", "Charges corrected by reports", registry=registry
         )
         syncs = Counter(

@@ -1,7 +1,8 @@
-"""The body of POST /explain: that of /route; nothing is logged, counted or drawn."""
+"""POST /explain: the body is that of /route; nothing is logged, counted or drawn."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from router.cli.explain_text import render
@@ -13,15 +14,17 @@ from router.explain import explain
 from router.types import Scores
 
 from .problems import Problem
-from .schemas import RouteRequest, policy_problem
+from .reading import encode, parse, policy_problem, read_policy, read_view
+from .worker import Worker
 
 
-def refuse_budget(request: RouteRequest) -> None:
-    """Refuse what cannot be explained.
+async def explain_prompt(worker: Worker, body: bytes, deadline: float) -> bytes:
+    """The decision on one prompt, and what would change it.
 
     Raises:
-        Problem: a budget is asked for, whose price of money depends on the requests before.
+        Problem: the request cannot be read, asks for a budget, or nobody may answer it.
     """
+    live, request = await worker.loaded(deadline), parse(body)
     for name in ("budget", "budget_usd"):
         if getattr(request, name) is not None:
             raise Problem(
@@ -29,14 +32,13 @@ def refuse_budget(request: RouteRequest) -> None:
                 f"{name} depends on what was spent before; explain one of the other knobs",
                 field=name,
             )
+    policy, view = read_policy(request, worker.settings), read_view(request, worker.settings)
+    entry = await worker.scoring.conversation(live, view, deadline)
+    return encode(await asyncio.to_thread(_explained, live.router, view, entry.scores, policy))
 
 
-def explained(router: Router, view: PromptView, scores: Scores, policy: Policy) -> dict[str, Any]:
-    """The decision, how the rule saw every arm, what would change it, and all that in words.
-
-    Raises:
-        Problem: the filters leave no arm.
-    """
+def _explained(router: Router, view: PromptView, scores: Scores, policy: Policy) -> dict[str, Any]:
+    """The decision, how the rule saw every arm, what would change it, and all that in words."""
     try:
         found = explain(router, view, scores, policy)
     except PolicyError as err:

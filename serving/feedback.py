@@ -2,29 +2,26 @@
 
 An id proves by itself that this service made it, so feedback is taken however late it comes. The
 values of recent feedback are remembered, so that a repeated call changes nothing and one that
-says something else is refused; what slips through after a restart is settled by the reader of
-the log, by the same rule.
+says something else is refused; what slips through after a restart is decided by the reader of the
+log, by the same rule.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
 
 from router.events import FeedbackEvent
 
 from .ids import Ids
-from .problems import Problem
-from .schemas import decode_body
+from .problems import RETRY_SOON, Problem
+from .reading import decode_body, encode
+from .schemas import FeedbackRequest
+from .worker import Worker
 
-Id = Annotated[str, Meta(min_length=36, max_length=36)]
-Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Tokens = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 REMEMBERED = 100_000  # decisions and sources
 VALUES = (
     "quality",
@@ -37,22 +34,30 @@ VALUES = (
 )
 
 
-class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """One report on one decision."""
-
-    decision_id: Id
-    correct: bool | None = None
-    score: Share | None = None
-    preferred_to: Id | None = None
-    preference: Share | None = None
-    input_tokens: Tokens | None = None
-    output_tokens: Tokens | None = None
-    cost_usd: Annotated[float, Meta(ge=0, le=1e6)] | None = None
-    latency_ms: Annotated[float, Meta(ge=0, le=1e9)] | None = None
-    source: Source = "user"
-
-
 _DECODER = msgspec.json.Decoder(FeedbackRequest)
+
+
+def take_feedback(worker: Worker, memory: Memory, body: bytes, key: str) -> bytes:
+    """Check, remember and log one report, and correct the charge of a budget by its cost.
+
+    Raises:
+        Problem: as `read_feedback` and `Memory.admit`; or there is no log, or it cannot keep up.
+    """
+    recorder = worker.recorder
+    event = read_feedback(body, recorder.ids, key)
+    if recorder.log is None:
+        if not worker.pacer.reconcile(event):  # a cost is of use to a budget even without a log
+            raise Problem("log_off", "set TIERWISE_LOG_DIR to a folder; feedback is kept there")
+        return encode({"decision_id": event.decision_id, "status": "recorded"})
+    fresh = memory.admit(event)
+    if fresh and not recorder.feedback(event):
+        memory.forget(event)
+        raise Problem("log_full", "the log's queue is full; send it again", headers=RETRY_SOON)
+    if fresh:
+        worker.pacer.reconcile(event)
+    status = "recorded" if fresh else "known"
+    worker.metrics.feedback[status].inc()
+    return encode({"decision_id": event.decision_id, "status": status})
 
 
 def read_feedback(body: bytes, ids: Ids, key: str) -> FeedbackEvent:

@@ -16,8 +16,8 @@ from router.core.store import Store, is_store
 from router.engine import Router
 
 from .cache import ScoreCache
-from .schemas import encode
-from .views import arms_view, frontier_view
+from .reading import encode
+from .responses import arms_view, frontier_view
 
 WARM_UP = "Which answer is worth its price?"
 

@@ -37,7 +37,7 @@ class Share(Struct, array_like=True, frozen=True):
     at: Number
     spent_usd: Number
     requests: int
-    nudge: Number
+    dual_adjustment: Number
     arrivals: Number
     usual_requests: Number
     reports: Number
@@ -49,8 +49,8 @@ class Share(Struct, array_like=True, frozen=True):
         """The part as it is published."""
         return cls(
             pace.window.start, pace.window.end, pace.born, pace.at, pace.spent_usd, pace.requests,
-            pace.nudge, pace.arrivals, pace.usual_requests, pace.reports, pace.realised_usd,
-            pace.predicted_usd,
+            pace.dual_adjustment, pace.arrivals, pace.usual_requests, pace.reports,
+            pace.realised_usd, pace.predicted_usd,
         )  # fmt: skip
 
     def pace(self) -> Pace:

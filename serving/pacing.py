@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from router.budget.pace import Frontier, Quote, charged, settled
-from router.core.policy import Ration
+from router.budget.pace import Frontier, Quote, charged, reconciled
 from router.core.prompt import PromptView
+from router.core.rules import BudgetGrant
 from router.engine import Router
 from router.events import FeedbackEvent
 from router.types import Decision, Reason
@@ -54,12 +54,12 @@ ROUNDING = 1e-5  # costs in decisions have six digits
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What a budget leaves one request."""
+class Paced:
+    """A request that a budget paces: what it is granted, and what to charge it to."""
 
     account: Account
     quote: Quote
-    ration: Ration
+    grant: BudgetGrant
     now: float
 
 
@@ -93,8 +93,8 @@ class Pacer:
         if budget.hard_stop and account.whole(now).spent_usd >= budget.usd:
             raise self._exhausted(account, 0.0, now)
 
-    def grant(self, budget: Budget, router: Router) -> Grant:
-        """The price of money, and the most that is left, for one request.
+    def grant(self, budget: Budget, router: Router) -> Paced:
+        """λ, and the most that is left, for one request.
 
         Raises:
             Problem: `too_many_budgets`.
@@ -102,15 +102,15 @@ class Pacer:
         account, now = self._account(budget), self.time_of()
         account.budget = budget  # the latest word on how much there is
         quote = account.quote(self.frontier(router), now)
-        ration = Ration(
-            money_price=quote.money_price,
+        grant = BudgetGrant(
+            cost_weight=quote.cost_weight,
             reason=Reason("budget", account.detail(quote, now)),
             cap_usd=quote.remaining_usd / quote.correction,
         )
-        return Grant(account, quote, ration, now)
+        return Paced(account, quote, grant, now)
 
     def charge(
-        self, grant: Grant, decision_id: str, decision: Decision, router: Router, view: PromptView
+        self, paced: Paced, decision_id: str, decision: Decision, router: Router, view: PromptView
     ) -> None:
         """Spend what the decision is expected to cost.
 
@@ -118,31 +118,31 @@ class Pacer:
             Problem: `budget_exhausted`, and nothing is spent: even the cheapest arm costs more
                 than is left, and the budget has a hard stop.
         """
-        account, quote = grant.account, grant.quote
+        account, quote = paced.account, paced.quote
         predicted = decision.predicted.cost_usd
         cost = predicted * quote.correction
         over = cost > quote.remaining_usd * (1.0 + ROUNDING)
         if over and account.budget.hard_stop:
-            raise self._exhausted(account, quote.remaining_usd, grant.now)
-        account.own = charged(account.own, quote, cost, grant.now)
-        self._remember(decision_id, grant, decision, router, view)
+            raise self._exhausted(account, quote.remaining_usd, paced.now)
+        account.own = charged(account.own, quote, cost, paced.now)
+        self._remember(decision_id, paced, decision, router, view)
         self._dirty = True
         self._metrics.budgets.requests["cheapest" if over else "paced"].inc()
         self._metrics.budgets.spent(account.budget, quote.remaining_usd, cost)
 
     def _remember(
-        self, decision_id: str, grant: Grant, decision: Decision, router: Router, view: PromptView
+        self, decision_id: str, paced: Paced, decision: Decision, router: Router, view: PromptView
     ) -> None:
         if decision_id in self._charges:
             return
         info = router.manifest.arms[router.arms.index(decision.arm)]
         by_token = info.metered_in == "tokens"
         self._charges[decision_id] = Charge(
-            account=grant.account.budget.account,
-            window=grant.account.own.window.start,
-            charge_usd=decision.predicted.cost_usd * grant.quote.correction,
+            account=paced.account.budget.account,
+            window=paced.account.own.window.start,
+            charge_usd=decision.predicted.cost_usd * paced.quote.correction,
             predicted_usd=decision.predicted.cost_usd,
-            owner=grant.account.budget.owner,
+            owner=paced.account.budget.owner,
             usd_per_input=info.usd_per_1m_input / 1e6 if by_token else None,
             usd_per_output=info.usd_per_1m_output / 1e6 if by_token else None,
             input_tokens=info.input_tokens_base + info.input_tokens_per_char * view.n_chars,
@@ -150,7 +150,7 @@ class Pacer:
         while len(self._charges) > REMEMBERED:
             self._charges.popitem(last=False)
 
-    def settle(self, event: FeedbackEvent) -> bool:
+    def reconcile(self, event: FeedbackEvent) -> bool:
         """Correct a charge by a reported cost, once; False where no charge was corrected here."""
         report = Report(
             decision_id=event.decision_id,
@@ -181,7 +181,7 @@ class Pacer:
             return False
         del self._charges[report.decision_id]
         running = account.turn(self.time_of())
-        account.own = settled(
+        account.own = reconciled(
             account.own,
             charge_usd=charge.charge_usd,
             predicted_usd=charge.predicted_usd,
@@ -189,7 +189,7 @@ class Pacer:
             same_window=charge.window == running.start,
         )
         self._dirty = True
-        self._metrics.budgets.settled.inc()
+        self._metrics.budgets.corrections.inc()
         return True
 
     def view(self, router: Router, caller: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import msgspec
 
 Headers = Sequence[tuple[bytes, bytes]]
 MEDIA_TYPE = b"application/problem+json"
+RETRY_SOON = ((b"retry-after", b"1"),)
 
 # code -> (status, title); 400 is no JSON at all, 422 is JSON that cannot be acted on
 PROBLEMS: dict[str, tuple[int, str]] = {

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from router.core import features
 from router.core.explore import Exploration
-from router.core.policy import Policy, Ration
+from router.core.policy import Policy
 from router.core.prompt import PromptView
+from router.core.rules import BudgetGrant
 from router.engine import Router
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent, pack
 from router.types import Decision
@@ -30,19 +31,36 @@ KEY_FILE = "key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routed:
-    """One decision with all that it was made of; `number` is its draw, if there was one."""
+class Asked:
+    """One request, read, and who answers it.
+
+    Attributes:
+        session: the caller's `session_id`, null without one.
+        role: "live", "canary" or "shadow".
+    """
 
     decision_id: str
     router: Router
     view: PromptView
+    policy: Policy
+    session: str | None = None
+    role: str = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """One decision with all that it was made of.
+
+    Attributes:
+        number: its draw, if there was one.
+        grant: what a budget left it, if one was asked for.
+    """
+
+    asked: Asked
     entry: Entry
     decision: Decision
-    policy: Policy
-    number: float | None
-    session: str | None
-    role: str = "live"
-    ration: Ration | None = None
+    number: float | None = None
+    grant: BudgetGrant | None = None
 
 
 class Recorder:
@@ -93,14 +111,14 @@ class Recorder:
             self.log.close()
 
     def _event(self, now: float, routed: Routed) -> DecisionEvent:
-        decision, view, router = routed.decision, routed.view, routed.router
-        index = {arm.id: i for i, arm in enumerate(router.arms)}
+        asked, decision, reading = routed.asked, routed.decision, routed.entry.reading
+        view, router = asked.view, asked.router
+        index = {name: i for i, name in enumerate(router.arm_ids)}
         eligible = [index[name] for name in decision.propensities]
-        scores = router.admission.charged(view, routed.entry.scores, routed.policy)
-        reading = routed.entry.reading
+        scores = router.admission.charged(view, routed.entry.scores, asked.policy)
         return DecisionEvent(
             time=now,
-            decision_id=routed.decision_id,
+            decision_id=asked.decision_id,
             bundle_id=decision.bundle_id,
             request_hash=self._hash(view.text),
             embedding=pack(reading.embedding[0]),
@@ -113,27 +131,19 @@ class Recorder:
             quality=tuple(round(float(scores.quality[0, i]), 6) for i in eligible),
             cost_usd=tuple(float(f"{scores.cost_usd[0, i]:.6g}") for i in eligible),
             chosen=index[decision.arm.id],
-            policy={k: v for k, v in asdict(routed.policy).items() if v not in (None, (), {})},
+            policy={k: v for k, v in asdict(asked.policy).items() if v not in (None, (), {})},
             seed=self._settings.seed if routed.number is not None else None,
             draw=routed.number,
             reasons=tuple(reason.code for reason in decision.reasons),
-            ration=_ration(routed.ration),
-            role=routed.role,
-            session=None if routed.session is None else self._hash(routed.session),
+            ration=None if routed.grant is None else routed.grant.to_log(),
+            role=asked.role,
+            session=None if asked.session is None else self._hash(asked.session),
             text=view.text if self._settings.log_text else None,
         )
 
     def _hash(self, text: str) -> str:
         content = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(content, digest_size=16, key=self._key).hexdigest()
-
-
-def _ration(ration: Ration | None) -> dict[str, float | None] | None:
-    """What replays the decision."""
-    if ration is None:
-        return None
-    fields = ("money_price", "arm", "cap_usd")
-    return {name: getattr(ration, name) for name in fields}
 
 
 def _bundle_event(router: Router) -> BundleEvent:

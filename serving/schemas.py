@@ -1,26 +1,25 @@
-"""The body of POST /route: ours, or a whole Chat-Completions request unchanged.
+"""The HTTP contract: what every endpoint takes and answers, as types.
 
-Fields that routing does not use are skipped, not refused, so that a proxy can pass on what it
-got. Fields that it does use are strict: a number in quotes or a boolean is not a number.
+Requests are decoded into these. Answers are made of plain values where they arise; their types
+stand here for `GET /openapi.json`, and a test holds real answers to them.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from router.core.policy import Policy, Requires
-from router.core.prompt import PromptView, read_prompt
-from router.errors import PolicyError
-
-from .problems import PROBLEMS, Problem
-from .settings import Settings
+from .problems import PROBLEMS
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Tokens = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Counted = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Id = Annotated[str, Meta(min_length=36, max_length=36)]
+Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+OBJECT = Meta(extra_json_schema={"type": ["object", "null"]})
+ARRAY = Meta(extra_json_schema={"type": ["array", "null"], "items": {}})
 
 
 class Part(TypedDict):
@@ -73,9 +72,9 @@ class RouteRequest(Struct, frozen=True):
     current_arm: Name | None = None
     in_tool_loop: bool | None = None
     max_latency_ms: float | None = None
-    metadata: Raw = Raw()
-    tools: Raw = Raw()  # undecoded: a million small values would cost a hundred megabytes
-    functions: Raw = Raw()
+    metadata: Annotated[Raw, OBJECT] = Raw()
+    tools: Annotated[Raw, ARRAY] = Raw()  # undecoded: a million values would cost 100 MB
+    functions: Annotated[Raw, ARRAY] = Raw()
     response_format: ResponseFormat | None = None
 
 
@@ -85,182 +84,263 @@ class BatchRequest(RouteRequest, frozen=True):
     prompts: list[str | list[Message]] | None = None
 
 
-Body = TypeVar("Body", bound=RouteRequest)
-Document = TypeVar("Document", bound=Struct)
-ROUTE = msgspec.json.Decoder(RouteRequest)
-BATCH = msgspec.json.Decoder(BatchRequest)
-REPAIR_BYTES = 1 << 18  # larger bodies are not worth the time on the event loop
-# an escaped backslash, a pair of surrogates (both are fine), or half of a pair
-_SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-_ITEM = re.compile(rb"\[\s*[^\s\]]")  # an array with something in it
-_AT = re.compile(r"(?: - at `(?P<path>[^`]*)`)$")
-_FIELDS = frozenset(BatchRequest.__struct_fields__)
+class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of a decision, as one source says."""
+
+    decision_id: Id
+    correct: bool | None = None
+    score: Share | None = None
+    preferred_to: Id | None = None  # another decision
+    preference: Share | None = None  # probability that this one's answer is the better one
+    input_tokens: Counted | None = None
+    output_tokens: Counted | None = None
+    cost_usd: Annotated[float, Meta(ge=0, le=1e6)] | None = None
+    latency_ms: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    source: Source = "user"
 
 
-def parse(body: bytes) -> RouteRequest:
-    """Read the body of one request.
+class Tier(Struct, kw_only=True):
+    """A compute tier: its name and, where the catalogue knows it, what to do."""
 
-    Raises:
-        Problem: `invalid_json`, or `invalid_request` with the path of the field.
-    """
-    return parse_as(body, ROUTE)
-
-
-def parse_as(body: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
-    """Read a body of the decoder's kind.
-
-    Raises:
-        Problem: `invalid_json`, or `invalid_request` with the path of the field.
-    """
-    request = decode_body(decoder, body)
-    for name, start in (("metadata", b"{"), ("tools", b"["), ("functions", b"[")):
-        raw = bytes(getattr(request, name))
-        if raw not in (b"", b"null") and not raw.startswith(start):
-            kind = "object" if start == b"{" else "array"
-            raise _invalid(f"Expected `{kind} | null` - at `$.{name}`")
-    return request
+    name: str
+    spec: dict[str, Any] | UnsetType = UNSET
+    request: dict[str, Any] | UnsetType = UNSET  # to merge into the request's body
+    extra_body: dict[str, Any] | UnsetType = UNSET
+    prompt_suffix: str | UnsetType = UNSET
+    assistant_prefill: str | UnsetType = UNSET
+    samples: dict[str, Any] | UnsetType = UNSET
+    retrieval: dict[str, Any] | UnsetType = UNSET
 
 
-def decode_body(decoder: msgspec.json.Decoder[Document], body: bytes) -> Document:
-    """Decode a body into the decoder's type.
+class Choice(Struct, kw_only=True):
+    """An arm: a model at a compute tier."""
 
-    Raises:
-        Problem: `invalid_json`, or `invalid_request` with the path of the field.
-    """
-    try:
-        return _decode(decoder, body)
-    except msgspec.ValidationError as err:
-        raise _invalid(str(err)) from None
-    except UnicodeDecodeError as err:
-        raise Problem("invalid_json", f"the body is not UTF-8: {err.reason}") from None
-    except msgspec.DecodeError as err:
-        raise Problem("invalid_json", str(err)) from None
-    except RecursionError:
-        raise Problem("invalid_json", "the body is nested too deeply") from None
+    model: str
+    tier: Tier
 
 
-def _decode(decoder: msgspec.json.Decoder[Document], body: bytes) -> Document:
-    """Decode; half surrogate pairs, left by clients that cut text, become U+FFFD."""
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        if len(body) > REPAIR_BYTES:
-            raise
-        repaired = _SURROGATES.sub(lambda m: rb"\ufffd" if m[1] else m[0], body)
-        if repaired == body:
-            raise
-        return decoder.decode(repaired)
+class Predicted(Struct, kw_only=True):
+    """What the chosen arm is expected to do on this prompt."""
+
+    quality: Share
+    interval: tuple[float, float]  # 90 %
+    cost_usd: float
+    output_tokens: float | None
 
 
-def _invalid(message: str) -> Problem:
-    at = _AT.search(message)
-    path = at["path"].removeprefix("$").removeprefix(".") if at else ""
-    text = message[: at.start()] if at else message
-    return Problem("invalid_request", f"{path or 'the body'}: {text}", field=path or None)
+class Difficulty(Struct, kw_only=True):
+    """1 - mean predicted quality, and its quintile on the training prompts."""
+
+    score: float
+    bin: Annotated[int, Meta(ge=1, le=5)]
 
 
-def read_view(request: RouteRequest, settings: Settings) -> PromptView:
-    """What the models see of a request.
+class Reason(Struct, kw_only=True):
+    """One reason; codes come from a closed set."""
 
-    Raises:
-        Problem: not exactly one of prompt and messages, no text, or too much of it.
-    """
-    if (request.prompt is None) == (request.messages is None):
-        found = "neither" if request.prompt is None else "both"
-        raise Problem(
-            "invalid_request",
-            f"give exactly one of prompt and messages, got {found}",
-            field="prompt",
-        )
-    messages = request.messages or []
-    if len(messages) > settings.max_messages:
-        raise Problem(
-            "prompt_too_long",
-            f"messages has {len(messages)} entries, the limit is {settings.max_messages} "
-            "(TIERWISE_MAX_MESSAGES)",
-            field="messages",
-        )
-    try:
-        view = read_prompt(messages if request.prompt is None else request.prompt)
-    except PolicyError as err:
-        raise policy_problem(err) from None
-    if view.n_chars > settings.max_prompt_chars:
-        raise Problem(
-            "prompt_too_long",
-            f"the prompt has {view.n_chars} characters, the limit is {settings.max_prompt_chars} "
-            "(TIERWISE_MAX_PROMPT_CHARS)",
-            field="messages" if request.prompt is None else "prompt",
-        )
-    return view
+    code: str
+    detail: str
 
 
-def read_policy(request: RouteRequest, settings: Settings) -> Policy:
-    """What the caller wants of the decision.
+class Expected(Struct, kw_only=True):
+    """Means per request on the validation prompts; null where no threshold rules."""
 
-    Raises:
-        Problem: a knob is out of range, contradicts another or is not supported.
-    """
-    allowed = request.allowed_models
-    if allowed is not None and not allowed:
-        raise Problem(
-            "invalid_request",
-            "allowed_models is empty, which allows nothing; leave it out to allow every model",
-            field="allowed_models",
-        )
-    if allowed is not None and len(allowed) > settings.max_allowed_models:
-        raise Problem(
-            "invalid_request",
-            f"allowed_models has {len(allowed)} entries, the limit is "
-            f"{settings.max_allowed_models} (TIERWISE_MAX_ALLOWED_MODELS)",
-            field="allowed_models",
-        )
-    try:
-        return Policy(
-            threshold=request.threshold,
-            min_quality=request.min_quality,
-            max_quality_drop=request.max_quality_drop,
-            max_cost_usd=request.max_cost_usd,
-            allowed_models=tuple(allowed or ()),
-            requires=_requires(request),
-            max_latency_ms=request.max_latency_ms,
-            current_arm=request.current_arm,
-            in_tool_loop=request.in_tool_loop,
-        )
-    except PolicyError as err:
-        raise policy_problem(err) from None
+    quality: float | None
+    cost_usd: float | None
 
 
-def _requires(request: RouteRequest) -> Requires:
-    """What is asked for, in our field or by the Chat-Completions fields that imply it."""
-    needs = request.requires
-    tools = any(
-        re.match(rb"\[\s*[^\s\]]", bytes(raw)) for raw in (request.tools, request.functions)
-    )
-    json = request.response_format is not None and request.response_format.type.startswith("json")
-    if needs is None:
-        return Requires(tools=True, json=json) if tools else Requires(json=json)
-    return Requires(
-        tools=needs.tools or tools,
-        vision=needs.vision,
-        json=needs.json or json,
-        context=needs.context,
-    )
+class Decision(Choice, kw_only=True):
+    """Who answers, and why."""
+
+    fallbacks: list[Choice]
+    predicted: Predicted
+    difficulty: Difficulty
+    cluster: int
+    reasons: list[Reason]
+    threshold: float | None  # null where another knob rules
+    expected: Expected
+    propensity: Share
+    bundle_id: str
 
 
-def policy_problem(err: PolicyError) -> Problem:
-    """The refusal that an error of the decision core amounts to."""
-    detail = str(err)
-    named = re.match(r"[a-z_]+", detail)
-    field = named[0] if named and named[0] in _FIELDS else None
-    code = err.code if err.code in PROBLEMS else "invalid_policy"
-    return Problem(code, detail, field=field)
+class RouteAnswer(Decision, kw_only=True):
+    """One decision."""
+
+    decision_id: Id
 
 
-def encode(document: dict[str, Any]) -> bytes:
-    """UTF-8 JSON of a response."""
-    return msgspec.json.encode(document)
+class Gap(Struct, kw_only=True):
+    """Mean quality that is missing to any allocation of the budget; null without one."""
+
+    quality: float | None
+    one_upgrade: float | None
+
+
+class BatchAnswer(Struct, kw_only=True):
+    """Decisions for many prompts, in order."""
+
+    n_prompts: int
+    budget_usd: float | None
+    expected: Expected
+    gap: Gap
+    decisions: list[RouteAnswer]
+
+
+class ExplainedArm(Struct, kw_only=True):
+    """One arm as the rule saw it."""
+
+    id: str
+    quality: float
+    quality_se: float
+    cost_usd: float
+    utility: float | None  # null where a quality floor rules
+    margin: float | None
+    latency_ms: float | None
+    excluded_by: str | None
+
+
+class Range(Struct, kw_only=True, rename={"low": "from", "high": "to"}):
+    """The thresholds between which an arm is chosen."""
+
+    low: float
+    high: float
+    arm: str
+
+
+class Change(Struct, kw_only=True):
+    """A change of one number after which another arm is chosen."""
+
+    of: str
+    arm: str | None
+    now: float
+    holds_at: float
+    flips_at: float
+    before: str | None
+    chosen: str | None
+
+
+class ExplainAnswer(Decision, kw_only=True):
+    """A decision with how the rule saw every arm, and what would change the choice."""
+
+    knobs: dict[str, float]
+    near_tie: float
+    arms: list[ExplainedArm]
+    ranges: list[Range]
+    changes: list[Change]
+    unreachable: list[str]
+    text: str
+
+
+class FeedbackAnswer(Struct, kw_only=True):
+    """Whether the feedback was new."""
+
+    decision_id: Id
+    status: Literal["recorded", "known"]
+
+
+class ArmPrice(Struct, kw_only=True):
+    """What the arm's tokens cost."""
+
+    usd_per_1m_input: float
+    usd_per_1m_output: float
+    date: str | None
+    metered_in: Literal["tokens", "usd"]
+
+
+class Capabilities(Struct, kw_only=True):
+    """What the arm's model can do; null is unknown."""
+
+    tools: bool | None
+    vision: bool | None
+    json: bool | None
+    context_tokens: int | None
+
+
+class Arm(Choice, kw_only=True):
+    """One arm with its record on the training rows."""
+
+    id: str
+    family: str
+    health: Literal["up", "down"] | None
+    latency: dict[str, Any] | None
+    price: ArmPrice
+    capabilities: Capabilities
+    mean_quality: float
+    mean_cost_usd: float
+    rows: int
+
+
+class ArmsAnswer(Struct, kw_only=True):
+    """Every arm of the bundle."""
+
+    bundle_id: str
+    catalogue: str | None  # id of the newer one over the bundle's
+    default_threshold: float
+    best_single: str
+    arms: list[Arm]
+
+
+class Point(Struct, kw_only=True):
+    """What a threshold is expected to reach."""
+
+    threshold: float
+    quality: float
+    cost_usd: float
+
+
+class Single(Choice, kw_only=True):
+    """What one arm alone reaches."""
+
+    id: str
+    quality: float
+    cost_usd: float
+
+
+class FrontierAnswer(Struct, kw_only=True):
+    """Expected quality and cost along the threshold."""
+
+    bundle_id: str
+    default_threshold: float
+    points: list[Point]
+    best_single: Single
+    cheapest_single: Single
+    singles: list[Single]
+    certificate: dict[str, Any] | None
+
+
+class Budget(Struct, kw_only=True):
+    """One budget that paces requests, in its current period."""
+
+    name: str
+    declared: bool
+    usd: float
+    period: str
+    hard_stop: bool
+    period_start: str
+    period_end: str
+    spent_usd: float
+    remaining_usd: float
+    requests: int
+    spend_pace: float | None  # 1 is even
+    expected_requests_left: float
+    target_usd_per_request: float
+    equivalent_threshold: float
+    realised_over_predicted_cost: float | None
+    state: Literal["abundant", "paced", "scarce", "spent", "stopped"]
+
+
+class BudgetsAnswer(Struct, kw_only=True):
+    """The operator's budgets and the caller's own."""
+
+    budgets: list[Budget]
+
+
+class ProblemDocument(Struct, kw_only=True):
+    """A refusal, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: Annotated[str, Meta(extra_json_schema={"enum": list(PROBLEMS)})]
+    detail: str
+    field: str | UnsetType = UNSET  # that is to blame

@@ -13,7 +13,7 @@ from math import fsum
 
 import numpy as np
 
-from ..core.policy import NO_ARM, cheapest
+from ..core.choice import NO_ARM, cheapest
 from ..errors import NoArmAllowed, PolicyError
 from ..types import Bools, Doubles, Ints
 
@@ -47,7 +47,7 @@ class Allocation:
         cost_usd: expected US dollars, summed; never above the budget.
         bound: the sum of quality that no allocation can exceed (that of the linear relaxation).
         upgrade: gain of the first upgrade that the budget did not buy, 0 if it bought all.
-        money_price: λ, quality per US dollar of that upgrade; 0 if the budget bought all.
+        cost_weight: λ, quality per US dollar of that upgrade; 0 if the budget bought all.
     """
 
     arm: Ints
@@ -55,7 +55,7 @@ class Allocation:
     cost_usd: float
     bound: float
     upgrade: float
-    money_price: float
+    cost_weight: float
 
     @property
     def gap(self) -> float:
@@ -91,23 +91,23 @@ def allocate(
             code="budget_too_small",
         )
     bought, first = _buy(steps, budget_usd - least)
-    arm = _settle(steps, bought, cost_usd, budget_usd)
+    arm = _within_budget(steps, bought, cost_usd, budget_usd)
     total = fsum(quality[rows, arm])
     spent = fsum(cost_usd[rows, arm])
     if first is None:
         return Allocation(
-            arm=arm, quality=total, cost_usd=spent, bound=total, upgrade=0.0, money_price=0.0
+            arm=arm, quality=total, cost_usd=spent, bound=total, upgrade=0.0, cost_weight=0.0
         )
     left = budget_usd - least - fsum(steps.cost_usd[:first])
-    price = float(steps.quality[first] / steps.cost_usd[first])
+    weight = float(steps.quality[first] / steps.cost_usd[first])
     sure = fsum(quality[rows, steps.start]) + fsum(steps.quality[:first])
     return Allocation(
         arm=arm,
         quality=total,
         cost_usd=spent,
-        bound=max(sure + price * max(left, 0.0), total),
+        bound=max(sure + weight * max(left, 0.0), total),
         upgrade=float(steps.quality[first]),
-        money_price=price,
+        cost_weight=weight,
     )
 
 
@@ -186,7 +186,7 @@ def _still_possible(steps: Upgrades, waiting: Ints, blocked: Bools, money: float
     return kept
 
 
-def _settle(steps: Upgrades, bought: Ints, cost_usd: Doubles, budget_usd: float) -> Ints:
+def _within_budget(steps: Upgrades, bought: Ints, cost_usd: Doubles, budget_usd: float) -> Ints:
     """The arms that the bought upgrades lead to, less the last ones if roundings overspent."""
     rows = np.arange(len(steps.start))
     while True:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.policy import Policy, Ration
+from ..core.policy import Policy
 from ..core.prompt import PromptView
+from ..core.rules import BudgetGrant
 from ..core.scoring import finite
 from ..engine import Router
 from ..errors import PolicyError
@@ -34,7 +35,7 @@ class Batch:
         budget_usd: what they might cost; null, as the two below, when a knob ruled.
         gap: mean quality that is missing to the bound of any allocation within the budget.
         upgrade: the same of the first upgrade that was not bought; the gap is never larger.
-        rations: what the budget granted each prompt; none where a knob ruled.
+        grants: what the budget left each prompt; none where a knob ruled.
     """
 
     decisions: tuple[Decision, ...]
@@ -43,7 +44,7 @@ class Batch:
     budget_usd: float | None = None
     gap: float | None = None
     upgrade: float | None = None
-    rations: tuple[Ration, ...] = ()
+    grants: tuple[BudgetGrant, ...] = ()
 
     def totals(self) -> dict[str, Any]:
         """Everything but the decisions, with the names of the HTTP contract."""
@@ -116,12 +117,13 @@ def _by_budget(
         budget_usd=budget_usd,
     )
     reason = Reason("batch_budget", f"its share of ${budget_usd:g} for {len(views)} prompts")
-    rations = tuple(
-        Ration(money_price=found.money_price, reason=reason, arm=arm) for arm in found.arm.tolist()
+    grants = tuple(
+        BudgetGrant(cost_weight=found.cost_weight, reason=reason, arm=arm)
+        for arm in found.arm.tolist()
     )
     decisions = [
-        router.decide(view, row, policy, ration=ration)
-        for view, row, ration in zip(views, known, rations, strict=True)
+        router.decide(view, row, policy, grant=grant)
+        for view, row, grant in zip(views, known, grants, strict=True)
     ]
     n = len(decisions)
     return Batch(
@@ -131,7 +133,7 @@ def _by_budget(
         budget_usd=budget_usd,
         gap=found.gap / n,
         upgrade=found.upgrade / n,
-        rations=rations,
+        grants=grants,
     )
 
 

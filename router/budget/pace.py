@@ -1,13 +1,13 @@
-"""Spread one budget over a stream: how dear money is for the next request.
+"""Spread one budget over a stream: how much cost weighs against quality for the next request.
 
 A primal–dual scheme. The budget leaves each expected request a target ρ = remaining / expected
-requests; the frontier of the bundle says which price of money λ spends ρ on average, and a
+requests; the frontier of the bundle says which cost weight λ spends ρ on average, and a
 multiplicative dual step corrects it by what requests really cost (Balseiro & Gur 2019, adaptive
-pacing; ParetoBandit, arXiv:2604.00136). ρ is formed anew for every request, so a budget that runs
-out makes money dearer smoothly, and one that is left over makes it cheaper: there is no cliff.
+pacing; ParetoBandit, arXiv:2604.00136). ρ is formed anew for every request, so λ rises smoothly as
+a budget runs out and falls where one is left over: there is no cliff.
 
 Pure functions of state and event, no I/O and no clock: the caller says what time it is. Money is
-US dollars, times are seconds since 1970, a price of money is quality per US dollar.
+US dollars, times are seconds since 1970, λ is quality per US dollar.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ PRIOR_ARRIVALS = 4.0  # requests that the first guess of their rate is worth
 TYPICAL_AHEAD = 2.0  # a late hour expects at most so many times its even part of the usual
 BUSY_AHEAD = 0.5  # of what the rate of late would bring, even where more than usual came already
 STEP = (0.005, 0.25)  # of the dual variable; between them 1 / sqrt(requests per period)
-ERROR = 9.0  # one request moves the price by no more than so many targets
+MAX_ERROR = 9.0  # one request moves λ by no more than so many targets
 PRIOR_REPORTS = 20.0  # reports that the belief "costs are as predicted" is worth
 REPORTS = 500.0  # reports after which one has faded to 1/e
 CORRECTION = (0.02, 50.0)  # realised over predicted cost
-MOST = 100.0  # log λ at which every request gets its cheapest arm
-REACH = log(1e4)  # the dual steps move the price by no more than this from the frontier's
+MAX_LOG_WEIGHT = 100.0  # log λ at which every request gets its cheapest arm
+MAX_DUAL_ADJUSTMENT = log(1e4)  # the dual steps move log λ no further from the frontier's
 
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """Mean spend against the price of money, from a bundle's validation rows.
+    """Mean spend against the cost weight λ, from a bundle's validation rows.
 
     Attributes:
         log_cost: (k,) rising, of mean US dollars per request.
-        log_price: (k,) falling.
+        log_weight: (k,) of λ, falling.
         threshold: (k,) rising, of the same knots.
         usual_usd: spend at the bundle's default threshold; what a new budget is believed to fit.
     """
 
     log_cost: Doubles
-    log_price: Doubles
+    log_weight: Doubles
     threshold: Doubles
     usual_usd: float
 
@@ -59,28 +59,28 @@ class Frontier:
         usual = np.interp(
             manifest.decision.default_threshold, table.threshold, np.array(table.cost_usd)
         )
-        price, cost = np.array(table.money_price), np.array(table.cost_usd)
-        kept = slice(1, -1) if len(price) > 2 else slice(None)
+        weight, cost = np.array(table.money_price), np.array(table.cost_usd)
+        kept = slice(1, -1) if len(weight) > 2 else slice(None)
         floor = np.finfo(np.float64).tiny
         return cls(
             np.log(np.maximum(np.maximum.accumulate(cost[kept]), floor)),
-            np.log(np.maximum(price[kept], floor)),
+            np.log(np.maximum(weight[kept], floor)),
             np.array(table.threshold[kept]),
             max(float(usual), floor),
         )
 
-    def threshold_at(self, money_price: float) -> float:
-        """The threshold that has this price of money; callers know thresholds, not prices."""
-        return float(np.interp(-log(money_price), -self.log_price, self.threshold))
+    def threshold_at(self, cost_weight: float) -> float:
+        """The threshold that has this λ; callers know thresholds."""
+        return float(np.interp(-log(cost_weight), -self.log_weight, self.threshold))
 
-    def log_price_at(self, target_usd: float) -> float:
+    def log_weight_at(self, target_usd: float) -> float:
         """Log λ that spends the target on average; rises without end as the target goes to 0."""
         if target_usd <= 0.0:
             return inf
         wanted, least = log(target_usd), float(self.log_cost[0])
         if wanted < least:
-            return float(self.log_price[0]) + least - wanted
-        return float(np.interp(wanted, self.log_cost, self.log_price))
+            return float(self.log_weight[0]) + least - wanted
+        return float(np.interp(wanted, self.log_cost, self.log_weight))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Pace:
         window: the period that the sums are of.
         spent_usd: charged in it, corrected by what was reported.
         requests: charged in it.
-        nudge: sum of the dual steps, added to the frontier's log λ.
+        dual_adjustment: sum of the dual steps, added to the frontier's log λ.
         arrivals: requests, each faded by its age, at `at`.
         born: when the first one came.
         at: when the latest one came.
@@ -106,7 +106,7 @@ class Pace:
     at: float
     spent_usd: float = 0.0
     requests: int = 0
-    nudge: float = 0.0
+    dual_adjustment: float = 0.0
     arrivals: float = 0.0
     usual_requests: float = 0.0
     reports: float = 0.0
@@ -128,16 +128,16 @@ class Quote:
     """What a budget leaves the next request.
 
     Attributes:
-        money_price: λ.
+        cost_weight: λ.
         target_usd: ρ, what one request should cost on average, in realised dollars.
         remaining_usd: of the period's budget, at least 0.
         requests_left: expected until the period ends, this one included, >= 1.
         correction: of predicted costs.
-        pinned: -1 where money can get no cheaper, 1 where no dearer: all get the best arm there
-            is, or the cheapest; 0 between.
+        pinned: -1 where λ can fall no further, so that all get the best arm there is; 1 where it
+            can rise no further, so that all get the cheapest; 0 between.
     """
 
-    money_price: float
+    cost_weight: float
     target_usd: float
     remaining_usd: float
     requests_left: float
@@ -217,7 +217,7 @@ def requests_left(pace: Pace, usd: float, usual_usd: float, now: float) -> float
 
 
 def quote(pace: Pace, usd: float, frontier: Frontier, now: float) -> Quote:
-    """The price of money for the next request; never higher for a larger budget.
+    """λ for the next request; never higher for a larger budget.
 
     Args:
         pace: of all processes together, in the current period.
@@ -228,15 +228,15 @@ def quote(pace: Pace, usd: float, frontier: Frontier, now: float) -> Quote:
     remaining = max(usd - pace.spent_usd, 0.0)
     ahead = requests_left(pace, usd, frontier.usual_usd, now)
     target, correction = remaining / ahead, pace.correction
-    price = frontier.log_price_at(target / correction) + pace.nudge
-    low, high = float(frontier.log_price[-1]) - 1.0, float(frontier.log_price[0]) + 1.0
+    log_weight = frontier.log_weight_at(target / correction) + pace.dual_adjustment
+    low, high = float(frontier.log_weight[-1]) - 1.0, float(frontier.log_weight[0]) + 1.0
     return Quote(
-        money_price=exp(min(max(price, low), MOST)),
+        cost_weight=exp(min(max(log_weight, low), MAX_LOG_WEIGHT)),
         target_usd=target,
         remaining_usd=remaining,
         requests_left=ahead,
         correction=correction,
-        pinned=int(price >= high) - int(price <= low),
+        pinned=int(log_weight >= high) - int(log_weight <= low),
     )
 
 
@@ -250,21 +250,21 @@ def charged(pace: Pace, granted: Quote, cost_usd: float, now: float) -> Pace:
         now: the time.
     """
     error = cost_usd / granted.target_usd - 1.0 if granted.target_usd > 0.0 else 0.0
-    if error * granted.pinned > 0.0:  # the price could not follow, and must not remember it
+    if error * granted.pinned > 0.0:  # λ could not follow, and must not remember it
         error = 0.0
     size = 1.0 / sqrt(pace.requests + granted.requests_left)
-    step = min(max(size, STEP[0]), STEP[1]) * min(error, ERROR)
+    moved = pace.dual_adjustment + min(max(size, STEP[0]), STEP[1]) * min(error, MAX_ERROR)
     return replace(
         pace,
         at=max(now, pace.at),
         spent_usd=pace.spent_usd + cost_usd,
         requests=pace.requests + 1,
-        nudge=min(max(pace.nudge + step, -REACH), REACH),
+        dual_adjustment=min(max(moved, -MAX_DUAL_ADJUSTMENT), MAX_DUAL_ADJUSTMENT),
         arrivals=_arrivals(pace, now) + 1.0,
     )
 
 
-def settled(
+def reconciled(
     pace: Pace, *, charge_usd: float, predicted_usd: float, realised_usd: float, same_window: bool
 ) -> Pace:
     """After a report of what a request really cost, however late.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import PolicyError
-from ..types import Arm, Bools, Doubles
+from ..types import Bools, Doubles
 
 KINDS = ("uniform", "softmax")
 TIE = 1.0  # standard errors of a predicted quality within which softmax tries an arm
@@ -90,9 +90,9 @@ def propensities(
     return out
 
 
-def certainly(arms: Sequence[Arm], eligible: Bools, chosen: int) -> dict[str, float]:
+def certainly(arm_ids: Sequence[str], eligible: Bools, chosen: int) -> dict[str, float]:
     """Propensities without exploration, by arm id: 1 for the chosen arm (a,), else 0."""
-    return {arms[i].id: float(i == chosen) for i in np.flatnonzero(eligible).tolist()}
+    return {arm_ids[i]: float(i == chosen) for i in np.flatnonzero(eligible).tolist()}
 
 
 def draw(seed: int, decision_id: str) -> float:

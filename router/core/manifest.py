@@ -94,7 +94,8 @@ class DecisionInfo:
 class ThresholdMap:
     """The λ-sweep on validation rows, thinned to its knots; all of one length.
 
-    threshold rises from 0 to 1, money_price (λ, quality per US dollar) falls, and quality and
+    threshold rises from 0 to 1, money_price (the file's name of the cost weight λ, quality per US
+    dollar) falls, and quality and
     cost_usd are means per request over the validation rows.
     """
 

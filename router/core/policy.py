@@ -1,21 +1,12 @@
-"""Turn predicted quality and cost into one arm per prompt.
-
-Pure numpy, no I/O: offline sweeps and the live service call the same functions.
-Arrays are (n prompts, a arms); arm order is the manifest's.
-"""
+"""What a caller wants of one decision: a knob, filters and a deadline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ..errors import PolicyError
-from ..types import Bools, Doubles, Ints, Reason
-from .manifest import ThresholdMap
-
-NO_ARM = -1
-SAME_COST = 1e-9  # relative; costs this close are one price
+from .manifest import Manifest
+from .rules import CapRule, DropRule, FloorRule, Rule, ThresholdRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +25,15 @@ class Policy:
 
     `threshold` excludes the other knobs; `max_cost_usd` may join either quality knob. With no
     knob at all the bundle's default threshold rules.
+
+    >>> Policy(min_quality=0.8, max_cost_usd=0.01, allowed_models=("acorn-*",)).max_cost_usd
+    0.01
+    >>> Policy(threshold=0.3, min_quality=0.8)
+    Traceback (most recent call last):
+    router.errors.PolicyError: threshold cannot be combined with min_quality; give one of them
+
+    Raises:
+        PolicyError: a knob is out of range, or two contradict each other.
     """
 
     threshold: float | None = None  # 0 cheapest, 1 best
@@ -67,6 +67,20 @@ class Policy:
                 code="conflicting_knobs",
             )
 
+    def resolve(self, manifest: Manifest) -> Rule:
+        """The rule of the knob that was given, by a bundle's constants."""
+        decision = manifest.decision
+        if self.min_quality is not None:
+            return FloorRule(min_quality=self.min_quality)
+        if self.max_quality_drop is not None:
+            drop = self.max_quality_drop
+            return DropRule(max_quality_drop=drop, best_single=decision.best_single)
+        if self.max_cost_usd is not None:  # alone it asks for the best there is: λ = 0
+            band = decision.tie_band
+            return CapRule(cost_weight=0.0, tie_band=band, max_cost_usd=self.max_cost_usd)
+        given = self.threshold
+        return ThresholdRule.of(decision.default_threshold if given is None else given, manifest)
+
     def _has(self, name: str) -> bool:
         return getattr(self, name) is not None
 
@@ -74,115 +88,3 @@ class Policy:
 def _in_unit(name: str, value: float | None) -> None:
     if value is not None and not 0.0 <= value <= 1.0:
         raise PolicyError(f"{name} must lie between 0 and 1, got {value}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ration:
-    """What a budget leaves one request; it takes the place of the policy's threshold."""
-
-    money_price: float  # λ >= 0, quality per US dollar
-    reason: Reason
-    arm: int | None = None  # where a batch as a whole has settled it
-    cap_usd: float | None = None  # what is left; beyond it only the cheapest arm answers
-
-
-def choose(
-    quality: Doubles,
-    cost_usd: Doubles,
-    *,
-    eligible: Bools,
-    money_price: float | Doubles,
-    band: float | Doubles = 0.0,
-) -> Ints:
-    """Pick argmax of quality - λ·cost, or the cheapest arm that nearly ties with it.
-
-    The near-tie rule is the remedy for routing collapse: noisy estimates that differ by less
-    than their own error would otherwise send everything to the dearest arm. A band that is the
-    same for every arm of a prompt keeps the chosen cost monotone in λ.
-
-    Args:
-        quality: (n, a), calibrated P(acceptable).
-        cost_usd: (n, a), expected US dollars, >= 0.
-        eligible: (n, a), arms that may be chosen.
-        money_price: λ >= 0, quality per US dollar; scalar or (n,).
-        band: >= 0, quality units; scalar or (n,).
-    Returns:
-        (n,) arm indices, -1 where no arm is eligible. Equal costs go to the better arm, then to
-        the lower index.
-    """
-    price = np.broadcast_to(np.asarray(money_price, dtype=np.float64), quality.shape[:1])
-    width = np.broadcast_to(np.asarray(band, dtype=np.float64), quality.shape[:1])
-    utility = np.where(eligible, quality - price[:, None] * cost_usd, -np.inf)
-    best = utility.max(axis=1, keepdims=True)
-    near = eligible & (utility >= best - width[:, None])
-    return cheapest(quality, cost_usd, near)
-
-
-def cheapest(quality: Doubles, cost_usd: Doubles, among: Bools) -> Ints:
-    """The cheapest arm of `among`; equal costs go to the better arm, then the lower index.
-
-    Returns:
-        (n,) arm indices, -1 where `among` is empty.
-    """
-    cost = np.where(among, cost_usd, np.inf)
-    least = cost.min(axis=1, keepdims=True)
-    tied = among & (cost <= least * (1 + SAME_COST))
-    index = np.where(tied, quality, -np.inf).argmax(axis=1).astype(np.int64)
-    return np.where(among.any(axis=1), index, NO_ARM)
-
-
-def within(cost_usd: Doubles, eligible: Bools, cap_usd: float | None) -> Bools:
-    """(n, a) eligible arms that a cap pays for; a prompt for which it pays none keeps its cheapest.
-
-    A budget that is nearly spent thus answers with the cheapest arm rather than not at all.
-    """
-    if cap_usd is None:
-        return eligible
-    least = np.where(eligible, cost_usd, np.inf).min(axis=1, keepdims=True)
-    left: Bools = eligible & (cost_usd <= np.maximum(cap_usd, least))
-    return left
-
-
-def choose_floor(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, floor: Doubles) -> Ints:
-    """Pick the cheapest arm whose quality reaches `floor` (n,), else the best arm there is.
-
-    Returns:
-        (n,) arm indices, -1 where no arm is eligible.
-    """
-    good = eligible & (quality >= floor[:, None])
-    best = np.where(eligible, quality, -np.inf).argmax(axis=1).astype(np.int64)
-    fallback = np.where(eligible.any(axis=1), best, NO_ARM)
-    return np.where(good.any(axis=1), cheapest(quality, cost_usd, good), fallback)
-
-
-def near_tie_band(quality_se: Doubles, eligible: Bools, width: float) -> Doubles:
-    """The near-tie band of each prompt: `width` times the median standard error.
-
-    Over eligible arms only, so that adding an ineligible arm changes nothing.
-
-    Returns:
-        (n,) in quality units, 0 where no arm is eligible.
-    """
-    if width == 0.0:
-        return np.zeros(len(quality_se))
-    band = np.zeros(len(quality_se))
-    for i, allowed in enumerate(eligible):
-        if allowed.any():
-            band[i] = width * float(np.median(quality_se[i, allowed]))
-    return band
-
-
-def money_price_at(table: ThresholdMap, threshold: float) -> float:
-    """λ at a threshold: logarithmic between the knots of the validation sweep."""
-    logs = np.log(np.maximum(table.money_price, TINY_PRICE))
-    price = float(np.exp(np.interp(threshold, table.threshold, logs)))
-    return 0.0 if price <= TINY_PRICE * (1 + 1e-6) else price
-
-
-TINY_PRICE = 1e-12  # stands for λ = 0 in logarithms
-
-
-def expected_at(table: ThresholdMap, threshold: float) -> tuple[float, float]:
-    """(mean quality, mean US dollars per request) of the validation rows at a threshold."""
-    quality = float(np.interp(threshold, table.threshold, table.quality))
-    return quality, float(np.interp(threshold, table.threshold, table.cost_usd))

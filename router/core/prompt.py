@@ -47,6 +47,11 @@ class PromptView:
     in_tool_loop: bool = False
     earlier: tuple[PromptView, ...] = ()
 
+    @property
+    def conversation(self) -> tuple[PromptView, ...]:
+        """Every turn that is scored: this one, then those that it inherits from."""
+        return (self, *self.earlier)
+
 
 @dataclass(frozen=True, slots=True)
 class _Turn:

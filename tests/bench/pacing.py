@@ -96,7 +96,7 @@ def picture(config: StreamConfig, path: Path) -> None:
         for name, total in zip(names, (done.spend[i], spent[i]), strict=True):
             spend_rows.append({"request": i, "of": name, "usd": total / stream.budget_usd})
         spend_rows.append({"request": i, "of": "even", "usd": share})
-        for name, price in zip(names, (done.price[i], found.money_price), strict=True):
+        for name, price in zip(names, (done.price[i], found.cost_weight), strict=True):
             price_rows.append({"request": i, "of": name, "price": price})
     marks = [
         {"request": config.harder_at * config.n, "what": "prompts get harder and longer"},

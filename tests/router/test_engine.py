@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from router import NoArmAllowed, Policy, PolicyError, Requires, Router
-from router.core.policy import expected_at
+from router.core.answers import FALLBACKS
+from router.core.choice import expected_at
 from router.core.prompt import read_prompt
-from router.engine import FALLBACKS
 
 PROMPTS = [
     "What is 17*23?",
@@ -59,7 +59,8 @@ def test_predicted_cost_never_falls_as_the_threshold_rises(router: Router) -> No
 
 
 def test_expected_cost_rises_with_the_threshold(router: Router) -> None:
-    costs = [router.expected(t)[1] for t in np.linspace(0, 1, 101)]
+    table = router.manifest.threshold_map
+    costs = [expected_at(table, t)[1] for t in np.linspace(0, 1, 101)]
     assert (np.diff(costs) >= 0).all()
     assert costs[0] < costs[-1]
 

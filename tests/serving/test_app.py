@@ -74,7 +74,7 @@ def test_a_cache_hit_never_waits_for_the_scoring_thread(make_app: Callable[..., 
     ask = make_app(max_concurrency=1, timeout_s=0.2)
     ask(ASKED)
     blocker: Future[None] = Future()
-    ask.app._scorer.submit(blocker.result, 10)
+    ask.app.scoring.thread.submit(blocker.result, 10)
     try:
         assert ask(ASKED).status == 200
         assert ask({"prompt": "never seen before"}).status == 429
@@ -87,7 +87,7 @@ def test_over_the_limit_the_answer_is_429_at_once_and_recovers(
 ) -> None:
     ask = make_app(max_concurrency=2, timeout_s=20)
     blocker: Future[None] = Future()
-    ask.app._scorer.submit(blocker.result, 10)
+    ask.app.scoring.thread.submit(blocker.result, 10)
 
     async def crowd() -> list[Any]:
         def one(i: int) -> Any:  # noqa: ANN401

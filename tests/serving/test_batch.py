@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router import Policy, Router
-from router.core.policy import Ration
 from router.core.prompt import read_prompt
+from router.core.rules import BudgetGrant
 from router.types import Reason
 
 PROMPTS = [
@@ -102,9 +102,9 @@ def test_the_log_of_a_batch_replays_what_its_budget_settled(
     assert [event["ration"] for event in events[:3]] == [None] * 3
     for prompt, event in zip(PROMPTS, events[3:], strict=True):
         view = read_prompt(prompt)
-        ration = Ration(**event["ration"], reason=Reason("batch_budget", ""))
-        again = router.decide(view, router.score(view), Policy(), ration=ration)
-        assert router.arms.index(again.arm) == event["chosen"] == ration.arm
+        grant = BudgetGrant.of_log(event["ration"], Reason("batch_budget", ""))
+        again = router.decide(view, router.score(view), Policy(), grant=grant)
+        assert router.arms.index(again.arm) == event["chosen"] == grant.arm
 
 
 JSON_VALUES = st.recursive(

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router import Policy, Router
-from router.core.policy import Ration
 from router.core.prompt import read_prompt
+from router.core.rules import BudgetGrant
 from router.types import Reason
 from serving.declared import BudgetFileError, Declared, read_budgets
 from tests.serving.conftest import JSON, Driver
@@ -75,7 +75,7 @@ def test_a_paced_answer_has_no_threshold_and_says_what_is_left_in_numbers(make_a
         1, "day", "2026-09-22T00:00:00Z",
     )  # fmt: skip
     assert 0 <= state["equivalent_threshold"] <= 1
-    assert not {"money_price", "lambda", "nudge"} & set(state)
+    assert not {"cost_weight", "money_price", "lambda", "dual_adjustment"} & set(state)
 
 
 def test_a_large_budget_buys_better_answers_than_a_small_one(make_app: Make, least: float) -> None:
@@ -278,8 +278,8 @@ def test_a_logged_ration_replays_the_decision(
     assert len({event["ration"]["money_price"] for event in decisions}) > 1
     for i, event in enumerate(decisions):
         view = read_prompt(PROMPTS[i % 12])
-        ration = Ration(**event["ration"], reason=Reason("budget", ""))
-        again = router.decide(view, router.score(view), Policy(), ration=ration)
+        grant = BudgetGrant.of_log(event["ration"], Reason("budget", ""))
+        again = router.decide(view, router.score(view), Policy(), grant=grant)
         assert router.arms.index(again.arm) == event["chosen"]
         assert event["draw"] is None
 

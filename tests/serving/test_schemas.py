@@ -9,7 +9,7 @@ import pytest
 
 from router.core.policy import Requires
 from serving.problems import PROBLEMS, Problem
-from serving.schemas import REPAIR_BYTES, parse, read_policy, read_view
+from serving.reading import REPAIR_BYTES, parse, read_policy, read_view
 from serving.settings import Settings
 
 SETTINGS = Settings()

@@ -17,7 +17,7 @@ from router.core.prompt import read_prompt
 from router.events import FeedbackEvent
 from serving.cache import Entry
 from serving.metrics import Metrics
-from serving.recorder import Recorder, Routed
+from serving.recorder import Asked, Recorder, Routed
 from serving.settings import Settings
 from tests.worlds.truth import Truth
 
@@ -60,8 +60,8 @@ class Traffic:
             entry = Entry(scores, reading)
             recorder.decided(
                 Routed(
-                    decision_id=made, router=router, view=view, entry=entry, decision=decision,
-                    policy=policy, number=number, session=None,
+                    Asked(decision_id=made, router=router, view=view, policy=policy),
+                    entry, decision, number,
                 )
             )  # fmt: skip
             arm = router.arms.index(decision.arm)

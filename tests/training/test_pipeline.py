@@ -90,7 +90,7 @@ def test_a_threshold_promises_what_it_then_spends(held_out) -> None:  # type: ig
     everything = np.ones(scores.quality.shape, dtype=bool)
     rows = np.arange(len(truth.quality))
     for threshold in (0.2, 0.5, 0.8):
-        arm = router.choose(scores, everything, Policy(threshold=threshold))
+        arm = router.rule(Policy(threshold=threshold)).choose(scores, everything)
         _, promised = router.expected(threshold)
         assert truth.cost_usd[rows, arm].mean() == pytest.approx(promised, rel=0.35)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from router.budget.allocate import Allocation, allocate
-from router.budget.pace import Frontier, Pace, Quote, charged, opened, quote, settled, turned
+from router.budget.pace import Frontier, Pace, Quote, charged, opened, quote, reconciled, turned
 from router.budget.periods import Window
-from router.core.policy import choose, within
+from router.core.choice import choose, within
 from router.types import Bools, Doubles, Ints
 
 VALIDATION = 4000
@@ -133,7 +133,7 @@ def make_frontier(quality: Doubles, cost: Doubles) -> Frontier:
     prices = np.geomspace(1e5, 1e-2, 120)
     spend = np.array(
         [
-            cost[rows, choose(quality, cost, eligible=eligible, money_price=float(price))].mean()
+            cost[rows, choose(quality, cost, eligible=eligible, cost_weight=float(price))].mean()
             for price in prices
         ]
     )
@@ -166,7 +166,7 @@ def run(stream: Stream, before: Pace | None = None) -> Run:
         done.arm[i] = arm
         done.spent_usd += realised
         done.spend.append(done.spent_usd)
-        done.price.append(granted.money_price)
+        done.price.append(granted.cost_weight)
     done.pace = pace
     done.quality = float(stream.p[np.arange(len(done.arm)), done.arm].mean())
     return done
@@ -174,7 +174,7 @@ def run(stream: Stream, before: Pace | None = None) -> Run:
 
 def _report(pace: Pace, waited: tuple[int, float, float, float]) -> Pace:
     _, charge, predicted, realised = waited
-    return settled(
+    return reconciled(
         pace, charge_usd=charge, predicted_usd=predicted, realised_usd=realised, same_window=True
     )
 
@@ -184,7 +184,7 @@ def _choose(stream: Stream, i: int, granted: Quote) -> int:
     quality, cost = stream.quality[i : i + 1], stream.expected[i : i + 1]
     every = np.ones(cost.shape, dtype=np.bool_)
     paid = within(cost, every, granted.remaining_usd / granted.correction)
-    return int(choose(quality, cost, eligible=paid, money_price=granted.money_price)[0])
+    return int(choose(quality, cost, eligible=paid, cost_weight=granted.cost_weight)[0])
 
 
 def next_day(done: Run) -> Pace:

@@ -169,7 +169,7 @@ def sums(router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles) ->
     rows, everything = np.arange(n), np.ones((n, a), dtype=np.bool_)
     chosen, expected, realised = np.zeros((len(THRESHOLDS), a)), [], []
     for level, threshold in enumerate(THRESHOLDS):
-        arm = router.choose(scores, everything, Policy(threshold=float(threshold)))
+        arm = router.rule(Policy(threshold=float(threshold))).choose(scores, everything)
         np.add.at(chosen[level], arm, 1.0)
         expected.append([scores.quality[rows, arm].sum(), scores.cost_usd[rows, arm].sum()])
         got, paid = quality[rows, arm], cost_usd[rows, arm]

@@ -146,9 +146,8 @@ def verdict(left: LeftOut, *, resamples: int = RESAMPLES, seed: int = 0) -> dict
     known = left.router.manifest.decision.best_single
     found = evaluate_sweeps(outcomes, sweep, resamples=2)
     arms = {"known_best": known, "hindsight_best": reference.best}
-    top = left.router.choose(
-        left.scored.scores, np.ones(outcomes.quality.shape, dtype=np.bool_), Policy(threshold=1.0)
-    )
+    everything = np.ones(outcomes.quality.shape, dtype=np.bool_)
+    top = left.router.rule(Policy(threshold=1.0)).choose(left.scored.scores, everything)
     rows = np.arange(outcomes.n)
     gaps = {
         name: gap_at(sweep, outcomes, arm, resamples=resamples, seed=seed)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from router.catalogue.catalogue import Catalogue, Model
+from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, DecisionInfo
-from router.core.policy import near_tie_band
 from router.types import Arm, Doubles, Floats
 
 from ..config import TrainConfig

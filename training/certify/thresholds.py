@@ -15,8 +15,8 @@ import polars as pl
 from data.clean import clean_prompts
 from data.errors import DataError
 from data.tables import read_table
-from router import Policy, Router
-from router.core.policy import choose, near_tie_band
+from router import Router
+from router.core.choice import choose, cost_weight_at, near_tie_band
 from router.types import Bools, Scores
 
 from ..errors import TrainingError
@@ -92,7 +92,7 @@ class OwnTraffic:
             scores.quality,
             scores.cost_usd,
             eligible=self._everything,
-            money_price=self.router.money_price(Policy(threshold=threshold)),
+            cost_weight=cost_weight_at(self.router.manifest.threshold_map, threshold),
             band=self._band,
         )
         index = np.arange(len(arm))

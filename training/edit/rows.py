@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from router.catalogue.catalogue import Catalogue
+from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, Manifest, ThresholdMap
-from router.core.policy import near_tie_band
 from router.types import Doubles, Floats, Ints
 
 from ..bundle.oof_memory import OutOfFold

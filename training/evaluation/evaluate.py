@@ -10,6 +10,7 @@ import numpy as np
 from data.tables import Tables
 from router import Policy, Router
 from router.core import features
+from router.core.choice import expected_at
 from router.types import Bools, Doubles, Ints, Scores
 
 from ..config import EncoderConfig, build
@@ -174,11 +175,12 @@ def threshold_sweep(router: Router, scores: Scores, thresholds: Doubles | None =
     everything = np.ones(scores.quality.shape, dtype=np.bool_)
     choices = np.stack(
         [
-            router.choose(scores, everything, Policy(threshold=float(t))).astype(np.int16)
+            router.rule(Policy(threshold=float(t))).choose(scores, everything).astype(np.int16)
             for t in thresholds
         ]
     )
-    expected = np.array([router.expected(float(t)) for t in thresholds])
+    table = router.manifest.threshold_map
+    expected = np.array([expected_at(table, float(t)) for t in thresholds])
     return Sweep("router", choices, thresholds, scores.quality, expected[:, 0], expected[:, 1])
 
 

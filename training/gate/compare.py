@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router import Router
+from router.core.choice import cost_weight_at
 from router.core.policy import Policy
 from router.errors import BundleError
 from router.types import Bools, Doubles, Scores
@@ -101,7 +102,7 @@ def on_log(
     out = {}
     for threshold in THRESHOLDS:
         policy = Policy(threshold=threshold)
-        price = incumbent.money_price(policy)
+        price = cost_weight_at(incumbent.manifest.threshold_map, threshold)
         targets = [
             _chosen(router, scores, eligible, policy)
             for router, scores in zip((candidate, incumbent), scored, strict=True)
@@ -114,7 +115,7 @@ def on_log(
 
 
 def _chosen(router: Router, scores: Scores, eligible: Bools, policy: Policy) -> Doubles:
-    index = router.choose(scores, eligible, policy)
+    index = router.rule(policy).choose(scores, eligible)
     target = np.zeros(eligible.shape)
     target[np.arange(len(target)), index] = 1.0
     return target

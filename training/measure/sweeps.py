@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from router.core.policy import cheapest, choose
+from router.core.choice import cheapest, choose
 from router.types import Bools, Doubles, Ints
 
 from .frontier import upper_hull
@@ -23,7 +23,7 @@ SAMPLE = 1500  # prompts whose switches place the λs
 
 
 def choose_at(
-    quality: Doubles, cost_usd: Doubles, money_price: float, band: float | Doubles = 0.0
+    quality: Doubles, cost_usd: Doubles, cost_weight: float, band: float | Doubles = 0.0
 ) -> Ints:
     """The live router's rule with every arm eligible; λ = inf is the cheapest arm.
 
@@ -31,9 +31,9 @@ def choose_at(
         (n,) arm indices.
     """
     everything: Bools = np.ones(quality.shape, dtype=np.bool_)
-    if np.isinf(money_price):  # inf x 0 dollars would be NaN
+    if np.isinf(cost_weight):  # inf x 0 dollars would be NaN
         return cheapest(quality, cost_usd, everything)
-    return choose(quality, cost_usd, eligible=everything, money_price=money_price, band=band)
+    return choose(quality, cost_usd, eligible=everything, cost_weight=cost_weight, band=band)
 
 
 def lambda_sweep(

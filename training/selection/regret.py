@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from router.core.policy import choose
+from router.core.choice import choose
 from router.types import Doubles, Floats, Ints
 
 from ..prepare.dataset import Dataset
@@ -124,4 +124,4 @@ def choices(
     """The arms that the live rule would choose among all: (n,)."""
     eligible = np.ones(predicted.shape, dtype=np.bool_)
     quality = predicted.astype(np.float64)
-    return choose(quality, cost_usd, eligible=eligible, money_price=price, band=band)
+    return choose(quality, cost_usd, eligible=eligible, cost_weight=price, band=band)

@@ -107,7 +107,7 @@ def test_a_budget_for_everything_buys_the_best_arm_of_every_prompt_and_no_more()
     cost = np.array([[1.0, 3.0, 2.0], [1.0, 2.0, 3.0]])
     found = allocate(quality, cost, eligible=np.ones((2, 3), bool), budget_usd=99.0)
     assert found.arm.tolist() == [2, 0]
-    assert (found.cost_usd, found.gap, found.money_price) == (3.0, 0.0, 0.0)
+    assert (found.cost_usd, found.gap, found.cost_weight) == (3.0, 0.0, 0.0)
 
 
 def test_what_no_budget_would_buy_is_removed() -> None:

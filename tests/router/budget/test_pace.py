@@ -20,13 +20,13 @@ from router.budget.pace import (
     faded,
     opened,
     quote,
+    reconciled,
     requests_left,
-    settled,
     together,
     turned,
 )
 from router.budget.periods import Window, window
-from router.core.policy import within
+from router.core.choice import within
 from tests.worlds.stream import StreamConfig, best, make_stream, next_day, run
 
 HOUR = Window(0.0, 3600.0)
@@ -46,7 +46,7 @@ def paces(draw: st.DrawFn) -> Pace:
         at=draw(st.floats(born, 3600)),
         spent_usd=draw(dollars),
         requests=draw(st.integers(0, 10_000)),
-        nudge=draw(st.floats(-3, 3)),
+        dual_adjustment=draw(st.floats(-3, 3)),
         arrivals=draw(st.floats(0, 5000)),
         usual_requests=draw(st.sampled_from([0.0, 500.0])),
     )
@@ -56,7 +56,7 @@ def paces(draw: st.DrawFn) -> Pace:
 def test_a_larger_budget_never_makes_money_dearer(pace: Pace, usd: float, more: float) -> None:
     small = quote(pace, usd, FRONTIER, 3600.0)
     large = quote(pace, usd + more, FRONTIER, 3600.0)
-    assert large.money_price <= small.money_price * (1 + 1e-9)
+    assert large.cost_weight <= small.cost_weight * (1 + 1e-9)
     assert large.target_usd >= small.target_usd * (1 - 1e-9)
 
 
@@ -64,15 +64,15 @@ def test_a_larger_budget_never_makes_money_dearer(pace: Pace, usd: float, more: 
 def test_a_dearer_request_never_makes_money_cheaper(pace: Pace, usd: float, cost: float) -> None:
     granted = quote(pace, usd, FRONTIER, pace.at)
     dear, cheap = (charged(pace, granted, c, pace.at) for c in (2 * cost, cost))
-    assert dear.nudge >= cheap.nudge
+    assert dear.dual_adjustment >= cheap.dual_adjustment
     assert dear.spent_usd >= cheap.spent_usd
 
 
 @given(paces(), dollars)
 def test_money_gets_dearer_smoothly_as_the_budget_runs_out(pace: Pace, usd: float) -> None:
-    pace = replace(pace, nudge=0.0)
+    pace = replace(pace, dual_adjustment=0.0)
     spent = [replace(pace, spent_usd=usd * share) for share in np.linspace(0, 0.999, 40)]
-    prices = np.log([quote(p, usd, FRONTIER, pace.at).money_price for p in spent])
+    prices = np.log([quote(p, usd, FRONTIER, pace.at).cost_weight for p in spent])
     assert (np.diff(prices) >= -1e-9).all()
     left = np.log(1 - np.linspace(0, 0.999, 40))
     assert (np.diff(prices) <= 1.5 * -np.diff(left) + 1e-9).all()  # no cliff in what is left
@@ -81,7 +81,7 @@ def test_money_gets_dearer_smoothly_as_the_budget_runs_out(pace: Pace, usd: floa
 def test_a_fresh_budget_spends_as_the_default_threshold_does_until_it_knows_its_traffic() -> None:
     granted = quote(opened(HOUR, 0.0), 5.0, FRONTIER, 0.0)
     assert granted.target_usd == pytest.approx(FRONTIER.usual_usd, rel=0.01)
-    assert granted.money_price == pytest.approx(100.0, rel=0.05)
+    assert granted.cost_weight == pytest.approx(100.0, rel=0.05)
 
 
 def test_the_frontier_says_which_price_spends_a_target_and_which_threshold_that_is() -> None:
@@ -103,19 +103,19 @@ def test_a_bundles_frontier_is_its_sweep_without_the_ends(tiny_bundle: Path) -> 
 
 
 def test_the_price_does_not_wind_up_while_it_cannot_move_a_choice() -> None:
-    rich = replace(opened(HOUR, 0.0), nudge=-2.0)
+    rich = replace(opened(HOUR, 0.0), dual_adjustment=-2.0)
     granted = quote(rich, 1e9, FRONTIER, 0.0)
     assert granted.pinned == 0  # the first guess is the default threshold
     later = replace(rich, requests=1000, arrivals=1000.0, at=1000.0)
     granted = quote(later, 1e9, FRONTIER, 1000.0)
     assert granted.pinned == -1
-    assert charged(later, granted, 0.001, 1000.0).nudge == later.nudge
+    assert charged(later, granted, 0.001, 1000.0).dual_adjustment == later.dual_adjustment
 
 
 def test_a_reported_cost_replaces_the_charge_in_its_own_period_alone() -> None:
     pace = replace(opened(HOUR, 0.0), spent_usd=1.0, requests=3)
-    now = settled(pace, charge_usd=0.2, predicted_usd=0.2, realised_usd=0.5, same_window=True)
-    late = settled(pace, charge_usd=0.2, predicted_usd=0.2, realised_usd=0.5, same_window=False)
+    now = reconciled(pace, charge_usd=0.2, predicted_usd=0.2, realised_usd=0.5, same_window=True)
+    late = reconciled(pace, charge_usd=0.2, predicted_usd=0.2, realised_usd=0.5, same_window=False)
     assert now.spent_usd == pytest.approx(1.3)
     assert late.spent_usd == 1.0
     assert late.correction == now.correction > 1.0
@@ -124,25 +124,29 @@ def test_a_reported_cost_replaces_the_charge_in_its_own_period_alone() -> None:
 def test_many_reports_of_dearer_answers_correct_the_costs_that_are_still_predicted() -> None:
     pace = opened(HOUR, 0.0)
     for _ in range(400):
-        pace = settled(pace, charge_usd=0.1, predicted_usd=0.1, realised_usd=0.2, same_window=True)
+        pace = reconciled(
+            pace, charge_usd=0.1, predicted_usd=0.1, realised_usd=0.2, same_window=True
+        )
     assert pace.correction == pytest.approx(2.0, rel=0.1)
 
 
 def test_a_new_period_is_unspent_and_remembers_what_was_learned() -> None:
-    old = replace(opened(HOUR, 0.0), spent_usd=5.0, requests=70, nudge=0.4, arrivals=9.0)
+    old = replace(opened(HOUR, 0.0), spent_usd=5.0, requests=70, dual_adjustment=0.4, arrivals=9.0)
     new = turned(old, Window(3600.0, 7200.0), 100)
-    assert (new.spent_usd, new.requests, new.nudge, new.usual_requests) == (0.0, 0, 0.4, 100.0)
+    assert (new.spent_usd, new.requests) == (0.0, 0)
+    assert (new.dual_adjustment, new.usual_requests) == (0.4, 100.0)
     again = turned(replace(new, requests=50), Window(7200.0, 10800.0), 50)
     assert again.usual_requests == 75.0
     assert turned(new, HOUR, 1) is new
 
 
 def test_processes_together_have_spent_the_sum_of_this_period() -> None:
-    own = replace(opened(HOUR, 10.0), spent_usd=1.0, requests=2, arrivals=2.0, nudge=0.3)
-    same = replace(opened(HOUR, 5.0), spent_usd=2.0, requests=3, arrivals=3.0, nudge=9.0)
+    own = replace(opened(HOUR, 10.0), spent_usd=1.0, requests=2, arrivals=2.0, dual_adjustment=0.3)
+    same = replace(opened(HOUR, 5.0), spent_usd=2.0, requests=3, arrivals=3.0, dual_adjustment=9.0)
     past = replace(opened(Window(-3600.0, 0.0), -9.0), spent_usd=50.0, requests=70, arrivals=1.0)
     whole = together(own, [same, past], 10.0)
-    assert (whole.spent_usd, whole.requests, whole.nudge, whole.born) == (3.0, 5, 0.3, -9.0)
+    assert (whole.spent_usd, whole.requests) == (3.0, 5)
+    assert (whole.dual_adjustment, whole.born) == (0.3, -9.0)
     assert 5.0 < whole.arrivals < 6.0
     assert together(own, [], 10.0) == faded(own, 10.0)
 

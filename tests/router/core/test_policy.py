@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from router import Policy, PolicyError
-from router.core.manifest import ThresholdMap
-from router.core.policy import (
+from router.core.choice import (
     NO_ARM,
     cheapest,
     choose,
     choose_floor,
+    cost_weight_at,
     expected_at,
-    money_price_at,
     near_tie_band,
 )
+from router.core.manifest import ThresholdMap
 
 QUALITY = np.array([[0.50, 0.80, 0.90]])
 COST = np.array([[0.001, 0.004, 0.020]])
@@ -33,11 +33,11 @@ TABLE = ThresholdMap(
 
 @pytest.mark.parametrize(("price", "arm"), [(0.0, 2), (5.0, 2), (20.0, 1), (1000.0, 0)])
 def test_dearer_money_buys_a_cheaper_arm(price: float, arm: int) -> None:
-    assert choose(QUALITY, COST, eligible=ALL, money_price=price).tolist() == [arm]
+    assert choose(QUALITY, COST, eligible=ALL, cost_weight=price).tolist() == [arm]
 
 
 def test_a_near_tie_goes_to_the_cheapest_arm() -> None:
-    picked = [choose(QUALITY, COST, eligible=ALL, money_price=0.0, band=b)[0] for b in (0, 0.1)]
+    picked = [choose(QUALITY, COST, eligible=ALL, cost_weight=0.0, band=b)[0] for b in (0, 0.1)]
     assert picked == [2, 1]
 
 
@@ -52,13 +52,13 @@ def test_a_higher_floor_buys_a_better_arm(floor: float, arm: int) -> None:
 
 def test_no_eligible_arm_is_said_not_guessed() -> None:
     none = np.zeros((1, 3), dtype=bool)
-    assert choose(QUALITY, COST, eligible=none, money_price=1.0).tolist() == [NO_ARM]
+    assert choose(QUALITY, COST, eligible=none, cost_weight=1.0).tolist() == [NO_ARM]
     assert choose_floor(QUALITY, COST, eligible=none, floor=np.array([0.1])).tolist() == [NO_ARM]
 
 
 def test_the_ends_of_the_threshold_are_cheapest_and_best() -> None:
-    assert money_price_at(TABLE, 0.0) == pytest.approx(1e12)
-    assert money_price_at(TABLE, 1.0) == 0.0
+    assert cost_weight_at(TABLE, 0.0) == pytest.approx(1e12)
+    assert cost_weight_at(TABLE, 1.0) == 0.0
     assert expected_at(TABLE, 0.25) == pytest.approx((0.65, 0.0055))
 
 
@@ -89,11 +89,11 @@ def tables(arms: int = 5) -> st.SearchStrategy[np.ndarray]:
 def test_a_higher_threshold_never_chooses_a_cheaper_arm(
     quality: np.ndarray, cost: np.ndarray, band: float, one: float, other: float
 ) -> None:
-    low, high = sorted((money_price_at(TABLE, one), money_price_at(TABLE, other)))
+    low, high = sorted((cost_weight_at(TABLE, one), cost_weight_at(TABLE, other)))
     eligible = np.ones(quality.shape, dtype=bool)
     rows = np.arange(len(quality))
-    free = choose(quality, cost, eligible=eligible, money_price=low, band=band)
-    dear = choose(quality, cost, eligible=eligible, money_price=high, band=band)
+    free = choose(quality, cost, eligible=eligible, cost_weight=low, band=band)
+    dear = choose(quality, cost, eligible=eligible, cost_weight=high, band=band)
     slack = 1e-9 * (1 + cost.max())
     assert (cost[rows, free] >= cost[rows, dear] - slack).all()
 
@@ -108,8 +108,8 @@ def test_adding_an_ineligible_arm_changes_nothing(
     barred = np.concatenate([eligible, np.zeros((3, 1), dtype=bool)], axis=1)
     band, wider = near_tie_band(error, eligible, 0.5), near_tie_band(errors, barred, 0.5)
     assert np.array_equal(band, wider)
-    before = choose(quality, cost, eligible=eligible, money_price=price, band=band)
-    after = choose(wide[0], wide[1], eligible=barred, money_price=price, band=wider)
+    before = choose(quality, cost, eligible=eligible, cost_weight=price, band=band)
+    after = choose(wide[0], wide[1], eligible=barred, cost_weight=price, band=wider)
     assert np.array_equal(before, after)
 
 
@@ -119,8 +119,8 @@ def test_permuting_arms_permutes_decisions(
 ) -> None:
     cost = np.tile(np.array([0.001, 0.002, 0.004, 0.008, 0.016]), (3, 1))  # no ties in cost
     eligible = np.ones(quality.shape, dtype=bool)
-    before = choose(quality, cost, eligible=eligible, money_price=price)
-    after = choose(quality[:, order], cost[:, order], eligible=eligible, money_price=price)
+    before = choose(quality, cost, eligible=eligible, cost_weight=price)
+    after = choose(quality[:, order], cost[:, order], eligible=eligible, cost_weight=price)
     assert [order[i] for i in after] == before.tolist()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from router.core.policy import choose
+from router.core.choice import choose
 from router.types import Arm, Doubles, Ints
 from tests.training.measured import World, make_world
 from training.measure.errors import EvaluationError
@@ -79,13 +79,13 @@ def test_blocks_of_prompts_choose_as_the_whole_does() -> None:
     eligible = np.ones(world.truth.shape, dtype=np.bool_)
     for row, price in zip(sweep.choices, lambdas, strict=True):
         whole = choose(
-            world.truth, world.expected_usd, eligible=eligible, money_price=price, band=band
+            world.truth, world.expected_usd, eligible=eligible, cost_weight=price, band=band
         )
         assert row.tolist() == whole.tolist()
 
 
 def test_another_rule_can_take_the_place_of_the_live_one() -> None:
-    def always_last(quality: Doubles, cost_usd: Doubles, money_price: float) -> Ints:
+    def always_last(quality: Doubles, cost_usd: Doubles, cost_weight: float) -> Ints:
         return np.full(len(quality), quality.shape[1] - 1, dtype=np.int64)
 
     sweep = lambda_sweep("s", QUALITY, COST, chooser=always_last, lambdas=np.array([9.0]))

@@ -7,7 +7,7 @@ import pytest
 
 from data.prices import Price, PriceTable
 from router.core import features
-from router.core.policy import money_price_at
+from router.core.choice import cost_weight_at
 from router.types import Arm
 from training.config import LinearConfig
 from training.methods.base import Inputs
@@ -108,7 +108,7 @@ def test_the_threshold_runs_from_the_cheapest_to_the_best_spend() -> None:
 def test_a_threshold_spends_its_share_of_the_way(threshold: float) -> None:
     quality = CHANCE.astype(np.float32)
     table = threshold_map(quality, COST, dataset().quality, np.zeros(N))
-    arm = choices(quality, COST, money_price_at(table, threshold))
+    arm = choices(quality, COST, cost_weight_at(table, threshold))
     spent = COST[np.arange(N), arm].mean()
     low, high = table.cost_usd[0], table.cost_usd[-1]
     assert (spent - low) / (high - low) == pytest.approx(threshold, abs=0.03)

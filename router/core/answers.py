@@ -1,0 +1,143 @@
+"""Fill in a `Decision`: the chosen arm and those after it, with what a bundle says of them.
+
+Arrays are (1, a); arm order is the manifest's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..types import Arm, Bools, Decision, Predicted, Reason, Scores
+from .manifest import ArmInfo, Manifest
+from .rules import Rule
+
+FALLBACKS = 3  # further arms named, in order
+INTERVAL_Z = 1.645  # standard errors of a two-sided 90 % interval
+MIDDLE = (0.5, 3)  # difficulty score and bin where there is no prediction to tell it by
+
+
+class Answers:
+    """Makes decisions of one bundle's choices."""
+
+    def __init__(
+        self, manifest: Manifest, arms: tuple[Arm, ...], tiers: dict[str, dict[str, Any]]
+    ) -> None:
+        """Take what every decision names.
+
+        Args:
+            manifest: of the bundle.
+            arms: (a,) in the manifest's order.
+            tiers: what to do at the tier of an arm, by arm id.
+        """
+        self._manifest, self._arms, self._tiers = manifest, arms, tiers
+        self._edges = np.array(manifest.decision.difficulty_edges)
+
+    def decision(
+        self,
+        scores: Scores,
+        order: list[int],
+        reasons: list[Reason],
+        chances: dict[str, float],
+        rule: Rule,
+        *,
+        promises: bool,
+    ) -> Decision:
+        """The decision for one prompt.
+
+        Args:
+            scores: of the prompt, with the prompt cache charged.
+            order: arm indices, the chosen one first.
+            reasons: why.
+            chances: arm id -> the probability with which it was drawn.
+            rule: what decided.
+            promises: whether what the rule is expected to reach still holds.
+        """
+        arm, score = self._arms[order[0]], float(1.0 - scores.quality[0].mean())
+        expected_quality, expected_usd = rule.expected if promises else (None, None)
+        return Decision(
+            arm=arm,
+            fallbacks=tuple(self._arms[i] for i in order[1:]),
+            predicted=self._predicted(scores, order[0]),
+            difficulty_score=round(score, 6),
+            difficulty_bin=int(np.searchsorted(self._edges, score)) + 1,
+            cluster=int(scores.cluster[0]),
+            reasons=(*reasons, *evidence_reason(self._manifest.arms[order[0]])),
+            threshold=rule.threshold,
+            expected_quality=expected_quality,
+            expected_cost_usd=expected_usd,
+            bundle_id=self._manifest.bundle_id,
+            propensity=chances[arm.id],
+            propensities=chances,
+            tiers=self._tiers,
+        )
+
+    def default(self, scores: Scores, eligible: Bools, reasons: list[Reason]) -> Decision:
+        """Serve the declared default arm, with its training means, when a prediction is NaN."""
+        default = self._manifest.decision.default_arm
+        indices = [default, *(i for i in range(len(self._arms)) if i != default)]
+        order = [i for i in indices if eligible[0, i]][: 1 + FALLBACKS]
+        info = self._manifest.arms[order[0]]
+        reason = Reason("invalid_prediction", "a prediction was not finite; the default arm serves")
+        return Decision(
+            arm=info.arm,
+            fallbacks=tuple(self._arms[i] for i in order[1:]),
+            predicted=Predicted(
+                quality=info.mean_quality,
+                interval=(0.0, 1.0),
+                cost_usd=info.mean_cost_usd,
+                output_tokens=None,
+            ),
+            difficulty_score=MIDDLE[0],
+            difficulty_bin=MIDDLE[1],
+            cluster=int(scores.cluster[0]),
+            reasons=(*reasons, reason),
+            threshold=None,
+            expected_quality=None,
+            expected_cost_usd=None,
+            bundle_id=self._manifest.bundle_id,
+            propensities={info.arm.id: 1.0},
+            tiers=self._tiers,
+        )
+
+    def _predicted(self, scores: Scores, index: int) -> Predicted:
+        quality = float(scores.quality[0, index])
+        half = INTERVAL_Z * float(scores.quality_se[0, index])
+        tokens = float(scores.output_tokens[0, index])
+        counted = self._manifest.arms[index].metered_in == "tokens"
+        return Predicted(
+            quality=round(quality, 6),
+            interval=(round(max(quality - half, 0.0), 6), round(min(quality + half, 1.0), 6)),
+            cost_usd=float(f"{scores.cost_usd[0, index]:.6g}"),
+            output_tokens=round(tokens, 1) if counted and np.isfinite(tokens) else None,
+        )
+
+    def distance_reason(self, scores: Scores) -> list[Reason]:
+        """A reason for prompts beyond the training range; none for the others."""
+        weight = float(scores.in_distribution[0])
+        if weight >= 1.0:
+            return []
+        return [
+            Reason(
+                "out_of_distribution",
+                f"distance {scores.distance[0]:.3f} lies beyond the training 99th percentile "
+                f"{self._manifest.decision.distance_p99:.3f}; predictions keep {weight:.0%} of "
+                "their weight, global means have the rest",
+            )
+        ]
+
+
+def ranked(rule: Rule, scores: Scores, eligible: Bools) -> list[int]:
+    """The chosen arm, then the next best eligible ones by the same rule."""
+    chosen = int(rule.choose(scores, eligible)[0])
+    others = [i for i in rule.order(scores).tolist() if eligible[0, i] and i != chosen]
+    return [chosen, *others[:FALLBACKS]]
+
+
+def evidence_reason(info: ArmInfo) -> list[Reason]:
+    """A reason for arms whose quality follows from preferences alone; none for the others."""
+    if info.rows > 0 or info.battles == 0:
+        return []
+    start = f"{info.arm.id} has no labelled outcome; its quality follows from {info.battles}"
+    return [Reason("battles_only", f"{start} preferences, and its interval is wide for that")]

@@ -1,0 +1,221 @@
+"""One rule for each knob: whom it chooses, in which order the others follow, and why.
+
+`Policy.resolve` looks once at which knob was given; everybody else asks the rule. Arrays are
+(n prompts, a arms); arm order is the manifest's.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..types import Bools, Doubles, Ints, Reason, Scores
+from .choice import choose, choose_floor, cost_weight_at, expected_at, near_tie_band, within
+from .manifest import Manifest
+
+
+class Rule(ABC):
+    """What a knob asks for.
+
+    Attributes:
+        threshold: where that is what decides, else null.
+        expected: (mean quality, mean US dollars per request) of the validation rows under this
+            rule; known for thresholds only.
+    """
+
+    threshold: float | None = None
+    expected: tuple[float | None, float | None] = (None, None)
+
+    @abstractmethod
+    def choose(self, scores: Scores, eligible: Bools) -> Ints:
+        """(n,) arm indices, -1 where none of `eligible` (n, a) may answer."""
+
+    @abstractmethod
+    def order(self, scores: Scores) -> Ints:
+        """(a,) all arms of the first prompt, the one that the rule likes best first."""
+
+    @abstractmethod
+    def reason(self, scores: Scores, chosen: int) -> Reason:
+        """Why the rule is content with arm `chosen` of the first prompt, or not."""
+
+    def utility(self, _scores: Scores) -> Doubles | None:
+        """(n, a) what the rule maximises; null where it maximises nothing."""
+        return None
+
+    def band(self, scores: Scores, _eligible: Bools) -> Doubles:
+        """(n,) how far below the best utility an arm still ties with it."""
+        return np.zeros(len(scores.quality))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtilityRule(Rule):
+    """Quality less what the cost is worth; near ties go to the cheapest arm.
+
+    Attributes:
+        cost_weight: λ >= 0, quality per US dollar.
+        tie_band: near-tie width in standard errors.
+    """
+
+    cost_weight: float
+    tie_band: float
+
+    def choose(self, scores: Scores, eligible: Bools) -> Ints:
+        """See `Rule`."""
+        band = self.band(scores, eligible)
+        return choose(
+            scores.quality,
+            scores.cost_usd,
+            eligible=eligible,
+            cost_weight=self.cost_weight,
+            band=band,
+        )
+
+    def order(self, scores: Scores) -> Ints:
+        """See `Rule`."""
+        return np.argsort(-self.utility(scores)[0], kind="stable")
+
+    def utility(self, scores: Scores) -> Doubles:
+        """See `Rule`; in units of quality."""
+        return np.asarray(scores.quality - self.cost_weight * scores.cost_usd)
+
+    def band(self, scores: Scores, eligible: Bools) -> Doubles:
+        """See `Rule`; in units of quality."""
+        return near_tie_band(scores.quality_se, eligible, self.tie_band)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdRule(UtilityRule):
+    """λ as a share of the way from the cheapest arm (0) to the best (1)."""
+
+    threshold: float
+    expected: tuple[float, float]
+
+    @classmethod
+    def of(cls, threshold: float, manifest: Manifest) -> ThresholdRule:
+        """The rule of a threshold, 0 to 1, by a bundle's map."""
+        table = manifest.threshold_map
+        return cls(
+            cost_weight=cost_weight_at(table, threshold),
+            tie_band=manifest.decision.tie_band,
+            threshold=threshold,
+            expected=expected_at(table, threshold),
+        )
+
+    def reason(self, _scores: Scores, _chosen: int) -> Reason:
+        """See `Rule`."""
+        return Reason("threshold", f"best quality for its price at threshold {self.threshold:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapRule(UtilityRule):
+    """The best there is: a cap on one request has taken the dearer arms away already."""
+
+    max_cost_usd: float
+
+    def reason(self, _scores: Scores, _chosen: int) -> Reason:
+        """See `Rule`."""
+        return Reason("cost_cap", f"best arm within ${self.max_cost_usd:g} per request")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetGrant:
+    """What a shared budget leaves one request; it takes the place of the policy's knob.
+
+    Attributes:
+        cost_weight: λ >= 0, quality per US dollar.
+        reason: the budget's state in words.
+        arm: index, where a batch as a whole has chosen it.
+        cap_usd: what is left; beyond it only the cheapest arm answers.
+    """
+
+    cost_weight: float
+    reason: Reason
+    arm: int | None = None
+    cap_usd: float | None = None
+
+    def to_log(self) -> dict[str, float | None]:
+        """What replays the decision, by the names of the log's schema."""
+        return {"money_price": self.cost_weight, "arm": self.arm, "cap_usd": self.cap_usd}
+
+    @classmethod
+    def of_log(cls, logged: dict[str, Any], reason: Reason) -> BudgetGrant:
+        """Read `to_log` back."""
+        return cls(
+            cost_weight=logged["money_price"],
+            reason=reason,
+            arm=logged["arm"],
+            cap_usd=logged["cap_usd"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRule(UtilityRule):
+    """What a budget buys: the arm that a batch chose, or the best at λ within what is left."""
+
+    grant: BudgetGrant
+
+    def choose(self, scores: Scores, eligible: Bools) -> Ints:
+        """See `Rule`."""
+        if self.grant.arm is not None:
+            return np.full(len(scores.quality), self.grant.arm)
+        paid = within(scores.cost_usd, eligible, self.grant.cap_usd)
+        return super().choose(scores, paid)
+
+    def reason(self, _scores: Scores, _chosen: int) -> Reason:
+        """See `Rule`."""
+        return self.grant.reason
+
+
+class QualityFloor(Rule):
+    """The cheapest arm that reaches a quality."""
+
+    @abstractmethod
+    def floor(self, scores: Scores) -> Doubles:
+        """(n,) the quality that an arm must reach."""
+
+    def choose(self, scores: Scores, eligible: Bools) -> Ints:
+        """See `Rule`."""
+        floor = self.floor(scores)
+        return choose_floor(scores.quality, scores.cost_usd, eligible=eligible, floor=floor)
+
+    def order(self, scores: Scores) -> Ints:
+        """See `Rule`: those that reach the floor, by cost, before the others, by quality."""
+        quality, cost = scores.quality[0], scores.cost_usd[0]
+        good = quality >= self.floor(scores)[0]
+        return np.lexsort((np.where(good, cost, -quality), ~good))
+
+    def reason(self, scores: Scores, chosen: int) -> Reason:
+        """See `Rule`."""
+        quality, floor = float(scores.quality[0, chosen]), float(self.floor(scores)[0])
+        if quality >= floor:
+            return Reason("quality_floor", f"cheapest arm predicted to reach {floor:.3f}")
+        return Reason(
+            "quality_floor_unreachable",
+            f"no arm is predicted to reach {floor:.3f}; the best there is has {quality:.3f}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloorRule(QualityFloor):
+    """A quality in itself, 0 to 1."""
+
+    min_quality: float
+
+    def floor(self, scores: Scores) -> Doubles:
+        """See `QualityFloor`."""
+        return np.full(len(scores.quality), self.min_quality)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropRule(QualityFloor):
+    """At most so much below what the best single arm (by index) is expected to reach."""
+
+    max_quality_drop: float
+    best_single: int
+
+    def floor(self, scores: Scores) -> Doubles:
+        """See `QualityFloor`."""
+        return np.asarray(scores.quality[:, self.best_single] - self.max_quality_drop)

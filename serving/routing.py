@@ -1,0 +1,163 @@
+"""POST /route in four steps: admit the request, score it, decide, record.
+
+`Scoring.conversation` is the second one. Between the grant of a budget and its charge nothing
+waits, so that no two requests are granted the same dollars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter
+
+from router.core.explore import OFF, draw
+from router.core.prompt import PromptView
+from router.core.rules import BudgetGrant
+from router.engine import Router
+from router.errors import PolicyError
+from router.types import Decision
+
+from .budgets import Budget, read_budget
+from .cache import Entry
+from .holder import Live, Trial
+from .reading import encode, parse, policy_problem, read_policy, read_view
+from .recorder import Asked, Recorder, Routed
+from .worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may be answered: by which bundle, and by whose budget, if any."""
+
+    asked: Asked
+    live: Live
+    budget: Budget | None
+
+
+async def route(worker: Worker, body: bytes, key: str, deadline: float) -> bytes:
+    """The answer to one request.
+
+    Args:
+        worker: whose bundle, budgets and log.
+        body: the request's.
+        key: fingerprint of the caller's API key.
+        deadline: when an answer comes too late, by `perf_counter`.
+
+    Raises:
+        Problem: the request cannot be read, or nobody may answer it, or not in time.
+    """
+    live, trial = await worker.loaded(deadline), worker.holder.trial
+    admitted = admit(worker, body, key, live, trial)
+    entry = await worker.scoring.conversation(admitted.live, admitted.asked.view, deadline)
+    scored = perf_counter()
+    routed = decide(worker, admitted, entry)
+    answer = record(worker, routed, trial)
+    worker.metrics.steps["decide"].observe(perf_counter() - scored)
+    return answer
+
+
+def admit(worker: Worker, body: bytes, key: str, live: Live, trial: Trial | None) -> Admitted:
+    """Read a request, refuse what could not be answered anyway, and draw who answers.
+
+    Raises:
+        Problem: it cannot be read, or a budget with a hard stop is spent.
+    """
+    begun, settings = perf_counter(), worker.settings
+    request = parse(body)
+    policy, view = read_policy(request, settings), read_view(request, settings)
+    budget = read_budget(request, settings.budgets, key)
+    if budget is not None:
+        worker.pacer.check(budget)
+    worker.metrics.steps["parse"].observe(perf_counter() - begun)
+    decision_id, role = worker.recorder.ids.new(), "live"
+    if trial is not None and draw(settings.seed, f"{decision_id}/canary") < trial.share:
+        live, role = trial.live, "canary"
+    asked = Asked(
+        decision_id=decision_id,
+        router=live.router,
+        view=view,
+        policy=policy,
+        session=request.session_id,
+        role=role,
+    )
+    return Admitted(asked, live, budget)
+
+
+def decide(worker: Worker, admitted: Admitted, entry: Entry) -> Routed:
+    """Choose an arm: by the caller's knob and perhaps a draw, or by what a budget grants.
+
+    Raises:
+        Problem: the filters leave no arm, or the budget is spent.
+    """
+    asked, budget, pacer = admitted.asked, admitted.budget, worker.pacer
+    if budget is None:
+        exploring = worker.recorder.exploration.rate > 0
+        number = draw(worker.settings.seed, asked.decision_id) if exploring else None
+        decision = _cached_decision(worker.recorder, asked, entry, number)
+        return Routed(asked, entry, decision, number=number)
+    paced = pacer.grant(budget, asked.router)
+    decision = _decision(worker.recorder, asked, entry, grant=paced.grant)
+    pacer.charge(paced, asked.decision_id, decision, asked.router, asked.view)
+    return Routed(asked, entry, decision, grant=paced.grant)
+
+
+def record(worker: Worker, routed: Routed, trial: Trial | None) -> bytes:
+    """Log and count a decision, have a candidate decide it, too, and encode the answer."""
+    worker.recorder.decided(routed)
+    worker.metrics.decided(routed.decision)
+    if trial is not None and routed.asked.role == "live":
+        worker.scoring.shadow(partial(shadow, trial.live.router, routed, worker.recorder))
+    return encode({"decision_id": routed.asked.decision_id, **routed.decision.to_dict()})
+
+
+def shadow(router: Router, routed: Routed, recorder: Recorder) -> None:
+    """Write down what a candidate would have answered; embeddings of one encoder are shared."""
+    asked, entry = routed.asked, routed.entry
+    turns = asked.view.conversation
+    readings = (entry.reading, *entry.earlier)
+    if asked.router.manifest.encoder_sha256 != router.manifest.encoder_sha256:
+        readings = tuple(router.read(turn) for turn in turns)
+    known = dict(zip(turns, readings, strict=True))
+    scores = router.score(asked.view, lambda turn: router.score_reading(known[turn]))
+    try:
+        decision = router.decide(asked.view, scores, asked.policy, grant=routed.grant)
+    except PolicyError:  # it has no arm that this request allows
+        return
+    again = replace(asked, router=router, role="shadow")
+    remade = Entry(scores, readings[0], readings[1:])
+    recorder.decided(Routed(again, remade, decision, grant=routed.grant))
+
+
+def _cached_decision(
+    recorder: Recorder, asked: Asked, entry: Entry, number: float | None
+) -> Decision:
+    """Without a draw, one policy has one decision on a prompt: the latest one is kept."""
+    seen = seen_of(asked.view)
+    if number is not None:
+        return _decision(recorder, asked, entry, number=number)
+    if entry.decision is None or entry.policy != asked.policy or entry.seen != seen:
+        entry.decision = _decision(recorder, asked, entry)
+        entry.policy, entry.seen = asked.policy, seen
+    return entry.decision
+
+
+def _decision(
+    recorder: Recorder,
+    asked: Asked,
+    entry: Entry,
+    *,
+    number: float | None = None,
+    grant: BudgetGrant | None = None,
+) -> Decision:
+    exploration = OFF if number is None else recorder.exploration
+    try:
+        return asked.router.decide(
+            asked.view, entry.scores, asked.policy, exploration, number, grant=grant
+        )
+    except PolicyError as err:
+        raise policy_problem(err) from None
+
+
+def seen_of(view: PromptView) -> tuple[bool, int, bool]:
+    """What a decision depends on beside scores and policy."""
+    return view.vision, view.cached_chars, view.in_tool_loop
