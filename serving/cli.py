@@ -26,8 +26,8 @@ SERVICE = "serving.service:Tierwise"
 @click.option("--workers", help="Processes, or `auto` for one per core; 1 when left out.")
 def serve(bundle: Path | None, port: int | None, host: str, workers: str | None) -> None:
     """Serve BUNDLE over HTTP; without a bundle, the starter router."""
-    wishes = {"TIERWISE_BUNDLE": bundle, "PORT": port, "TIERWISE_WORKERS": workers}
-    env = {**os.environ, **{key: str(value) for key, value in wishes.items() if value is not None}}
+    given = {"TIERWISE_BUNDLE": bundle, "PORT": port, "TIERWISE_WORKERS": workers}
+    env = {**os.environ, **{key: str(value) for key, value in given.items() if value is not None}}
     env["BENTOML_DO_NOT_TRACK"] = "true"
     try:
         settings = Settings.from_env(env)

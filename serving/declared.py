@@ -17,7 +17,7 @@ from router.budget import periods
 from router.errors import PolicyError
 
 DEFAULT_PERIOD = "day"
-MOST_USD = 1e12
+MAX_USD = 1e12
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -99,7 +99,7 @@ def checked_usd(usd: float, name: str) -> float:
     Raises:
         PolicyError: it is not.
     """
-    if not (0.0 < usd <= MOST_USD and math.isfinite(usd)):
+    if not (0.0 < usd <= MAX_USD and math.isfinite(usd)):
         raise PolicyError(f"{name} must be > 0 US dollars, got {usd}")
     return usd
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
+from router.atomic import write_file
 from router.budget.pace import Pace
 from router.budget.periods import Window
 
@@ -134,10 +135,8 @@ class Files:
     def exchange(self, mine: Document | None, now: float) -> list[Document]:
         """See `Medium`."""
         if mine is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            draft = self._folder / f".{mine.process}"
-            draft.write_bytes(msgspec.json.encode(mine))
-            draft.replace(self._folder / f"{mine.process}{SUFFIX}")
+            # not durable: an exchange comes twice a second, and a kill loses one at most anyway
+            write_file(self._folder / f"{mine.process}{SUFFIX}", msgspec.json.encode(mine))
         found = []
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             if mine is not None and path.name == f"{mine.process}{SUFFIX}":

@@ -1,4 +1,4 @@
-"""The decision log's writer: off the request path, whole lines, and never in anybody's way.
+"""The decision log's writer: whole lines, and no request waits for the disk.
 
 A request puts a reference on a bounded queue and is done; one thread encodes and appends. A full
 queue drops and counts. A line is written whole or cut off again, so that a segment never holds
@@ -26,8 +26,8 @@ log = logging.getLogger("tierwise.serving")
 SUFFIX = ".jsonl"
 PACKED = ".parquet"  # what `tierwise data pack-log` makes of it
 OPEN = ".open"  # a segment that its process still writes to
-QUEUE = 8192  # events that may wait
-BATCH = 512  # events that are written at once
+MAX_QUEUED = 8192  # events that may wait
+MAX_BATCH = 512  # events that are written at once
 WRITES = 5  # per flush interval; the disk is asked to keep them once per interval
 RETRY_S = 1.0  # pause after the disk refused
 Event = Callable[[], dict[str, Any]]  # made into a line by the writer, off the request path
@@ -66,7 +66,7 @@ class DecisionLog:
         self.folder = folder
         self._limits = limits or LogLimits()
         self._dropped, self._written = dropped, written
-        self._queue: queue.Queue[Event | None] = queue.Queue(QUEUE)
+        self._queue: queue.Queue[Event | None] = queue.Queue(MAX_QUEUED)
         self._encode = msgspec.json.Encoder()
         self._segment: Segment | None = None
         self._header: tuple[Event, ...] = ()
@@ -110,7 +110,7 @@ class DecisionLog:
             if segment is not None and (
                 now - last_sync >= self._limits.flush_s or not more or segment.full
             ):
-                self._settle(segment, close=segment.full or not more)
+                self._sync(segment, close=segment.full or not more)
                 last_sync = now
             if not more:
                 return
@@ -120,7 +120,7 @@ class DecisionLog:
         found: list[Event] = []
         # a fraction of the interval: what a kill loses is what waits here
         deadline = time.monotonic() + self._limits.flush_s / WRITES
-        while len(found) < BATCH:
+        while len(found) < MAX_BATCH:
             try:
                 left = deadline - time.monotonic()
                 event = self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait()
@@ -160,8 +160,8 @@ class DecisionLog:
             self._segment.append(b"".join(lines))
         return self._segment
 
-    def _settle(self, segment: Segment, *, close: bool) -> None:
-        """Hand the segment to the disk; a disk that refuses costs the segment, not the service."""
+    def _sync(self, segment: Segment, *, close: bool) -> None:
+        """Have the disk keep the segment; one that refuses costs the segment, not the service."""
         try:
             segment.sync()
             if close:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from .problems import PROBLEMS
 
@@ -72,9 +72,11 @@ class RouteRequest(Struct, frozen=True):
     current_arm: Name | None = None
     in_tool_loop: bool | None = None
     max_latency_ms: float | None = None
-    metadata: Annotated[Raw, OBJECT] = Raw()
-    tools: Annotated[Raw, ARRAY] = Raw()  # undecoded: a million values would cost 100 MB
-    functions: Annotated[Raw, ARRAY] = Raw()
+    metadata: Annotated[Raw, OBJECT] = field(default_factory=Raw)
+    tools: Annotated[Raw, ARRAY] = field(
+        default_factory=Raw
+    )  # undecoded: a million values would cost 100 MB
+    functions: Annotated[Raw, ARRAY] = field(default_factory=Raw)
     response_format: ResponseFormat | None = None
 
 

@@ -47,9 +47,9 @@ class Tierwise:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def start(self) -> None:
-        """Load the bundle in the background, then leave what is loaded to live for good."""
+        """Load the bundle in the background, then freeze the garbage collector."""
         APP.start()
-        asyncio.get_running_loop().create_task(_settle())
+        asyncio.get_running_loop().create_task(_freeze())
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def stop(self) -> None:
@@ -61,7 +61,8 @@ class Tierwise:
         return APP.ready
 
 
-async def _settle() -> None:
+async def _freeze() -> None:
+    """Spare the collector what is loaded: it lives as long as the process."""
     while not APP.ready:
         await asyncio.sleep(0.05)
     gc.collect()

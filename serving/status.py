@@ -15,7 +15,7 @@ from .metrics import Metrics
 
 log = logging.getLogger("tierwise.serving")
 
-MOST_BYTES = 1 << 20
+MAX_STATUS_BYTES = 1 << 20
 PREFIXES = ("tierwise_status_", "tierwise_drift_", "tierwise_certificate")
 
 
@@ -35,11 +35,11 @@ def read_status(path: Path) -> bytes:
     """The file's content; nothing where it is missing, too long, damaged or of foreign series."""
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_STATUS_BYTES + 1)
         families = list(text_string_to_metric_families(content.decode("utf-8")))
     except (OSError, ValueError) as err:
         log.debug("%s cannot be shown: %s", path, err)
         return b""
     ours = all(family.name.startswith(PREFIXES) for family in families)
-    whole = content.endswith(b"\n") and len(content) <= MOST_BYTES
+    whole = content.endswith(b"\n") and len(content) <= MAX_STATUS_BYTES
     return content if families and ours and whole else b""

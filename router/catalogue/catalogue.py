@@ -147,7 +147,16 @@ UNKNOWN = Model()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Models by wildcard, tiers by wildcard on `tier` or `model|tier`, and what tiers refer to."""
+    """Models by wildcard, tiers by wildcard on `tier` or `model|tier`, and what tiers refer to.
+
+    >>> acorn = {"family": "acorn", "price": {"usd_per_1m_input": 3, "usd_per_1m_output": 15}}
+    >>> catalogue = Catalogue.of({"models": {"acorn-*": acorn}})
+    >>> catalogue.family("acorn-large"), catalogue.family("sapling-8b")
+    ('acorn', 'sapling-8b')
+    >>> Catalogue.of({"models": {"acorn": {"famly": "acorn"}}})
+    Traceback (most recent call last):
+    router.errors.CatalogueError: unknown key models.acorn.famly; did you mean models.acorn.family?
+    """
 
     models: dict[str, Model] = field(default_factory=dict)
     tiers: dict[str, TierSpec] = field(default_factory=dict)
@@ -221,7 +230,7 @@ class Catalogue:
         return found
 
     def only(self, arms: Iterable[Arm]) -> Catalogue:
-        """What concerns these arms, by exact names: the order of wildcards is settled."""
+        """What concerns these arms, by exact names: wildcards and their order are gone."""
         wanted = tuple(arms)
         models = {
             arm.model: self.model(arm.model)

@@ -42,14 +42,14 @@ EFFORTS = {
     "openrouter": ("none", "minimal", "low", "medium", "high", "xhigh"),
     "vllm": ("none", "low", "medium", "high"),
 }
-LEAST_THINKING = {"anthropic": 1024}  # tokens
+MIN_THINKING_TOKENS = {"anthropic": 1024}  # tokens
 PREFILLS = frozenset({"anthropic", "openrouter", "vllm"})  # continue a begun answer
 
 Body = dict[str, Any]
 
 
-class Untold(ValueError):
-    """A tier asks for what an API has no words for."""
+class Unsupported(ValueError):
+    """A tier asks for what an API has no field for."""
 
 
 def tier_document(catalogue: Catalogue, arm: Arm) -> Body:
@@ -63,7 +63,7 @@ def tier_document(catalogue: Catalogue, arm: Arm) -> Body:
         return {"name": arm.tier}
     try:
         parts = _parts(catalogue, tier, catalogue.model(arm.model))
-    except Untold as err:
+    except Unsupported as err:
         raise CatalogueError(f"{arm.id}: {err}") from err
     return {"name": arm.tier, **{name: part for name, part in parts.items() if part}}
 
@@ -96,7 +96,7 @@ def _parts(catalogue: Catalogue, tier: TierSpec, model: Model) -> Body:
 def _within(tokens: int, model: Model) -> int:
     most = model.max_output_tokens
     if most is not None and tokens > most:
-        raise Untold(f"max_output_tokens = {tokens}, but the model writes at most {most}")
+        raise Unsupported(f"max_output_tokens = {tokens}, but the model writes at most {most}")
     return tokens
 
 
@@ -104,7 +104,7 @@ def _thinking(tier: TierSpec, model: Model) -> Body:
     """Fields for reasoning effort or a budget of hidden tokens."""
     if tier.reasoning_effort is not None:
         if tier.reasoning_effort not in EFFORTS[model.api]:
-            raise Untold(
+            raise Unsupported(
                 f"reasoning_effort = {tier.reasoning_effort!r}, but the {model.api} API takes "
                 f"{', '.join(EFFORTS[model.api])}"
             )
@@ -112,13 +112,13 @@ def _thinking(tier: TierSpec, model: Model) -> Body:
     if tier.thinking_tokens is None:
         return {}
     if model.api not in BUDGET:
-        raise Untold(
+        raise Unsupported(
             f"thinking_tokens is a budget that the {model.api} API does not take; state "
             f"reasoning_effort, or a model with api = {' or '.join(map(repr, BUDGET))}"
         )
-    least = LEAST_THINKING.get(model.api, 0)
+    least = MIN_THINKING_TOKENS.get(model.api, 0)
     if 0 < tier.thinking_tokens < least:
-        raise Untold(
+        raise Unsupported(
             f"thinking_tokens = {tier.thinking_tokens}, but the {model.api} API takes 0 or at "
             f"least {least}"
         )
@@ -167,7 +167,7 @@ BUDGET: dict[str, Callable[[int], Body]] = {
 def _prefill(tier: TierSpec, model: Model) -> str:
     text = tier.assistant_prefill or (NO_THINKING if tier.no_thinking else "")
     if text and model.api not in PREFILLS:
-        raise Untold(
+        raise Unsupported(
             f"a prefilled answer needs one of the APIs {', '.join(sorted(PREFILLS))}; this model "
             f"has {model.api}, for which reasoning_effort = 'none' may do"
         )
@@ -179,7 +179,7 @@ def _self_hosted(tier: TierSpec, model: Model) -> Body:
     asked = {"num_steps": tier.recurrence_depth, "patching_threshold": tier.patch_entropy}
     found = {name: value for name, value in asked.items() if value is not None}
     if found and model.api != "vllm":
-        raise Untold(
+        raise Unsupported(
             f"{', '.join(found)} can be set on a self-hosted model only; this one has "
             f"api = {model.api!r}, a self-hosted one has 'vllm'"
         )

@@ -94,7 +94,7 @@ def main() -> None:
 Asked = TypeVar("Asked", bound=Callable[..., Any])
 
 
-def wishes(command: Asked) -> Asked:
+def policy_options(command: Asked) -> Asked:
     """The options of one decision: a knob, and what an arm must do."""
     options = (
         click.option("--threshold", type=float, help="0 cheapest … 1 best; else the bundle's own."),
@@ -114,7 +114,7 @@ def wishes(command: Asked) -> Asked:
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("prompt")
-@wishes
+@policy_options
 def route(bundle: Path, prompt: str, catalogue: Path | None, **asked: Any) -> None:  # noqa: ANN401
     """Print the decision for PROMPT as one JSON object."""
     try:
@@ -127,7 +127,7 @@ def route(bundle: Path, prompt: str, catalogue: Path | None, **asked: Any) -> No
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("prompt")
-@wishes
+@policy_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 def explain(
     bundle: Path,

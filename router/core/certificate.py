@@ -8,11 +8,11 @@ it is about, so a copied folder takes it along and a new bundle in its place sta
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic import write_file
 from ..types import Reason
 
 EXPIRY = "certificate-expired.json"
@@ -95,10 +95,10 @@ class Certificate:
 
     def view(self, expired: str | None) -> dict[str, Any]:
         """The certificate in the words of the HTTP contract, with its state."""
-        told = asdict(self)
-        del told["population"]
+        stated = asdict(self)
+        del stated["population"]
         state = "valid" if expired is None else "expired"
-        return {"state": state, "reason": expired, "prompts": self.population.prompts, **told}
+        return {"state": state, "reason": expired, "prompts": self.population.prompts, **stated}
 
 
 def certificate_of(raw: dict[str, Any]) -> Certificate:
@@ -132,6 +132,4 @@ def write_expiry(folder: Path, bundle_id: str, reason: str, *, time: float) -> N
         OSError: the folder cannot be written.
     """
     record = {"bundle_id": bundle_id, "reason": reason, "time": time}
-    draft = folder / f".{EXPIRY}-{os.getpid()}"
-    draft.write_text(json.dumps(record) + "\n", "utf-8")
-    draft.replace(folder / EXPIRY)
+    write_file(folder / EXPIRY, json.dumps(record) + "\n", durable=True)

@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic import replaced_file, replaced_folder, write_file
 from ..errors import StoreError
 from .bundle import Bundle, find_bundle
 from .manifest import read_manifest
@@ -112,15 +112,9 @@ class Store:
         if target.is_dir():
             Bundle.load(target)
             return bundle_id
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".adding-", dir=target.parent))
-        try:
+        with replaced_folder(target) as draft:
             shutil.copytree(source, draft, dirs_exist_ok=True)
             Bundle.load(draft)
-            draft.chmod(0o755)
-            draft.rename(target)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
         return bundle_id
 
     def promote(
@@ -195,7 +189,7 @@ class Store:
         candidate = Candidate(bundle_id=self.add(bundle), share=share)
         if candidate.bundle_id == self.current:
             raise StoreError(f"{candidate.bundle_id} is live already")
-        self._replace(path, json.dumps(asdict(candidate)))
+        write_file(path, json.dumps(asdict(candidate)), durable=True)
         return candidate
 
     def _point(self, action: str, bundle_id: str, why: str, time: float) -> Change:
@@ -206,16 +200,9 @@ class Store:
             file.write(json.dumps(asdict(change)) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        draft = self.path / f".{CURRENT}-{os.getpid()}"
-        draft.unlink(missing_ok=True)
-        draft.symlink_to(Path(BUNDLES) / bundle_id)
-        draft.rename(self.path / CURRENT)
+        with replaced_file(self.path / CURRENT, durable=True) as draft:
+            draft.symlink_to(Path(BUNDLES) / bundle_id)
         return change
-
-    def _replace(self, path: Path, text: str) -> None:
-        draft = path.with_name(f".{path.name}-{os.getpid()}")
-        draft.write_text(text, "utf-8")
-        draft.replace(path)
 
 
 def is_store(path: Path) -> bool:

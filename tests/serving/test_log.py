@@ -17,7 +17,7 @@ from router.core import features
 from router.core.prompt import read_prompt
 from router.events import unpack
 from serving.ids import Ids
-from serving.log import QUEUE, DecisionLog, LogLimits, adopt
+from serving.log import MAX_QUEUED, DecisionLog, LogLimits, adopt
 from serving.recorder import KEY_FILE, stored_key
 from tests.serving.conftest import Driver
 
@@ -185,7 +185,7 @@ def test_a_stuck_writer_drops_and_counts_and_never_waits(tmp_path: Path) -> None
     log.append(lambda: time.sleep(1.0) or {"late": True})  # type: ignore[func-returns-value]
     time.sleep(0.1)
     begun = time.monotonic()
-    taken = [log.append(lambda: {"x": 1}) for _ in range(QUEUE + 100)]
+    taken = [log.append(lambda: {"x": 1}) for _ in range(MAX_QUEUED + 100)]
     assert time.monotonic() - begun < 0.9
     assert taken.count(False) == sum(dropped) > 0
     log.close(5)

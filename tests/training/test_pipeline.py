@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from router import Policy, Router
+from router.core.choice import expected_at
 from tests.conftest import CACHE
 from training.config import ArmsConfig, TrainConfig
 from training.errors import ExportError, TrainingError
@@ -91,7 +92,7 @@ def test_a_threshold_promises_what_it_then_spends(held_out) -> None:  # type: ig
     rows = np.arange(len(truth.quality))
     for threshold in (0.2, 0.5, 0.8):
         arm = router.rule(Policy(threshold=threshold)).choose(scores, everything)
-        _, promised = router.expected(threshold)
+        _, promised = expected_at(router.manifest.threshold_map, threshold)
         assert truth.cost_usd[rows, arm].mean() == pytest.approx(promised, rel=0.35)
 
 

@@ -53,7 +53,8 @@ def test_a_larger_budget_has_more_quality_until_every_prompt_has_its_best_arm(
     router: Router,
 ) -> None:
     low, high = bounds(router)
-    found = [spend(router, b).quality for b in np.linspace(low * 1.001, high, 9)]
+    # a hair above: where the dearest arms are the best ones, a sum's rounding decides at `high`
+    found = [spend(router, b).quality for b in np.linspace(low * 1.001, high * 1.001, 9)]
     assert (np.diff(found) >= -1e-12).all()
     best = np.mean([router.score(view).quality.max() for view in VIEWS])
     assert found[0] < found[-1]

@@ -26,7 +26,7 @@ from router.budget.pace import (
     turned,
 )
 from router.budget.periods import Window, window
-from router.core.choice import within
+from router.core.choice import expected_at, within
 from tests.worlds.stream import StreamConfig, best, make_stream, next_day, run
 
 HOUR = Window(0.0, 3600.0)
@@ -85,9 +85,9 @@ def test_a_fresh_budget_spends_as_the_default_threshold_does_until_it_knows_its_
 
 
 def test_the_frontier_says_which_price_spends_a_target_and_which_threshold_that_is() -> None:
-    assert exp(FRONTIER.log_price_at(0.01)) == pytest.approx(100.0)
-    assert exp(FRONTIER.log_price_at(1.0)) == pytest.approx(10.0)  # no money makes better arms
-    assert exp(FRONTIER.log_price_at(0.0001)) == pytest.approx(10_000.0)  # dearer without end
+    assert exp(FRONTIER.log_weight_at(0.01)) == pytest.approx(100.0)
+    assert exp(FRONTIER.log_weight_at(1.0)) == pytest.approx(10.0)  # no money makes better arms
+    assert exp(FRONTIER.log_weight_at(0.0001)) == pytest.approx(10_000.0)  # dearer without end
     assert FRONTIER.threshold_at(100.0) == pytest.approx(0.5)
 
 
@@ -95,10 +95,10 @@ def test_a_bundles_frontier_is_its_sweep_without_the_ends(tiny_bundle: Path) -> 
     router = Router.load(tiny_bundle)
     found, table = Frontier.of(router.manifest), router.manifest.threshold_map
     assert (np.diff(found.log_cost) >= 0).all()
-    assert (np.diff(found.log_price) <= 0).all()
-    assert found.usual_usd == pytest.approx(router.expected(0.5)[1])
+    assert (np.diff(found.log_weight) <= 0).all()
+    assert found.usual_usd == pytest.approx(expected_at(table, 0.5)[1])
     middle = len(table.cost_usd) // 2
-    price = exp(found.log_price_at(table.cost_usd[middle]))
+    price = exp(found.log_weight_at(table.cost_usd[middle]))
     assert price == pytest.approx(table.money_price[middle], rel=0.2)
 
 
