@@ -28,9 +28,9 @@ from .records.reading import load_labels
 from .records.registry import FORMATS, SOURCES, TABLES, Sorted, sort_files
 from .shard import Counts, Parsed, clean, parse
 
-KINDS = ("rows", "fights", "listed")  # what is dealt out
+DEALT_TABLES = ("rows", "fights", "listed")  # to shards
 OUTPUTS = ("outcomes", "prompts", "pairs", "rejected", "rejected_pairs", "unlabelled")
-NEEDED = ("outcomes", "prompts", "rejected")  # written even where they are empty
+ALWAYS_WRITTEN = ("outcomes", "prompts", "rejected")  # even where they are empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ class ReadFiles:
         read = parse(
             self.files, self.layout, columns=self.columns, options=self.options, labels=scores
         )
-        for kind in KINDS:
+        for kind in DEALT_TABLES:
             deal(getattr(read, kind), kind, self.folder, self.shards, self.number)
-        empty = {kind: getattr(read, kind).clear() for kind in KINDS}
+        empty = {kind: getattr(read, kind).clear() for kind in DEALT_TABLES}
         return Parsed(**empty, notes=read.notes, sources=read.sources)
 
 
@@ -71,7 +71,7 @@ class CleanShard:
         """What became of its rows."""
         tables = {
             kind: pl.concat([getattr(self.empty, kind), *dealt(kind, self.folder, self.number)])
-            for kind in KINDS
+            for kind in DEALT_TABLES
         }
         found, counts = clean(Parsed(**tables, notes=[], sources=self.empty.sources), self.prices)
         for name in OUTPUTS:
@@ -191,7 +191,7 @@ def _gather(half: Path, out: Path, shards: int) -> dict[str, int]:
     for name in OUTPUTS:
         table = pl.scan_parquet([half / f"{name}-{i:06}.parquet" for i in range(shards)])
         rows[name] = table.select(pl.len()).collect().item()
-        if name in NEEDED or rows[name]:
+        if name in ALWAYS_WRITTEN or rows[name]:
             table.sink_parquet(out / f"{name}.parquet")
         else:  # of an earlier run
             (out / f"{name}.parquet").unlink(missing_ok=True)

@@ -19,12 +19,14 @@ from typing import Any
 import polars as pl
 
 from .errors import DataError, FormatError
-from .prices import KINDS, Price, PriceTable
+from .prices import PRICE_COLUMNS, Price, PriceTable
 
-NO_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
-ANSWERS = frozenset({"chat", "completion", "responses"})  # modes whose models answer a prompt
+NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
+ANSWERING_MODES = frozenset(
+    {"chat", "completion", "responses"}
+)  # modes whose models answer a prompt
 # our column -> LiteLLM's, US dollars per token
-COLUMNS = {
+LITELLM_COLUMNS = {
     "usd_per_1m_input": "input_cost_per_token",
     "usd_per_1m_output": "output_cost_per_token",
     "usd_per_1m_cached_input": "cache_read_input_token_cost",
@@ -32,15 +34,14 @@ COLUMNS = {
     "usd_per_1m_reasoning": "output_cost_per_reasoning_token",
 }
 # our capability -> LiteLLM's
-ABILITIES = {
+LITELLM_ABILITIES = {
     "context_tokens": "max_input_tokens",
     "max_output_tokens": "max_output_tokens",
     "tools": "supports_function_calling",
     "vision": "supports_vision",
     "json": "supports_response_schema",
 }
-NEEDED = ("usd_per_1m_input", "usd_per_1m_output")
-USD = tuple(COLUMNS)
+NEEDED_PRICES = ("usd_per_1m_input", "usd_per_1m_output")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ def read_list(path: Path, day: date | None = None) -> PriceList:
     if not found.prices:
         raise FormatError(
             f"{path} has no price of a chat model; LiteLLM's file has an object a model with mode, "
-            f"{COLUMNS['usd_per_1m_input']} and {COLUMNS['usd_per_1m_output']}"
+            f"{LITELLM_COLUMNS['usd_per_1m_input']} and {LITELLM_COLUMNS['usd_per_1m_output']}"
         )
     return found
 
@@ -149,7 +150,11 @@ def read_list(path: Path, day: date | None = None) -> PriceList:
 def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
     prices, abilities, unpriced, by_length = {}, {}, {}, []
     for model, entry in raw.items():
-        if model in NO_MODELS or not isinstance(entry, dict) or entry.get("mode") not in ANSWERS:
+        if (
+            model in NOT_MODELS
+            or not isinstance(entry, dict)
+            or entry.get("mode") not in ANSWERING_MODES
+        ):
             continue
         found = _price(model, entry, day)
         if isinstance(found, str):
@@ -167,13 +172,16 @@ def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
 def _price(model: str, entry: Mapping[str, Any], day: date | None) -> Price | str:
     """The price of a model, or why there is none."""
     usd: dict[str, float | None] = {}
-    for ours, theirs in COLUMNS.items():
+    for ours, theirs in LITELLM_COLUMNS.items():
         per_token = _number(entry.get(theirs))
-        if per_token is None and ours in NEEDED:
+        if per_token is None and ours in NEEDED_PRICES:
             return f"{theirs} is {entry.get(theirs)!r}"
         # twelve digits: 2.5e-06 a token is 2.5 a million, not 2.4999999999999996
         usd[ours] = None if per_token is None else float(f"{per_token * 1e6:.12g}")
-    if not any(usd[name] for name in NEEDED) and str(entry.get("litellm_provider")) != "ollama":
+    if (
+        not any(usd[name] for name in NEEDED_PRICES)
+        and str(entry.get("litellm_provider")) != "ollama"
+    ):
         return "both prices are 0, which says nothing"
     return Price(model=model, valid_from=day, **usd)  # type: ignore[arg-type]
 
@@ -191,7 +199,7 @@ def _number(value: Any) -> float | None:  # noqa: ANN401
 
 def _abilities(entry: Mapping[str, Any]) -> dict[str, int | bool]:
     found: dict[str, int | bool] = {}
-    for ours, theirs in ABILITIES.items():
+    for ours, theirs in LITELLM_ABILITIES.items():
         value = entry.get(theirs)
         if ours.endswith("_tokens"):
             number = _number(value)
@@ -236,7 +244,7 @@ def diff_lists(old: PriceList, new: PriceList) -> PriceDiff:
     changed = [
         PriceChange(model=model, column=column, old=before, new=after)
         for model in both
-        for column in USD
+        for column in LITELLM_COLUMNS
         if (before := getattr(old.prices[model], column))
         != (after := getattr(new.prices[model], column))
     ]
@@ -252,7 +260,11 @@ def write_csv(prices: PriceList, path: Path) -> None:
     """Write a dated price table that `PriceTable.load` reads; columns that nobody has stay out."""
     rows = [asdict(price) for price in prices.table().rows]
     names = [f.name for f in fields(Price)]
-    used = [n for n in names if n in ("model", *NEEDED) or any(row[n] is not None for row in rows)]
-    table = pl.DataFrame(rows, schema={name: KINDS[name] for name in names}).select(used)
+    used = [
+        n
+        for n in names
+        if n in ("model", *NEEDED_PRICES) or any(row[n] is not None for row in rows)
+    ]
+    table = pl.DataFrame(rows, schema={name: PRICE_COLUMNS[name] for name in names}).select(used)
     path.parent.mkdir(parents=True, exist_ok=True)
     table.write_csv(path)

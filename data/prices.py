@@ -13,8 +13,8 @@ import polars as pl
 
 from .errors import ColumnError, DataError, FormatError
 
-NEEDED = ("model", "usd_per_1m_input", "usd_per_1m_output")
-KINDS = {
+NEEDED_COLUMNS = ("model", "usd_per_1m_input", "usd_per_1m_output")
+PRICE_COLUMNS = {
     "model": pl.String,
     "usd_per_1m_input": pl.Float64,
     "usd_per_1m_output": pl.Float64,
@@ -23,7 +23,7 @@ KINDS = {
     "usd_per_1m_reasoning": pl.Float64,
     "valid_from": pl.Date,
 }
-OPTIONAL = tuple(name for name in KINDS if name not in NEEDED)
+OPTIONAL_COLUMNS = tuple(name for name in PRICE_COLUMNS if name not in NEEDED_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +58,13 @@ class PriceTable:
             DataError: the file cannot be read, a column is missing, or a price is no price.
         """
         try:
-            table = pl.read_csv(path, schema_overrides=KINDS)
+            table = pl.read_csv(path, schema_overrides=PRICE_COLUMNS)
         except (OSError, pl.exceptions.PolarsError) as err:
             raise FormatError(f"{path} cannot be read as CSV: {err}") from err
-        missing = [name for name in NEEDED if name not in table.columns]
+        missing = [name for name in NEEDED_COLUMNS if name not in table.columns]
         if missing:
             raise ColumnError(f"{path} lacks {', '.join(missing)}; it has {table.columns}")
-        kept = [name for name in (*NEEDED, *OPTIONAL) if name in table.columns]
+        kept = [name for name in (*NEEDED_COLUMNS, *OPTIONAL_COLUMNS) if name in table.columns]
         rows = tuple(Price(**row) for row in table.select(kept).iter_rows(named=True))
         _check(rows, path)
         return cls(rows)
@@ -107,7 +107,7 @@ class PriceTable:
                 "usd_per_1m_input": [p.usd_per_1m_input for p in latest],
                 "usd_per_1m_output": [p.usd_per_1m_output for p in latest],
             },
-            schema={name: pl.String if name == "model" else pl.Float64 for name in NEEDED},
+            schema={name: pl.String if name == "model" else pl.Float64 for name in NEEDED_COLUMNS},
         )
 
 

@@ -13,9 +13,9 @@ from .prices import PriceTable
 from .split import SplitConfig, with_split
 
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
-KINDS = (".parquet", ".csv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".ndjson.gz")
+ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".ndjson.gz")
 # read as text in CSV, whatever they look like: an id of 007 is not 7
-TEXTS = (
+TEXT_COLUMNS = (
     "prompt_id", "sample_id", "question_id", "query_id", "example_id", "id", "prompt", "query",
     "question", "domain", "model", "tier", "split", "arm_a", "arm_b",
 )  # fmt: skip
@@ -56,13 +56,13 @@ def read_table(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path)
         if name.endswith((".csv", ".csv.gz")):
             # all rows tell the type: scores of 0 and 1 may be followed by one of 0.5
-            overrides = dict.fromkeys(TEXTS, pl.String)
+            overrides = dict.fromkeys(TEXT_COLUMNS, pl.String)
             return pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
         if name.endswith((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")):
             return pl.scan_ndjson(path, infer_schema_length=None).collect()
     except (OSError, pl.exceptions.PolarsError) as err:
         raise FormatError(f"{path} cannot be read: {err}") from err
-    raise FormatError(f"{path} is of an unknown kind; what is read: {', '.join(KINDS)}")
+    raise FormatError(f"{path} is of an unknown kind; what is read: {', '.join(ENDINGS)}")
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:

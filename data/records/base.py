@@ -74,12 +74,13 @@ class Options:
 class Format:
     """One kind of record.
 
-    `read` is given all files of the kind at once: what is told in one may be needed in another.
-    `apart` says that it never is, so that files can be read one by one, on many machines.
+    `read` is given all files of the kind at once, because one file may need what another says
+    (scores beside their logs). Where no file ever does, `apart` is true, and every file is a task
+    of its own.
     """
 
     name: str
-    about: str  # one line, for lists of what is known
+    about: str  # one line, for lists of formats
     recognises: Callable[[Head], bool]
     read: Callable[[Sequence[Path], Options], Iterator[Record]]
     apart: bool = False

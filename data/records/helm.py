@@ -28,7 +28,7 @@ from .base import (
 )
 from .files import Head, Row, document, rows
 
-USUAL = (
+USUAL_METRICS = (
     "exact_match", "quasi_exact_match", "prefix_exact_match", "quasi_prefix_exact_match",
     "math_equiv_chain_of_thought", "math_equiv", "final_number_exact_match", "f1_score",
 )  # fmt: skip
@@ -52,7 +52,7 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
 def _run(path: Path, options: Options) -> Iterator[Outcome]:
     state, spec = (_companion(path, name) for name in ("scenario_state", "run_spec"))
     names = names_in(rows(path), _stats)
-    chosen = choose_metric(names, options.metric, USUAL, str(path.parent))
+    chosen = choose_metric(names, options.metric, USUAL_METRICS, str(path.parent))
     states = {
         (str(at(s, "instance", "id")), s.get("train_trial_index")): s
         for s in at(state, "request_states") or ()

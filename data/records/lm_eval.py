@@ -35,7 +35,7 @@ KNOWN = {
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
     "doc_hash", "prompt_hash", "target_hash",
 }  # fmt: skip
-USUAL = ("exact_match", "acc", "pass@1", "pass_at_1", "prompt_level_strict_acc")
+USUAL_METRICS = ("exact_match", "acc", "pass@1", "pass_at_1", "prompt_level_strict_acc")
 
 
 def recognises(head: Head) -> bool:
@@ -54,7 +54,7 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
 
 def _file(path: Path, options: Options) -> Iterator[Outcome]:
     task, model = _origin(path, options)
-    chosen = choose_metric(names_in(rows(path), _scores), options.metric, USUAL, str(path))
+    chosen = choose_metric(names_in(rows(path), _scores), options.metric, USUAL_METRICS, str(path))
     yield from each(rows(path), lambda row: _outcomes(row, chosen, task, model), LOST)
 
 

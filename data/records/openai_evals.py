@@ -25,7 +25,7 @@ from .base import (
 )
 from .files import UNREADABLE, Head, Row, rows
 
-USUAL = ("correct", "accuracy", "score")
+USUAL_METRICS = ("correct", "accuracy", "score")
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ def _run(path: Path, options: Options) -> Iterator[Outcome]:
         elif row.get("sample_id") is not None:
             _add(samples.setdefault(str(row["sample_id"]), _Sample()), row)
     names = {name for sample in samples.values() for name in sample.scores}
-    chosen = choose_metric(names, options.metric, USUAL, str(path))
+    chosen = choose_metric(names, options.metric, USUAL_METRICS, str(path))
     for sample_id, sample in samples.items():
         yield _outcome(sample_id, sample, spec, chosen, options)
 

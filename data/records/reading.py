@@ -15,7 +15,7 @@ from ..tables import read_table
 from .base import MISSHAPEN, Battle, Options, Outcome, Record
 from .registry import FORMATS
 
-CHUNK = 20_000  # records held as objects at once
+RECORDS_AT_ONCE = 20_000  # records held as objects at once
 COLUMNS = (*TEXTS, *NUMBERS, "answer", "fault")
 JUDGED = ("arm_a", "arm_b", "preference", "outcome", "source", "length_a", "length_b")
 BATTLE = (*ABOUT_PROMPT, *JUDGED, "fault")
@@ -59,7 +59,7 @@ def read_records(
 def _next(records: Iterator[Record], name: str, paths: Sequence[Path]) -> list[Record]:
     """The next chunk; a file whose frame is not as its format documents it is refused."""
     try:
-        return list(islice(records, CHUNK))
+        return list(islice(records, RECORDS_AT_ONCE))
     except DataError:
         raise
     except MISSHAPEN as err:

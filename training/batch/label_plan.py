@@ -21,7 +21,7 @@ from ..errors import TrainingError
 from ..measure.outcomes import Choices
 
 EVEN_SHARE = 0.1  # of the budget, spread evenly over the cells that any threshold uses
-HALVINGS = 80
+BISECTION_STEPS = 80  # far below the rounding of a double
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def plan(weight: Doubles, variance: Doubles, label_usd: Doubles, budget_usd: flo
     if label_usd[needed].sum() <= budget_usd:
         return Design(needed.astype(np.float64), label_usd)
     low, high = 0.0, 2.0 / worth[needed].min()
-    for _ in range(HALVINGS):
+    for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
         spent = float((_mixed(middle, worth, even) * label_usd).sum())
         low, high = (middle, high) if spent <= budget_usd else (low, middle)
