@@ -12,7 +12,7 @@ import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -34,23 +34,54 @@ ALWAYS_WRITTEN = ("outcomes", "prompts", "rejected")  # even where they are empt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IngestConfig:
+    """How result files are read, and by whom.
+
+    Attributes:
+        source: `auto`, or the layout or format that all files have.
+        columns: our column name -> the files' name, where a table's names do not fit.
+        options: what records leave open.
+        labels: a table of record ids and scores, for records that lack them.
+        prices: fills costs that the files leave out, where tokens are known.
+        engine: of `engines.ENGINES`.
+        workers: processes.
+        shards: pieces that are cleaned apart; null is one per file that is read apart, and a
+            single one, in the files' order, for a single worker.
+    """
+
+    source: str = "auto"
+    columns: Mapping[str, str] | None = None
+    options: Options | None = None
+    labels: Path | None = None
+    prices: PriceTable | None = None
+    engine: str = "local"
+    workers: int = 1
+    shards: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise DataError(f"source must be one of {', '.join(SOURCES)}, got {self.source!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFiles:
     """Read some files and deal their rows out: one Parquet file per shard and kind."""
 
     number: int
     files: Sorted
-    layout: str
-    columns: Mapping[str, str] | None
-    options: Options | None
-    labels: Path | None
+    config: IngestConfig
     folder: Path
     shards: int
 
     def __call__(self) -> Parsed:
         """What was read, without its rows."""
-        scores = None if self.labels is None else load_labels(self.labels)
+        given = self.config
         read = parse(
-            self.files, self.layout, columns=self.columns, options=self.options, labels=scores
+            self.files,
+            TABLES.get(given.source, given.source),
+            columns=given.columns,
+            options=given.options,
+            labels=None if given.labels is None else load_labels(given.labels),
         )
         for kind in DEALT_TABLES:
             deal(getattr(read, kind), kind, self.folder, self.shards, self.number)
@@ -106,15 +137,8 @@ def shard_of(prompt_ids: pl.Series, shards: int) -> pl.Series:
 def ingest(
     paths: Sequence[Path],
     out: Path,
+    config: IngestConfig | None = None,
     *,
-    engine: str = "local",
-    workers: int = 1,
-    shards: int | None = None,
-    prices: PriceTable | None = None,
-    source: str = "auto",
-    columns: Mapping[str, str] | None = None,
-    options: Options | None = None,
-    labels: Path | None = None,
     track: Track = untracked,
 ) -> dict[str, Any]:
     """Read result files of any mixture of kinds, layouts and formats; write tables to `out`.
@@ -123,56 +147,54 @@ def ingest(
         paths: files, or folders of which all files of a known format are read; a table of ids and
             texts alone gives the prompts of others.
         out: folder; `outcomes.parquet` and the others appear once all shards are cleaned.
-        engine: of `engines.ENGINES`.
-        workers: processes.
-        shards: pieces that are cleaned apart; null is one per file that is read apart, and a
-            single one, in the files' order, for a single worker.
-        prices: fills costs that the files leave out, where tokens are known.
-        source: `auto`, or the layout or format that all files have.
-        columns: our column name -> the files' name, where a table's names do not fit.
-        options: what records leave open.
-        labels: a table of record ids and scores, for records that lack them.
+        config: how to read them.
         track: told of every file and shard.
     Returns:
         The report.
     Raises:
         DataError: a file cannot be read or understood, or holds nothing that can be used.
     """
-    if source not in SOURCES:
-        raise DataError(f"source must be one of {', '.join(SOURCES)}, got {source!r}")
-    found = sort_files(paths, source)
-    groups = apart(found)
-    count = shards or (1 if workers == 1 else len(groups))
+    config = config or IngestConfig()
+    found = sort_files(paths, config.source)
     half = out.with_name(f"{out.name}.part")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    folder = half.absolute()
     try:
-        readers = [
-            ReadFiles(number=i, files=group, layout=TABLES.get(source, source), columns=columns,
-                      options=options, labels=labels, folder=folder, shards=count)
-            for i, group in enumerate(groups)
-        ]  # fmt: skip
-        read = list(track(run_tasks(readers, engine, workers), "read", len(readers)))
-        notes = [note for part in read for note in part.notes]
-        if not any(part.sources for part in read):
-            raise DataError("no outcomes in " + ", ".join(str(note["path"]) for note in notes))
-        cleaners = [
-            CleanShard(number=i, prices=prices, folder=folder, empty=read[0]) for i in range(count)
-        ]
-        counts = reduce(add, track(run_tasks(cleaners, engine, workers), "clean", count))
-        if not counts.texts:
-            raise DataError(
-                "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
-            )
+        notes, counts, shards = _through_shards(apart(found), half.absolute(), config, track)
         report = {"files": notes, "skipped": found.skipped, **counts.to_dict()}
-        report["unlabelled"] = _gather(half, out, count)["unlabelled"]
+        report["unlabelled"] = _gather(half, out, shards)["unlabelled"]
     finally:
         shutil.rmtree(half, ignore_errors=True)
     (out / "report.json").write_text(
         json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8"
     )
     return report
+
+
+def _through_shards(
+    groups: Sequence[Sorted], folder: Path, config: IngestConfig, track: Track
+) -> tuple[list[dict[str, Any]], Counts, int]:
+    """Read groups of files and clean their shards: notes on files, counts, number of shards."""
+    shards = config.shards or (1 if config.workers == 1 else len(groups))
+    run = partial(run_tasks, engine=config.engine, workers=config.workers)
+    readers = [
+        ReadFiles(number=i, files=group, config=config, folder=folder, shards=shards)
+        for i, group in enumerate(groups)
+    ]
+    read = list(track(run(readers), "read", len(readers)))
+    notes = [note for part in read for note in part.notes]
+    if not any(part.sources for part in read):
+        raise DataError("no outcomes in " + ", ".join(str(note["path"]) for note in notes))
+    cleaners = [
+        CleanShard(number=i, prices=config.prices, folder=folder, empty=read[0])
+        for i in range(shards)
+    ]
+    counts: Counts = reduce(add, track(run(cleaners), "clean", shards))
+    if not counts.texts:
+        raise DataError(
+            "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
+        )
+    return notes, counts, shards
 
 
 def apart(found: Sorted) -> list[Sorted]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..engines import ENGINES
+from ..ingest import IngestConfig
 from ..ingest import ingest as ingest_files
 from ..prices import PriceTable
 from ..progress import bar
@@ -56,18 +57,16 @@ def ingest(
 
     SRC are files, or folders of which every file of a known format is read.
     """
-    report = ingest_files(
-        sources,
-        out,
-        engine=engine,
-        workers=workers,
-        columns=ours_and_theirs("--column", renamed),
-        prices=PriceTable.load(prices) if prices is not None else None,
+    config = IngestConfig(
         source=source,
+        columns=ours_and_theirs("--column", renamed),
         options=Options(metric=metric, model=model),
         labels=labels,
-        track=bar,
+        prices=PriceTable.load(prices) if prices is not None else None,
+        engine=engine,
+        workers=workers,
     )
+    report = ingest_files(sources, out, config, track=bar)
     _echo_report(report, out)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from data.ingest import OUTPUTS
+from data.ingest import OUTPUTS, IngestConfig
 from data.ingest import ingest as ingest_files
 
 
@@ -31,7 +31,7 @@ def ingest(paths: Sequence[Path], **options: Any) -> Ingested:  # noqa: ANN401
     """The tables of some files."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "tables"
-        report = ingest_files(paths, out, **options)
+        report = ingest_files(paths, out, IngestConfig(**options))
         files = {name: out / f"{name}.parquet" for name in OUTPUTS}
         tables = {n: pl.read_parquet(p) if p.exists() else pl.DataFrame() for n, p in files.items()}
         return Ingested(**tables, report=report)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from data.engines import run_tasks
 from data.errors import DataError
-from data.ingest import OUTPUTS, ingest, shard_of
+from data.ingest import OUTPUTS, IngestConfig, ingest, shard_of
 from router.cli.main import main
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
@@ -75,8 +75,8 @@ def test_a_single_worker_keeps_the_order_of_the_files(sources: list[Path], tmp_p
 
 
 def test_many_shards_and_processes_give_the_same_rows(sources: list[Path], tmp_path: Path) -> None:
-    one = ingest(sources, tmp_path / "one", engine="local", workers=1)
-    many = ingest(sources, tmp_path / "many", engine="local", workers=2, shards=5)
+    one = ingest(sources, tmp_path / "one")
+    many = ingest(sources, tmp_path / "many", IngestConfig(workers=2, shards=5))
     assert many == one
     assert same_rows(tables(tmp_path / "one"), tables(tmp_path / "many"))
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
@@ -86,8 +86,8 @@ def test_many_shards_and_processes_give_the_same_rows(sources: list[Path], tmp_p
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed: pip install -e '.[scale]'")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own dependencies
 def test_a_cluster_of_processes_gives_the_same_rows(sources: list[Path], tmp_path: Path) -> None:
-    one = ingest(sources, tmp_path / "one", engine="local", workers=1)
-    many = ingest(sources, tmp_path / "ray", engine="ray", workers=2)
+    one = ingest(sources, tmp_path / "one")
+    many = ingest(sources, tmp_path / "ray", IngestConfig(engine="ray", workers=2))
     assert many == one
     assert same_rows(tables(tmp_path / "one"), tables(tmp_path / "ray"))
 
@@ -95,10 +95,10 @@ def test_a_cluster_of_processes_gives_the_same_rows(sources: list[Path], tmp_pat
 def test_a_run_that_fails_leaves_nothing_behind(sources: list[Path], tmp_path: Path) -> None:
     prompts = [path for path in sources if path.name == "prompts.parquet"]
     with pytest.raises(DataError, match="no outcomes in"):
-        ingest(prompts, tmp_path / "out", engine="local", workers=1)
+        ingest(prompts, tmp_path / "out")
     outcomes = [path for path in sources if path.name == "0.parquet"]
     with pytest.raises(DataError, match="no file holds the text of a prompt"):
-        ingest(outcomes, tmp_path / "out", engine="local", workers=1)
+        ingest(outcomes, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -220,31 +220,40 @@ def score_sharded(
     Raises:
         TrainingError: a file cannot be read, there is no prompt, or `out` is there already.
     """
-    texts = parquet_files(prompts, PROMPT)
-    rows = sum(count for _, count in texts)
-    if not rows:
-        raise TrainingError(f"{prompts} holds no prompt")
-    sources = [(path, "prompts", PROMPT) for path, _ in texts]
-    if outcomes is not None:
-        sources += [(path, "outcomes", OUTCOME) for path, _ in parquet_files(outcomes, OUTCOME)]
+    sources, rows = _sources(prompts, outcomes)
     count = shards or -(-rows // SHARD_ROWS)
     check_bundles(bundles)
     with new_folder(out) as half, (reporter or Timings()).stage("score", count) as stage:
         folder = half / "shards"
         folder.mkdir()
         deals = [
-            DealTable(number=i, path=path, kind=kind, columns=columns, folder=folder, shards=count)
+            DealTable(number=i, path=path, columns=columns, kind=kind, folder=folder, shards=count)
             for i, (path, kind, columns) in enumerate(sources)
         ]
         list(run_tasks(deals, engine, workers))
+        paths = tuple(bundle.absolute() for bundle in bundles)
         tasks = [
-            ScoreShard(number=i, bundles=tuple(b.absolute() for b in bundles), folder=folder,
-                       out=half, embeddings=embeddings)
+            ScoreShard(number=i, bundles=paths, folder=folder, out=half, embeddings=embeddings)
             for i in range(count)
-        ]  # fmt: skip
+        ]
         found = []
         for part in run_tasks(tasks, engine, workers):
             stage.advance()
             found += [] if part is None else [part]
         shutil.rmtree(folder)
     return [reduce(add, (part[place] for part in found)) for place in range(len(bundles))]
+
+
+def _sources(
+    prompts: Path, outcomes: Path | None
+) -> tuple[list[tuple[Path, str, tuple[str, ...]]], int]:
+    """Files with what they hold and its columns; and how many prompts there are."""
+    texts = parquet_files(prompts, PROMPT)
+    rows = sum(count for _, count in texts)
+    if not rows:
+        raise TrainingError(f"{prompts} holds no prompt")
+    answers = [] if outcomes is None else parquet_files(outcomes, OUTCOME)
+    return [
+        *((path, "prompts", PROMPT) for path, _ in texts),
+        *((path, "outcomes", OUTCOME) for path, _ in answers),
+    ], rows
