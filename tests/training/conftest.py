@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from data.simulation.world import SimulationConfig, simulate
 from data.tables import load_tables
-from tests.conftest import CACHE
+from tests.conftest import CACHE, made_once
 from tests.training.routed import BASE, PROMPTS, Traffic
 from tests.worlds.truth import truth_of
 from training.config import TrainConfig
@@ -19,13 +21,16 @@ from training.progress import Timings
 def traffic(tmp_path_factory: pytest.TempPathFactory, tiny_config: TrainConfig) -> Traffic:
     """1,500 prompts to route by a base that learned from outcomes dealt out at random."""
     world = simulate(SimulationConfig(n_prompts=BASE + PROMPTS, seed=5, arms=5))
-    folder = tmp_path_factory.mktemp("traffic")
-    first = world.prompts["prompt_id"][:BASE]
-    part = world.outcomes.filter(pl.col("prompt_id").is_in(first.implode()))
-    shuffled = part.with_columns(quality=part["quality"].shuffle(seed=1), split=pl.lit("train"))
-    shuffled.write_parquet(folder / "o.parquet")
-    world.prompts.head(BASE).drop("split", strict=False).write_parquet(folder / "p.parquet")
-    tables = load_tables(folder / "o.parquet", folder / "p.parquet")
-    train(tables, tiny_config, folder / "base", CACHE, Timings())
-    truth = truth_of(world).rows(slice(BASE, None))
-    return Traffic(world, truth, folder / "base")
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        first = world.prompts["prompt_id"][:BASE]
+        part = world.outcomes.filter(pl.col("prompt_id").is_in(first.implode()))
+        shuffled = part.with_columns(quality=part["quality"].shuffle(seed=1), split=pl.lit("train"))
+        shuffled.write_parquet(folder / "o.parquet")
+        world.prompts.head(BASE).drop("split", strict=False).write_parquet(folder / "p.parquet")
+        tables = load_tables(folder / "o.parquet", folder / "p.parquet")
+        train(tables, tiny_config, folder / "base", CACHE, Timings())
+
+    base = made_once(tmp_path_factory, "traffic", make) / "base"
+    return Traffic(world, truth_of(world).rows(slice(BASE, None)), base)
