@@ -8,6 +8,7 @@ import tokenize
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("router", "data", "training", "serving")
@@ -56,7 +57,8 @@ def read(path: Path, root: Path) -> Module:
     return Module(name, text.count("\n"), comments, tuple(functions))
 
 
-def imports(path: Path, root: Path) -> set[str]:
+@cache
+def imports(path: Path, root: Path) -> frozenset[str]:
     """Absolute names that a file imports, relative ones resolved, lazy ones included."""
     found: set[str] = set()
     parents = path.relative_to(root).with_suffix("").parts[:-1]
@@ -67,7 +69,7 @@ def imports(path: Path, root: Path) -> set[str]:
             base = ".".join(parents[: len(parents) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module or "") if part)
             found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def file_graph(root: Path, packages: tuple[str, ...] = PACKAGES) -> dict[str, set[str]]:

@@ -8,7 +8,8 @@ import click
 
 from router import Router
 
-from ..edit.edit import remove_model as remove
+from ..edit.change import remove_arms
+from ..edit.edit import map_rows
 from ..progress import ConsoleReporter
 from ._common import BUNDLE, CACHED, MAP_PROMPTS, command, path_option
 
@@ -23,5 +24,7 @@ def remove_model(
     bundle: Path, models: tuple[str, ...], out: Path, prompts: Path | None, cache: Path
 ) -> None:
     """Take models, or single tiers of them, out of BUNDLE."""
-    manifest = remove(Router.load(bundle), models, out, prompts, cache, ConsoleReporter())
+    router = Router.load(bundle)
+    rows, memory = map_rows(router, prompts, cache, ConsoleReporter())
+    manifest = remove_arms(router, models, rows, memory, out)
     click.echo(f"bundle {manifest.bundle_id} in {out}, {len(manifest.arms)} arms")

@@ -9,7 +9,8 @@ import click
 from data.prices import PriceTable
 from router import Router
 
-from ..edit.edit import reprice as put_prices
+from ..edit.change import reprice_arms
+from ..edit.edit import map_rows
 from ..progress import ConsoleReporter
 from ._common import BUNDLE, CACHED, MAP_PROMPTS, command, path_option, print_table
 
@@ -26,8 +27,9 @@ from ._common import BUNDLE, CACHED, MAP_PROMPTS, command, path_option, print_ta
 @CACHED
 def reprice(bundle: Path, prices: Path, out: Path, prompts: Path | None, cache: Path) -> None:
     """Put the prices of a table into BUNDLE; costs and threshold map follow."""
-    table = PriceTable.load(prices)
-    done = put_prices(Router.load(bundle), table, out, prompts, cache, ConsoleReporter())
+    router = Router.load(bundle)
+    rows, memory = map_rows(router, prompts, cache, ConsoleReporter())
+    done = reprice_arms(router, PriceTable.load(prices), rows, memory, out)
     print_table(
         [(arm, f"{ratio:.3f}") for arm, ratio in sorted(done.moved.items())],
         "arm", "mean cost, new : old",

@@ -15,7 +15,6 @@ from data.tables import Tables, load_prompts, load_tables, read_table
 from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
-from router.core.manifest import Manifest
 
 from ..bundle.oof_memory import OutOfFold, read_out_of_fold
 from ..errors import TrainingError
@@ -23,7 +22,6 @@ from ..evaluation.evaluate import bundle_inputs
 from ..prepare.catalogue import list_prices
 from ..progress import Reporter
 from .add import CAUTION, Added, add_arms
-from .change import Repriced, remove_arms, reprice_arms
 from .graph_columns import run
 from .labels import Labelled, labelled, new_arms
 from .rows import MapRows
@@ -67,51 +65,25 @@ def add_model(
     return added, found
 
 
-def remove_model(
-    router: Router,
-    models: Sequence[str],
-    out: Path,
-    prompts: Path | None,
-    cache: Path,
-    reporter: Reporter,
-) -> Manifest:
-    """Take out models, or `model|tier`, and write the bundle."""
-    memory = read_out_of_fold(router.bundle.path)
-    rows = map_rows(router, memory, prompts, cache, reporter)
-    return remove_arms(router, models, rows, memory, out)
-
-
-def reprice(
-    router: Router,
-    prices: PriceTable,
-    out: Path,
-    prompts: Path | None,
-    cache: Path,
-    reporter: Reporter,
-) -> Repriced:
-    """Put in prices, and write the bundle."""
-    memory = read_out_of_fold(router.bundle.path)
-    rows = map_rows(router, memory, prompts, cache, reporter)
-    return reprice_arms(router, prices, rows, memory, out)
-
-
 def map_rows(
-    router: Router, memory: OutOfFold | None, prompts: Path | None, cache: Path, reporter: Reporter
-) -> MapRows:
-    """The rows that the new threshold map is made of.
+    router: Router, prompts: Path | None, cache: Path, reporter: Reporter
+) -> tuple[MapRows, OutOfFold | None]:
+    """The rows that the new threshold map is made of, and what the bundle remembers.
 
     Raises:
         TrainingError: the bundle remembers none and no prompts are given.
     """
+    memory = read_out_of_fold(router.bundle.path)
     if prompts is not None:
         texts = tuple(load_prompts(prompts).kept["prompt"])
         inputs = bundle_inputs(router, texts, cache, reporter)
         known = run(onnx.load(router.bundle.path / HEADS), inputs)
-        return MapRows.of_prompts(known, np.array([len(text) for text in texts], dtype=np.int64))
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        return MapRows.of_prompts(known, lengths), memory
     if memory is None:
         raise TrainingError(
             "this bundle was made before bundles remembered their training rows; give --prompts, a "
             "table of a few hundred prompts like your traffic, from which the threshold's map is "
             "made, or retrain it with this version"
         )
-    return MapRows.of_memory(memory)
+    return MapRows.of_memory(memory), memory
