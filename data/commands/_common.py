@@ -21,11 +21,13 @@ PRICES = click.option("--prices", type=PATH, help="CSV of prices, for outcomes w
 class Command(click.Command):
     """A command whose refusals are one line on the terminal."""
 
+    told: tuple[type[Exception], ...] = (DataError, OSError)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run it; what cannot be done becomes a message and exit code 1."""
         try:
             return super().invoke(ctx)
-        except (DataError, OSError) as err:
+        except self.told as err:
             raise click.ClickException(str(err)) from err
 
 

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from data.clean import CleanReport
-from data.errors import DataError
+from data.commands import _common as data_commands
 from data.tables import Tables, load_tables
 from router import Router
 from router.errors import RouterError
@@ -26,22 +23,17 @@ from ..config import TrainConfig, build
 from ..errors import TrainingError
 from ..prepare.dataset import SPLITS
 
-PATH = click.Path(path_type=Path)
+PATH = data_commands.PATH
+print_table = data_commands.print_table
 CACHE = Path(os.environ.get("TIERWISE_CACHE", "artifacts/cache"))
-FIGURE = re.compile(r"|[−+$±-]*[\d.,]+(e-?\d+)?%?")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class Command(click.Command):
+class Command(data_commands.Command):
     """A command whose refusals are one line on the terminal."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run it; what tierwise refuses becomes a message and exit code 1."""
-        try:
-            return super().invoke(ctx)
-        except (DataError, TrainingError, RouterError) as err:
-            raise click.ClickException(str(err)) from err
+    told = (*data_commands.Command.told, TrainingError, RouterError)
 
 
 def command(function: Callable[..., Any]) -> click.Command:
@@ -97,28 +89,6 @@ def together(**options: object) -> None:
     if len({value is None for value in options.values()}) > 1:
         names = " and ".join(f"--{name}" for name in options)
         raise click.ClickException(f"{names} belong together")
-
-
-def print_table(
-    rows: Iterable[Sequence[str]], *columns: str, title: str | None = None, err: bool = False
-) -> None:
-    """Print rows in aligned columns, figures to the right; without `columns`, without a head."""
-    rows = [tuple(row) for row in rows]
-    table = Table(
-        title=title, title_justify="left", box=None, show_header=bool(columns), pad_edge=False
-    )
-    for i in range(len(rows[0]) if rows else len(columns)):
-        figures = all(FIGURE.fullmatch(row[i]) for row in rows)
-        name = columns[i] if columns else ""
-        table.add_column(name, justify="right" if figures else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    # as wide as it is: a line that a pipe reads must be whole
-    console = Console(stderr=err, markup=False, highlight=False, emoji=False, width=10_000)
-    with console.capture() as drawn:
-        console.print(table)
-    for line in drawn.get().splitlines():
-        click.echo(line.rstrip(), err=err)
 
 
 def write_json(path: Path | None, document: dict[str, Any]) -> None:
