@@ -13,7 +13,7 @@ ROUTINE := ^(Collecting|Requirement|Using|Downloading|Preparing|Getting|Installi
 SHOW = awk -v live="$$(test -t 2 && echo 1)" '{sub(/^ +/, "")} /^Successfully installed/ {printf "%s      %d packages\n", live ? "\r\033[K" : "", NF - 2; next} $$0 ~ /$(ROUTINE)/ {n++; if (live) printf "\r\033[K      %d  %.60s", n, $$0; else if (n % 25 == 0) printf "      %d  %.60s\n", n, $$0; fflush(); next} {print (live && n ? "\n" : "") $$0}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check format bench demo starter results replay clean
+.PHONY: help setup serve test test-all check format bench house demo starter results replay clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ format: $(VENV)/.installed  ## apply lint fixes and formatting
 bench: setup  ## measure the hot path and training, as ratios in one run
 	-@$(BIN)/python -m tests.bench.hot_path
 	@$(BIN)/python -m tests.bench.training
+
+house: $(VENV)/.installed  ## files, lines, import circles and long functions, against an older commit
+	@$(BIN)/python -m tests.bench.house
 
 demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a minute
 	@$(BIN)/tierwise data simulate --out artifacts/demo/data --n-prompts 1200 --seed 7

@@ -83,6 +83,7 @@ def test_many_shards_and_processes_give_the_same_rows(sources: list[Path], tmp_p
 
 
 @pytest.mark.slow  # starts a cluster
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed: pip install -e '.[scale]'")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own dependencies
 def test_a_cluster_of_processes_gives_the_same_rows(sources: list[Path], tmp_path: Path) -> None:

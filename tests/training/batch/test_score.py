@@ -94,6 +94,7 @@ def test_shards_and_processes_change_no_row(
 
 
 @pytest.mark.slow  # starts a cluster
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed: pip install -e '.[scale]'")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of its own dependencies
 def test_a_cluster_of_processes_gives_the_same_figures(

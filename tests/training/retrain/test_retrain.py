@@ -113,6 +113,7 @@ def test_too_little_feedback_is_an_error_that_counts(
         retrain(few, base, tmp_path / "out", CACHE, Timings(), config=tiny_config, holdout=0.0)
 
 
+@pytest.mark.slow
 def test_a_forging_key_is_set_aside_and_honest_ones_are_not(
     traffic: Traffic, tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_the_command_trains_and_says_what_it_left_out(
     assert "TIERWISE_LOG_DIR" in wrong.output
 
 
+@pytest.mark.slow
 def test_forged_feedback_moves_no_arm_by_more_than_two_points(
     traffic: Traffic, tmp_path: Path, tiny_config: TrainConfig
 ) -> None:
