@@ -20,7 +20,7 @@ from .bundle.export import check_target, write_bundle
 from .bundle.fit import combine, final_fit
 from .bundle.manifest import describe, training_record
 from .bundle.model import FittedModel, Parity, check_parity
-from .bundle.oof_memory import OutOfFold, out_of_fold
+from .bundle.oof_predictions import OofPredictions, kept_rows, oof_predictions
 from .config import TrainConfig
 from .methods.base import Inputs
 from .methods.cluster import nearest
@@ -162,13 +162,15 @@ def learn(
         rule = decision_constants(
             model, inputs, data, quality=quality, cost_usd=cost, config=config
         )
-        table = threshold_map(quality, cost, data.quality, rule.band)
+        seen = data if joined is None else replace(data, quality=joined.observed())
+        rows = kept_rows(len(data))
+        table = threshold_map(quality[rows], cost[rows], seen.quality[rows], rule.band[rows])
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
-        rows = np.zeros(len(data), dtype=np.bool_)
-        rows[np.linspace(0, len(data) - 1, min(len(data), PARITY_ROWS)).astype(int)] = True
-        parity = check_parity(model, graph, inputs.rows(rows), data.rows(rows))
+        compared = np.zeros(len(data), dtype=np.bool_)
+        compared[np.linspace(0, len(data) - 1, min(len(data), PARITY_ROWS)).astype(int)] = True
+        parity = check_parity(model, graph, inputs.rows(compared), data.rows(compared))
         infos = arm_infos(model, data, origin, mean_quality(data, quality))
         own = data if joined is None else joined.own_labels()
         known = len(own.arms)
@@ -183,18 +185,17 @@ def learn(
             config=config,
             catalogue=catalogue,
         )
-        seen = data if joined is None else replace(data, quality=joined.observed())
-        memory = remembered(model, inputs, seen, quality=quality, output_tokens=answers)
-        manifest = write_bundle(out, manifest, graph, encoder, memory)
+        oof = kept_predictions(model, inputs, seen, quality=quality, output_tokens=answers)
+        manifest = write_bundle(out, manifest, graph, encoder, oof)
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)
 
 
-def remembered(
+def kept_predictions(
     model: FittedModel, inputs: Inputs, data: Dataset, *, quality: Floats, output_tokens: Floats
-) -> OutOfFold:
+) -> OofPredictions:
     """The out-of-fold predictions that go into the bundle."""
-    return out_of_fold(
+    return oof_predictions(
         data.texts,
         quality=quality,
         quality_se=model.table.blended(inputs, model.table.errors),

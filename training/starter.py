@@ -16,7 +16,7 @@ from router.core.manifest import MANIFEST, Manifest, read_manifest
 
 from .bundle.export import CARD, finish
 from .bundle.golden import GOLDEN_PROMPTS
-from .bundle.oof_memory import VALIDATION
+from .bundle.oof_predictions import OOF_PREDICTIONS
 from .config import EncoderConfig, build, load_config
 from .errors import TrainingError
 from .pipeline import train
@@ -69,7 +69,9 @@ def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manif
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         trained = train(tables, config, bundle, cache, reporter)
-        (bundle / VALIDATION).unlink()  # outcomes row by row: a dataset, which is not committed
+        (
+            bundle / OOF_PREDICTIONS
+        ).unlink()  # outcomes row by row: a dataset, which is not committed
         manifest = finish(bundle, trained.manifest)
         out.mkdir(parents=True, exist_ok=True)
         for name in HEAD_FILES:

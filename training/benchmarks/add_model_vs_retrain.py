@@ -26,7 +26,7 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.types import Arm
 
-from ..bundle.oof_memory import read_out_of_fold
+from ..bundle.oof_predictions import read_oof_predictions
 from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..edit.add import CAUTION, add_arms
@@ -94,10 +94,10 @@ def added_router(
 ) -> Router:
     """The bundle in `base` with new arms from the labels in `tables`."""
     router, quiet = Router.load(base), Timings()
-    memory = read_out_of_fold(router.bundle.path)
-    found = labelled(router, tables, arms, memory, cache, quiet)
+    oof = read_oof_predictions(router.bundle.path)
+    found = labelled(router, tables, arms, oof, cache, quiet)
     inputs = bundle_inputs(router, found.data.texts, cache, quiet)
-    add_arms(router, found, memory, out, inputs=inputs, caution=caution)
+    add_arms(router, found, oof, out, inputs=inputs, caution=caution)
     return Router.load(out)
 
 

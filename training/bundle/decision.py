@@ -16,7 +16,7 @@ from router.types import Arm, Doubles, Floats
 from ..config import TrainConfig
 from ..methods.base import Inputs, arm_means
 from ..methods.cluster import nearest
-from ..methods.costs import Meter
+from ..methods.costs import Meter, significant
 from ..prepare.dataset import Dataset
 from ..selection.regret import SPARSE
 from ..selection.validation import frontier_quality
@@ -166,8 +166,3 @@ def arm_info(arm: Arm, meter: Meter, i: int, able: Model, measured: Measured) ->
         mean_cost_usd=significant(measured.mean_cost_usd),
         rows=measured.rows,
     )
-
-
-def significant(value: float, digits: int = 7) -> float:
-    """A float of so many significant digits: enough for any price, and the same everywhere."""
-    return float(f"{value:.{digits}g}")

@@ -23,7 +23,7 @@ from ..errors import ExportError
 from ..prepare.encoder import ExportedEncoder
 from .card import render_card
 from .golden import GOLDEN_PROMPTS
-from .oof_memory import VALIDATION, OutOfFold
+from .oof_predictions import OOF_PREDICTIONS, OofPredictions
 
 CARD = "card.md"
 
@@ -33,7 +33,7 @@ def write_bundle(
     manifest: Manifest,
     heads: onnx.ModelProto,
     encoder: ExportedEncoder,
-    memory: OutOfFold | None = None,
+    oof: OofPredictions | None = None,
 ) -> Manifest:
     """Write the bundle `out`, replacing an older bundle there, and load it back once.
 
@@ -42,13 +42,13 @@ def write_bundle(
         manifest: everything but `files` and `bundle_id`, which are filled in.
         heads: the graph of `router.onnx`.
         encoder: the exported encoder whose embeddings the heads were trained on.
-        memory: what the bundle remembers of its training rows, if anything.
+        oof: out-of-fold predictions of the training rows, if any.
     Returns:
         The completed manifest.
     Raises:
         ExportError: `out` exists and is no bundle.
     """
-    return _write(out, manifest, heads.SerializeToString(), encoder.folder, memory)
+    return _write(out, manifest, heads.SerializeToString(), encoder.folder, oof)
 
 
 def rewrite_bundle(
@@ -57,7 +57,7 @@ def rewrite_bundle(
     manifest: Manifest,
     *,
     heads: onnx.ModelProto | None = None,
-    memory: OutOfFold | None = None,
+    oof: OofPredictions | None = None,
 ) -> Manifest:
     """Write the bundle in `source` anew as `out` (both may be one folder), whole or not at all.
 
@@ -66,18 +66,18 @@ def rewrite_bundle(
         out: the new bundle's folder.
         manifest: the new one; `files` and `bundle_id` are filled in.
         heads: a new graph, or None for the same.
-        memory: what the new bundle remembers of training rows, if anything.
+        oof: out-of-fold predictions of the training rows, if any.
     Returns:
         The completed manifest.
     Raises:
         ExportError: `out` exists and is no bundle.
     """
     graph = (source / HEADS).read_bytes() if heads is None else heads.SerializeToString()
-    return _write(out, manifest, graph, source / ENCODER, memory)
+    return _write(out, manifest, graph, source / ENCODER, oof)
 
 
 def _write(
-    out: Path, manifest: Manifest, heads: bytes, encoder: Path, memory: OutOfFold | None
+    out: Path, manifest: Manifest, heads: bytes, encoder: Path, oof: OofPredictions | None
 ) -> Manifest:
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -87,8 +87,8 @@ def _write(
         for name in ("model.onnx", "tokenizer.json"):
             shutil.copyfile(encoder / name, building / ENCODER / name)
         (building / HEADS).write_bytes(heads)
-        if memory is not None:
-            (building / VALIDATION).write_bytes(memory.to_onnx())
+        if oof is not None:
+            (building / OOF_PREDICTIONS).write_bytes(oof.to_onnx())
         write_golden(building, manifest)
         finished = finish(building, manifest)
         Bundle.load(building)
@@ -134,8 +134,8 @@ def finish(folder: Path, manifest: Manifest) -> Manifest:
     """Hash every file, derive the bundle's id, write card and manifest, in this order."""
     names = (HEADS, GOLDEN, f"{ENCODER}/model.onnx", f"{ENCODER}/tokenizer.json")
     files = {name: entry(folder / name) for name in names}
-    if (folder / VALIDATION).is_file():
-        files[VALIDATION] = entry(folder / VALIDATION)
+    if (folder / OOF_PREDICTIONS).is_file():
+        files[OOF_PREDICTIONS] = entry(folder / OOF_PREDICTIONS)
     manifest = replace(manifest, files=files, bundle_id="")
     manifest = replace(manifest, bundle_id=bundle_id(manifest))
     (folder / CARD).write_text(render_card(manifest), "utf-8")

@@ -18,7 +18,7 @@ from router import Router
 from router.core.certificate import GRID, Certificate
 from router.types import Doubles, Ints
 
-from ..bundle.oof_memory import read_out_of_fold
+from ..bundle.oof_predictions import read_oof_predictions
 from ..errors import TrainingError
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
 from ..prepare.dataset import Dataset, dataset_of
@@ -89,10 +89,10 @@ def usable_rows(
         TrainingError: too few are left; says why.
     """
     data = dataset_of(tables, list(router.arms))
-    memory = read_out_of_fold(router.bundle.path)
+    oof = read_oof_predictions(router.bundle.path)
     seen = np.zeros(len(data), dtype=np.bool_)
-    if memory is not None:
-        seen = memory.trained_on(data.texts)
+    if oof is not None:
+        seen = oof.trained_on(data.texts)
     side = {"test": data.test, "train": ~data.test, "all": np.ones_like(seen)}[split]
     trained = int((seen & side).sum())
     fresh = int((side & ~seen).sum())
@@ -108,7 +108,7 @@ def usable_rows(
             f"{len(scored.data)} of {fresh} prompts have an outcome of every arm; a certificate "
             f"needs at least {FEWEST}"
         )
-    return Usable(scored=scored, known_prompts=memory is not None, trained_on=trained)
+    return Usable(scored=scored, known_prompts=oof is not None, trained_on=trained)
 
 
 def along_the_grid(router: Router, scored: Scored, *, seed: int) -> Rows:

@@ -10,7 +10,7 @@ from router.core.certificate import Certificate
 from router.core.manifest import Manifest
 
 from ..bundle.export import rewrite_bundle
-from ..bundle.oof_memory import read_out_of_fold
+from ..bundle.oof_predictions import read_oof_predictions
 
 
 def store_certificate(router: Router, certificate: Certificate, out: Path) -> Manifest:
@@ -21,4 +21,4 @@ def store_certificate(router: Router, certificate: Certificate, out: Path) -> Ma
     """
     bundle = router.bundle
     manifest = replace(bundle.manifest, certificate=certificate)
-    return rewrite_bundle(bundle.path, out, manifest, memory=read_out_of_fold(bundle.path))
+    return rewrite_bundle(bundle.path, out, manifest, oof=read_oof_predictions(bundle.path))

@@ -9,7 +9,7 @@ import numpy as np
 
 from router import Router
 
-from ..bundle.oof_memory import VALIDATION
+from ..bundle.oof_predictions import oof_file
 from ..edit.add import CAUTION
 from ..edit.edit import add_model as add
 from ..edit.edit import new_tables
@@ -51,10 +51,10 @@ def add_model(
     able = load_catalogue(None if catalogue is None else str(catalogue))
     tables, listed = new_tables(data_path, prompts, prices, able)
     note_rejects(tables.report)
-    if not (router.bundle.path / VALIDATION).exists():
+    if oof_file(router.bundle.path) is None:
         note(
-            "this bundle remembers no training rows: the threshold's map is made of the labelled "
-            "prompts alone, which must not be prompts that it was trained on"
+            "this bundle has no out-of-fold predictions: the threshold's map is made of the "
+            "labelled prompts alone, which must not be prompts that it was trained on"
         )
     added, found = add(
         router,

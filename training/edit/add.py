@@ -16,12 +16,12 @@ from router.core.bundle import HEADS
 from router.core.manifest import ArmInfo, Manifest
 from router.types import Doubles, Ints
 
-from ..bundle.decision import Measured, arm_info, significant
+from ..bundle.decision import Measured, arm_info
 from ..bundle.export import rewrite_bundle
-from ..bundle.oof_memory import OutOfFold
+from ..bundle.oof_predictions import OofPredictions
 from ..errors import ExportError
 from ..methods.base import Inputs
-from ..methods.costs import Meter, fit_meter, token_targets
+from ..methods.costs import Meter, fit_meter, significant, token_targets
 from ..methods.onnx_graph import Graph
 from ..prepare.catalogue import catalogue_of
 from ..threads import single_threaded
@@ -50,7 +50,7 @@ class Added:
 def add_arms(
     router: Router,
     found: Labelled,
-    memory: OutOfFold | None,
+    oof: OofPredictions | None,
     out: Path,
     *,
     inputs: Inputs,
@@ -64,7 +64,7 @@ def add_arms(
     Args:
         router: the bundle.
         found: labels and what the bundle says of their prompts.
-        memory: what the bundle remembers; without it the labelled prompts give the map.
+        oof: out-of-fold predictions; without them the labelled prompts give the map.
         out: the new bundle's folder.
         inputs: of the labelled prompts.
         prices: list prices, which go before those that the rows imply.
@@ -92,8 +92,8 @@ def add_arms(
             caution=caution,
             seed=seed,
         )
-    base = MapRows.of_prompts(known, data.n_chars) if memory is None else MapRows.of_memory(memory)
-    weights = known.weights if memory is None else np.eye(known.weights.shape[1])[memory.cluster]
+    base = MapRows.of_prompts(known, data.n_chars) if oof is None else MapRows.of_training_rows(oof)
+    weights = known.weights if oof is None else np.eye(known.weights.shape[1])[oof.cluster]
     rows_now = _with_newcomers(base, list(newcomers.values()), weights)
     infos = _infos(router.manifest, found, meter, rows_now, prices, catalogue)
     graph = extended(onnx.load(router.bundle.path / HEADS), list(newcomers.values()))
@@ -103,8 +103,8 @@ def add_arms(
     manifest = redecided(router.manifest, infos, rows_now, kept_catalogue)
     for name, fitted in newcomers.items():
         manifest = changed(manifest, _record(name, fitted, found))
-    kept = None if memory is None else rows_now.remembered(memory)
-    manifest = rewrite_bundle(router.bundle.path, out, manifest, heads=graph, memory=kept)
+    kept = None if oof is None else rows_now.as_oof(oof)
+    manifest = rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=kept)
     return Added(manifest=manifest, newcomers=newcomers)
 
 

@@ -15,17 +15,17 @@ from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
 from router.core.manifest import ArmInfo, Manifest
 
-from ..bundle.decision import significant
 from ..bundle.export import rewrite_bundle
-from ..bundle.oof_memory import OutOfFold
+from ..bundle.oof_predictions import OofPredictions
 from ..errors import TrainingError
+from ..methods.costs import significant
 from ..prepare.catalogue import catalogue_of
 from .graph_columns import only_columns
 from .rows import MapRows, changed, redecided
 
 
 def remove_arms(
-    router: Router, names: Sequence[str], rows: MapRows, memory: OutOfFold | None, out: Path
+    router: Router, names: Sequence[str], rows: MapRows, oof: OofPredictions | None, out: Path
 ) -> Manifest:
     """Write the bundle without some models or arms.
 
@@ -33,7 +33,7 @@ def remove_arms(
         router: the bundle.
         names: models, or arms as `model|tier`.
         rows: that give the new map, of all its arms.
-        memory: what the bundle remembers.
+        oof: the bundle's out-of-fold predictions.
         out: the new bundle's folder.
     Raises:
         TrainingError: a name is unknown, or fewer than two arms are left.
@@ -54,8 +54,8 @@ def remove_arms(
     manifest = redecided(router.manifest, infos, rows.arms(kept), catalogue)
     gone = [arm.id for i, arm in enumerate(arms) if i not in kept]
     manifest = changed(manifest, {"change": "removed", "arms": gone})
-    smaller = None if memory is None else memory.arms(kept)
-    return rewrite_bundle(router.bundle.path, out, manifest, heads=graph, memory=smaller)
+    smaller = None if oof is None else oof.arms(kept)
+    return rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=smaller)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Repriced:
 
 
 def reprice_arms(
-    router: Router, prices: PriceTable, rows: MapRows, memory: OutOfFold | None, out: Path
+    router: Router, prices: PriceTable, rows: MapRows, oof: OofPredictions | None, out: Path
 ) -> Repriced:
     """Write the bundle at the prices of a table; models that it does not name keep theirs.
 
@@ -99,7 +99,7 @@ def reprice_arms(
         info.arm.id: float(ratio[i]) for i, info in enumerate(old) if named[info.model] is not None
     }
     manifest = changed(manifest, {"change": "repriced", "arms": sorted(moved)})
-    manifest = rewrite_bundle(router.bundle.path, out, manifest, memory=memory)
+    manifest = rewrite_bundle(router.bundle.path, out, manifest, oof=oof)
     return Repriced(manifest=manifest, moved=moved)
 
 

@@ -16,7 +16,7 @@ from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
 
-from ..bundle.oof_memory import OutOfFold, read_out_of_fold
+from ..bundle.oof_predictions import OofPredictions, read_oof_predictions
 from ..errors import TrainingError
 from ..evaluation.evaluate import bundle_inputs
 from ..prepare.catalogue import list_prices
@@ -50,12 +50,12 @@ def add_model(
     caution: float = CAUTION,
 ) -> tuple[Added, Labelled]:
     """Add the arms of `models`, or all that are new, and write the bundle."""
-    memory = read_out_of_fold(router.bundle.path)
-    found = labelled(router, tables, new_arms(tables, router, models), memory, cache, reporter)
+    oof = read_oof_predictions(router.bundle.path)
+    found = labelled(router, tables, new_arms(tables, router, models), oof, cache, reporter)
     added = add_arms(
         router,
         found,
-        memory,
+        oof,
         out,
         inputs=bundle_inputs(router, found.data.texts, cache, reporter),
         prices=prices,
@@ -67,23 +67,23 @@ def add_model(
 
 def map_rows(
     router: Router, prompts: Path | None, cache: Path, reporter: Reporter
-) -> tuple[MapRows, OutOfFold | None]:
-    """The rows that the new threshold map is made of, and what the bundle remembers.
+) -> tuple[MapRows, OofPredictions | None]:
+    """The rows that the new threshold map is made of, and the out-of-fold predictions.
 
     Raises:
-        TrainingError: the bundle remembers none and no prompts are given.
+        TrainingError: it has no out-of-fold predictions and no prompts are given.
     """
-    memory = read_out_of_fold(router.bundle.path)
+    oof = read_oof_predictions(router.bundle.path)
     if prompts is not None:
         texts = tuple(load_prompts(prompts).kept["prompt"])
         inputs = bundle_inputs(router, texts, cache, reporter)
         known = run(onnx.load(router.bundle.path / HEADS), inputs)
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        return MapRows.of_prompts(known, lengths), memory
-    if memory is None:
+        return MapRows.of_prompts(known, lengths), oof
+    if oof is None:
         raise TrainingError(
-            "this bundle was made before bundles remembered their training rows; give --prompts, a "
+            "this bundle was made before bundles kept out-of-fold predictions; give --prompts, a "
             "table of a few hundred prompts like your traffic, from which the threshold's map is "
             "made, or retrain it with this version"
         )
-    return MapRows.of_memory(memory), memory
+    return MapRows.of_training_rows(oof), oof

@@ -1,8 +1,8 @@
 """The few labels of a new arm, beside honest predictions of the known arms for their prompts.
 
 A bundle's predictions of its own training prompts know the outcomes there; a new arm fitted on
-them would trust the known arms too much. Such prompts get the remembered out-of-fold predictions,
-or are left out where none are remembered.
+them would trust the known arms too much. Such prompts get the bundle's out-of-fold
+predictions, or are left out where it has none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from router import Router
 from router.core.bundle import HEADS
 from router.types import Arm, Bools, Ints
 
-from ..bundle.oof_memory import OutOfFold, fingerprints
+from ..bundle.oof_predictions import OofPredictions, fingerprints
 from ..errors import TrainingError
 from ..evaluation.evaluate import bundle_inputs
 from ..prepare.dataset import Dataset, dataset_of
@@ -36,7 +36,7 @@ class Labelled:
     Attributes:
         data: outcomes of the new arms alone.
         known: what the bundle says of the known arms, honestly.
-        left_out: prompts that were trained on, with no out-of-fold prediction remembered.
+        left_out: prompts that were trained on, without an out-of-fold prediction.
     """
 
     data: Dataset
@@ -67,7 +67,7 @@ def labelled(
     router: Router,
     tables: Tables,
     arms: list[Arm],
-    memory: OutOfFold | None,
+    oof: OofPredictions | None,
     cache: Path,
     reporter: Reporter,
 ) -> Labelled:
@@ -78,7 +78,7 @@ def labelled(
     """
     data = dataset_of(tables, arms)
     data = data.rows(~data.test)
-    usable, place = _usable(data, memory)
+    usable, place = _usable(data, oof)
     left_out = int((~usable).sum())
     data, place = data.rows(usable), place[usable]
     counts = (~np.isnan(data.quality)).sum(axis=0)
@@ -90,29 +90,29 @@ def labelled(
             )
     inputs = bundle_inputs(router, data.texts, cache, reporter)
     known = run(onnx.load(router.bundle.path / HEADS), inputs)
-    return Labelled(data=data, known=_honest(known, memory, place), left_out=left_out)
+    return Labelled(data=data, known=_honest(known, oof, place), left_out=left_out)
 
 
-def _usable(data: Dataset, memory: OutOfFold | None) -> tuple[Bools, Ints]:
-    """Which prompts may count (n,), and each one's row in the memory, -1 without (n,)."""
+def _usable(data: Dataset, oof: OofPredictions | None) -> tuple[Bools, Ints]:
+    """Which prompts may count (n,), and each one's row in `oof`, -1 without (n,)."""
     n = len(data)
-    if memory is None:
+    if oof is None:
         return np.ones(n, dtype=np.bool_), np.full(n, -1)
     keys = fingerprints(data.texts)
-    order = np.argsort(memory.keys, kind="stable")
-    at = np.minimum(np.searchsorted(memory.keys[order], keys), len(order) - 1)
-    found = memory.keys[order][at] == keys
+    order = np.argsort(oof.keys, kind="stable")
+    at = np.minimum(np.searchsorted(oof.keys[order], keys), len(order) - 1)
+    found = oof.keys[order][at] == keys
     place = np.where(found, order[at], -1)
-    return found | ~memory.trained_on(data.texts), place
+    return found | ~oof.trained_on(data.texts), place
 
 
-def _honest(known: Known, memory: OutOfFold | None, place: Ints) -> Known:
+def _honest(known: Known, oof: OofPredictions | None, place: Ints) -> Known:
     seen = place >= 0
-    if memory is None or not seen.any():
+    if oof is None or not seen.any():
         return known
     quality, tokens = known.quality.copy(), known.output_tokens.copy()
-    quality[seen] = memory.quality[place[seen]]
-    tokens[seen] = memory.output_tokens[place[seen]]
+    quality[seen] = oof.quality[place[seen]]
+    tokens[seen] = oof.output_tokens[place[seen]]
     return Known(
         quality=quality,
         quality_se=known.quality_se,

@@ -1,6 +1,6 @@
 """The rows that a changed bundle's constants are read off, and the constants.
 
-They are the bundle's memory of its training rows, or prompts that it scores now. Arrays are
+They are the bundle's out-of-fold predictions, or prompts that it scores now. Arrays are
 (n prompts, a arms).
 """
 
@@ -16,8 +16,7 @@ from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, Manifest, ThresholdMap
 from router.types import Doubles, Floats, Ints
 
-from ..bundle.oof_memory import OutOfFold
-from ..selection.regret import SPARSE
+from ..bundle.oof_predictions import OofPredictions
 from ..selection.threshold_map import threshold_map
 from .graph_columns import Known
 
@@ -36,15 +35,15 @@ class MapRows:
     cluster: Ints  # (n,)
 
     @classmethod
-    def of_memory(cls, memory: OutOfFold) -> MapRows:
+    def of_training_rows(cls, oof: OofPredictions) -> MapRows:
         """The bundle's own training rows."""
         return cls(
-            quality=memory.quality,
-            quality_se=memory.quality_se,
-            output_tokens=memory.output_tokens,
-            realised=memory.realised,
-            n_chars=memory.n_chars,
-            cluster=memory.cluster,
+            quality=oof.quality,
+            quality_se=oof.quality_se,
+            output_tokens=oof.output_tokens,
+            realised=oof.realised,
+            n_chars=oof.n_chars,
+            cluster=oof.cluster,
         )
 
     @classmethod
@@ -84,10 +83,10 @@ class MapRows:
             realised=widened(self.realised, np.full(len(quality), np.nan)),
         )
 
-    def remembered(self, memory: OutOfFold) -> OutOfFold:
-        """The memory of the changed bundle."""
+    def as_oof(self, oof: OofPredictions) -> OofPredictions:
+        """The out-of-fold predictions of the changed bundle."""
         return replace(
-            memory,
+            oof,
             quality=self.quality,
             quality_se=self.quality_se,
             output_tokens=self.output_tokens,
@@ -105,19 +104,11 @@ class MapRows:
         return np.column_stack(columns) / 1e6
 
 
-def promised(rows: MapRows) -> Floats:
-    """(n, a) outcomes, or predictions in the columns of arms that hardly have any."""
-    missing = np.isnan(rows.realised)
-    unknown = missing.mean(axis=0) > SPARSE
-    filled: Floats = np.where(unknown & missing, rows.quality, rows.realised)
-    return filled
-
-
 def new_map(rows: MapRows, arms: Sequence[ArmInfo], tie_band: float) -> ThresholdMap:
     """Sweep λ over the rows, as training does."""
     everything = np.ones(rows.quality.shape, dtype=np.bool_)
     band = near_tie_band(rows.quality_se.astype(np.float64), everything, tie_band)
-    return threshold_map(rows.quality, rows.cost_usd(arms), promised(rows), band)
+    return threshold_map(rows.quality, rows.cost_usd(arms), rows.realised, band)
 
 
 def redecided(

@@ -68,7 +68,8 @@ def fit_meter(data: Dataset, prices: PriceTable | None) -> Meter:
         if price is not None:
             paid = np.array([price.usd_per_1m_input, price.usd_per_1m_output])
         base, slope = _line(data.n_chars[seen][known], tokens[known, 0])
-        rows[:, arm] = paid[0], paid[1], base, slope, 0.0
+        # rounded here, so that costs by the manifest are those that training decided by
+        rows[:4, arm] = [significant(float(value)) for value in (*paid, base, slope)]
     return Meter(
         input_usd=rows[0],
         output_usd=rows[1],
@@ -76,6 +77,11 @@ def fit_meter(data: Dataset, prices: PriceTable | None) -> Meter:
         input_per_char=rows[3],
         in_dollars=rows[4] > 0,
     )
+
+
+def significant(value: float, digits: int = 7) -> float:
+    """A float of so many significant digits: enough for any price, and the same everywhere."""
+    return float(f"{value:.{digits}g}")
 
 
 def _line(x: Ints, y: Doubles) -> tuple[float, float]:

@@ -14,7 +14,6 @@ from router.types import Doubles, Floats
 from .regret import SPARSE, choices, price_grid
 
 KNOTS = 200
-MAX_ROWS = 20_000  # an even sample beyond that is as good
 
 
 def threshold_map(
@@ -28,20 +27,16 @@ def threshold_map(
         outcomes: (n, a) realised quality, NaN where missing, for the quality that is promised.
         band: (n,) near-tie widths.
     """
-    step = -(-len(outcomes) // MAX_ROWS)
-    rows = slice(None, None, step)
-    quality, cost_usd, band = quality[rows], cost_usd[rows], band[rows]
-    realised = outcomes[rows]
-    sparse = np.isnan(realised).mean() > SPARSE
+    # outcomes of an arm that was seldom asked are those of another router's choices, not of these:
+    # what this one would get from it is then the calibrated prediction
+    rarely = np.isnan(outcomes).mean(axis=0) > SPARSE
+    expected = np.where(rarely, quality, outcomes)
     index = np.arange(len(quality))
     spend, reached, prices = [], [], price_grid(cost_usd, KNOTS)[::-1]
     for price in prices:
         arm = choices(quality, cost_usd, float(price), band)
         spend.append(float(cost_usd[index, arm].mean()))
-        # the outcomes that a sparse table has are those of another router's choices, not of these:
-        # what this one would get is then the calibrated prediction
-        got = (quality if sparse else realised)[index, arm]
-        reached.append(float(np.nanmean(got)))
+        reached.append(float(np.nanmean(expected[index, arm])))
     low, high = spend[0], spend[-1]
     share = (np.array(spend) - low) / (high - low) if high > low else np.linspace(0, 1, len(spend))
     kept = _knots(share)

@@ -22,7 +22,7 @@ from tests.router.core.test_certificate import PROMISE
 from training.benchmarks.add_model_vs_retrain import aiq, few_labels, without
 from training.bundle.export import finish
 from training.bundle.golden import GOLDEN_PROMPTS
-from training.bundle.oof_memory import VALIDATION, read_out_of_fold
+from training.bundle.oof_predictions import OOF_PREDICTIONS, read_oof_predictions
 
 THRESHOLDS = np.linspace(0, 1, 11)
 
@@ -110,9 +110,9 @@ def test_without_an_arm_the_others_are_predicted_as_before(base: Router, smaller
         assert np.array_equal(getattr(before, name)[:, kept], getattr(after, name)), name
     assert smaller.manifest.bundle_id != base.manifest.bundle_id
     assert done("verify", smaller.bundle.path)
-    memory = read_out_of_fold(smaller.bundle.path)
-    assert memory is not None
-    assert memory.quality.shape[1] == 4
+    oof = read_oof_predictions(smaller.bundle.path)
+    assert oof is not None
+    assert oof.quality.shape[1] == 4
     assert smaller.manifest.training["changes"][-1]["change"] == "removed"
 
 
@@ -303,7 +303,7 @@ def test_old_bundles_need_prompts_for_the_map_and_say_so(
     base: Router, world_files: Path, tmp_path: Path
 ) -> None:
     old = Path(shutil.copytree(find_bundle(base.bundle.path), tmp_path / "old"))
-    (old / VALIDATION).unlink()
+    (old / OOF_PREDICTIONS).unlink()
     finish(old, read_manifest(old))
     gone = base.arms[0].id
     refused = run("remove-model", old, gone, "--out", tmp_path / "b")

@@ -114,6 +114,20 @@ def test_a_threshold_spends_its_share_of_the_way(threshold: float) -> None:
     assert (spent - low) / (high - low) == pytest.approx(threshold, abs=0.03)
 
 
+def test_an_arm_that_was_seldom_asked_promises_what_is_predicted() -> None:
+    quality = CHANCE.astype(np.float32)
+    outcomes = dataset().quality.copy()
+    best = int(quality.mean(axis=0).argmax())
+    outcomes[: N // 2, best] = np.nan
+    outcomes[N // 2 :, best] = 0.0  # another router asked it where it fails
+    table = threshold_map(quality, COST, outcomes, np.zeros(N))
+    chosen = quality.argmax(axis=1)
+    expected = np.where(
+        chosen == best, quality[np.arange(N), chosen], outcomes[np.arange(N), chosen]
+    )
+    assert table.quality[-1] == pytest.approx(expected.mean(), abs=1e-5)
+
+
 def test_arms_of_one_price_leave_a_map_all_the_same() -> None:
     flat = np.full_like(COST, 0.01)
     table = threshold_map(CHANCE.astype(np.float32), flat, dataset().quality, np.zeros(N))

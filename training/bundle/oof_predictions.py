@@ -1,8 +1,9 @@
-"""What a bundle remembers of its training rows: out-of-fold predictions, and no text.
+"""What a bundle keeps of its training rows: out-of-fold predictions, and no text.
 
 A threshold's map is a sweep over honest predictions. Kept in the bundle, they let arms be added,
 removed and repriced without the training table, and tell which prompts the bundle was trained on.
-The file is an ONNX graph of constants: like all of a bundle, nothing that could run.
+The file is an ONNX graph of constants: like all of a bundle, nothing that could run. Values are
+kept as training had them, in 32 bits: sums over rounded ones would make another map.
 Arrays are (n prompts, a arms); arm order is the manifest's.
 """
 
@@ -23,15 +24,16 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
 
-VALIDATION = "validation.onnx"
-MOST_ROWS = 8192  # an even sample beyond that
+OOF_PREDICTIONS = "oof_predictions.onnx"
+OLD_NAME = "validation.onnx"  # of older bundles, in 16 bits
+MAX_ROWS = 10_000  # an even sample beyond that
 KEY_BITS = 32  # enough to recognise a prompt, too few to prove that one was there
 
 Keys = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutOfFold:
+class OofPredictions:
     """Predictions of training prompts by models that did not see them, with their outcomes.
 
     Attributes:
@@ -57,10 +59,10 @@ class OutOfFold:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def arms(self, kept: Sequence[int]) -> OutOfFold:
+    def arms(self, kept: Sequence[int]) -> OofPredictions:
         """The same of some arms, in the given order."""
         index = list(kept)
-        return OutOfFold(
+        return OofPredictions(
             keys=self.keys,
             seen=self.seen,
             quality=self.quality[:, index],
@@ -80,20 +82,25 @@ class OutOfFold:
         arrays = {
             "keys": self.keys,
             "seen": self.seen,
-            "quality": self.quality.astype(np.float16),
-            "quality_se": self.quality_se.astype(np.float16),
+            "quality": self.quality,
+            "quality_se": self.quality_se,
             "output_tokens": self.output_tokens,
-            "realised": self.realised.astype(np.float16),
+            "realised": self.realised,
             "n_chars": self.n_chars.astype(np.int32),
             "cluster": self.cluster.astype(np.int32),
         }
         constants = [numpy_helper.from_array(values, name) for name, values in arrays.items()]
-        graph = helper.make_graph([], "validation", [], [], constants)
+        graph = helper.make_graph([], "oof_predictions", [], [], constants)
         model = helper.make_model(graph, producer_name="tierwise")
         return bytes(model.SerializeToString())
 
 
-def out_of_fold(
+def kept_rows(n: int) -> slice:
+    """Which of n training rows a bundle keeps; the threshold's map is made of them too."""
+    return slice(None, None, max(-(-n // MAX_ROWS), 1))
+
+
+def oof_predictions(
     texts: Sequence[str],
     *,
     quality: Floats,
@@ -102,12 +109,11 @@ def out_of_fold(
     realised: Floats,
     n_chars: Ints,
     cluster: Ints,
-) -> OutOfFold:
+) -> OofPredictions:
     """Keep an even sample of the training rows; the fields are those of the class."""
     keys = fingerprints(texts)
-    step = -(-len(keys) // MOST_ROWS)
-    rows = slice(None, None, step)
-    return OutOfFold(
+    rows = kept_rows(len(keys))
+    return OofPredictions(
         keys=keys[rows],
         seen=np.unique(keys),
         quality=quality[rows],
@@ -119,19 +125,19 @@ def out_of_fold(
     )
 
 
-def read_out_of_fold(folder: Path) -> OutOfFold | None:
-    """What the bundle in `folder` remembers; null for bundles that were made before this was kept.
+def read_oof_predictions(folder: Path) -> OofPredictions | None:
+    """Those of the bundle in `folder`; null where it holds none.
 
     Raises:
         TrainingError: the file is damaged.
     """
-    path = folder / VALIDATION
-    if not path.is_file():
+    path = oof_file(folder)
+    if path is None:
         return None
     try:
         constants = onnx.load(path).graph.initializer
         arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in constants}
-        return OutOfFold(
+        return OofPredictions(
             keys=arrays["keys"],
             seen=arrays["seen"],
             quality=arrays["quality"].astype(np.float32),
@@ -143,6 +149,12 @@ def read_out_of_fold(folder: Path) -> OutOfFold | None:
         )
     except Exception as err:  # the parser's errors have no common ancestor
         raise TrainingError(f"{path} is damaged: {err}") from err
+
+
+def oof_file(folder: Path) -> Path | None:
+    """The file in a bundle's folder; null for a bundle made before there was one, and a starter."""
+    paths = (folder / OOF_PREDICTIONS, folder / OLD_NAME)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def fingerprints(texts: Sequence[str]) -> Keys:
