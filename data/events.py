@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import polars as pl
 
+from router.atomic import replaced_file
 from router.events import VERSION, BundleEvent, DecisionEvent, FeedbackEvent
 
 from .errors import DataError
@@ -168,8 +169,9 @@ def read_log(folder: Path) -> EventLog:
 
 
 def segments(folder: Path) -> list[Path]:
-    """The segments of a log, oldest first."""
-    return sorted(path for pattern in SEGMENTS for path in folder.glob(pattern))
+    """The segments of a log, oldest first; a hidden file is one that was never finished."""
+    found = (path for pattern in SEGMENTS for path in folder.glob(pattern))
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def read_segment(path: Path, rejected: Counter[str]) -> Iterator[Event]:
@@ -235,8 +237,7 @@ def _write(path: Path, schema: Schema, events: Sequence[Event]) -> None:
     data = {name: [getattr(event, name) for event in events] for name in schema.columns}
     for name in schema.as_json:
         data[name] = [None if value is None else json.dumps(value) for value in data[name]]
-    draft = path.with_name(f".{path.name}")
-    pl.DataFrame(data, schema=schema.columns).write_parquet(draft, compression="zstd")
-    if pl.scan_parquet(draft).select(pl.len()).collect().item() != len(events):
-        raise DataError(f"{draft} does not hold the {len(events)} rows that were written to it")
-    draft.rename(path)
+    with replaced_file(path, durable=True) as draft:  # the segment goes next
+        pl.DataFrame(data, schema=schema.columns).write_parquet(draft, compression="zstd")
+        if pl.scan_parquet(draft).select(pl.len()).collect().item() != len(events):
+            raise DataError(f"{path} would not hold the {len(events)} rows that were written to it")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from router.atomic import write_file
+
 from ..errors import FetchError
 from .catalogue import ENDPOINT, PublicSet, check_digest
 from .download import HubFile, download, files_of
@@ -109,7 +111,4 @@ def _recorded(path: Path, public: PublicSet) -> Fetched | None:
 
 
 def _write(path: Path, fetched: Fetched) -> None:
-    text = json.dumps(asdict(fetched), indent=2, sort_keys=True) + "\n"
-    new = path.with_suffix(".new")
-    new.write_text(text, "utf-8")
-    new.replace(path)
+    write_file(path, json.dumps(asdict(fetched), indent=2, sort_keys=True) + "\n")

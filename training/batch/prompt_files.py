@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from router import Router
+from router.atomic import replaced_folder
 
 from ..errors import TrainingError
 
@@ -68,11 +68,5 @@ def new_folder(out: Path) -> Iterator[Path]:
     """
     if out.exists():
         raise TrainingError(f"{out} is there already; remove it, or give another folder")
-    half = out.with_name(f"{out.name}.part").absolute()
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(parents=True)
-    try:
+    with replaced_folder(out.absolute()) as half:
         yield half
-        half.rename(out)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
