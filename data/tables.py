@@ -128,7 +128,7 @@ def load_tables(
     """
     report = CleanReport()
     texts = _counted(report, "prompts", load_prompts(prompts))
-    outcomes = _known(load_outcomes(data, prices), texts)
+    outcomes = with_known_prompts(load_outcomes(data, prices), texts)
     kept = _counted(report, "outcomes", outcomes)
     if prices is not None:
         unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
@@ -145,7 +145,7 @@ def load_tables(
     sides = texts.select("prompt_id", "split")
     battles = None
     if pairs is not None:
-        fought = _known(load_pairs(pairs), texts)
+        fought = with_known_prompts(load_pairs(pairs), texts)
         report.unknown_arms = _unknown_arms(fought.kept, kept, prices)
         found = _counted(report, "pairs", _without_arms(fought, report.unknown_arms))
         battles = _with_side(found, sides)
@@ -157,7 +157,7 @@ def _counted(report: CleanReport, name: str, cleaned: Cleaned) -> pl.DataFrame:
     return cleaned.kept
 
 
-def _known(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
+def with_known_prompts(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
     """Reject rows whose prompt is not in the table of prompts."""
     known = pl.col("prompt_id").is_in(prompts["prompt_id"].implode())
     lost = cleaned.kept.filter(~known).with_columns(pl.lit("unknown_prompt").alias(REASON))

@@ -25,7 +25,7 @@ FLOORS = {
         "budget cli __init__ __main__"
     ),
     "data": (
-        "errors schema prices clean split tables layouts records pricelists engines "
+        "errors schema prices clean split tables samples layouts records pricelists engines "
         "progress simulation repeated events fetch shard ingest summary commands __main__ __init__"
     ),
     "training": (

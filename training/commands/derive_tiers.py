@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from data.simulation.samples import load_samples
+from data.samples import load_samples
 from router.catalogue.catalogue import Catalogue
 
 from ..config import load_config

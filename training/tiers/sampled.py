@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from data.simulation.samples import SampleTables
+from data.samples import SampleTables
 from router.types import Bools, Doubles
 
 from ..errors import TrainingError

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from ..clean import REASON, Cleaned, CleanReport, clean_samples
-from ..errors import DataError
-from ..split import SplitConfig, with_split
-from ..tables import load_prompts, read_table
+from .clean import CleanReport, clean_samples
+from .errors import DataError
+from .split import SplitConfig, with_split
+from .tables import load_prompts, read_table, with_known_prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,7 @@ def load_samples(samples: Path, prompts: Path, *, split: SplitConfig | None = No
     report = CleanReport()
     texts = load_prompts(prompts)
     report.add("prompts", texts)
-    found = clean_samples(read_table(samples))
-    known = pl.col("prompt_id").is_in(texts.kept["prompt_id"].implode())
-    lost = found.kept.filter(~known).with_columns(pl.lit("unknown_prompt").alias(REASON))
-    found = Cleaned(found.kept.filter(known), pl.concat([found.rejected, lost]))
+    found = with_known_prompts(clean_samples(read_table(samples)), texts.kept)
     report.add("samples", found)
     if found.kept.is_empty():
         raise DataError(f"{samples} has no usable row; rejected: {report.rejected_by_reason()}")
