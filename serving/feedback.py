@@ -22,7 +22,7 @@ from .reading import decode_body, encode
 from .schemas import FeedbackRequest
 from .worker import Worker
 
-REMEMBERED = 100_000  # decisions and sources
+MAX_REMEMBERED = 100_000  # decisions and sources
 VALUES = (
     "quality",
     "preferred_to",
@@ -71,6 +71,31 @@ def read_feedback(body: bytes, ids: Ids, key: str) -> FeedbackEvent:
         Problem: not JSON, not valid, contradicts itself, or names a decision that was not made.
     """
     asked: FeedbackRequest = decode_body(_DECODER, body)
+    _check(asked, ids)
+    found = FeedbackEvent(
+        time=time.time(),
+        decision_id=asked.decision_id,
+        quality=asked.score if asked.correct is None else float(asked.correct),
+        preferred_to=asked.preferred_to,
+        preference=asked.preference,
+        input_tokens=asked.input_tokens,
+        output_tokens=asked.output_tokens,
+        cost_usd=asked.cost_usd,
+        latency_ms=asked.latency_ms,
+        source=asked.source,
+        key=key,
+    )
+    if all(getattr(found, name) is None for name in VALUES):
+        raise Problem(
+            "invalid_request",
+            "the feedback says nothing; give correct, score, preference, tokens, cost_usd "
+            "or latency_ms",
+        )
+    return found
+
+
+def _check(asked: FeedbackRequest, ids: Ids) -> None:
+    """Refuse what contradicts itself or is about no decision of ours."""
     if asked.correct is not None and asked.score is not None:
         raise Problem("invalid_request", "give correct or score, not both", field="score")
     if (asked.preferred_to is None) != (asked.preference is None):
@@ -92,33 +117,12 @@ def read_feedback(body: bytes, ids: Ids, key: str) -> FeedbackEvent:
                 f"{field} was not made by this service, or by one with another log key",
                 field=field,
             )
-    quality = asked.score if asked.correct is None else float(asked.correct)
-    found = FeedbackEvent(
-        time=time.time(),
-        decision_id=asked.decision_id,
-        quality=quality,
-        preferred_to=asked.preferred_to,
-        preference=asked.preference,
-        input_tokens=asked.input_tokens,
-        output_tokens=asked.output_tokens,
-        cost_usd=asked.cost_usd,
-        latency_ms=asked.latency_ms,
-        source=asked.source,
-        key=key,
-    )
-    if all(getattr(found, name) is None for name in VALUES):
-        raise Problem(
-            "invalid_request",
-            "the feedback says nothing; give correct, score, preference, tokens, cost_usd "
-            "or latency_ms",
-        )
-    return found
 
 
 class Memory:
     """The feedback of recent decisions, by decision and source."""
 
-    def __init__(self, size: int = REMEMBERED) -> None:
+    def __init__(self, size: int = MAX_REMEMBERED) -> None:
         self._size = size
         self._known: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,88 +30,70 @@ FEEDBACK = ("unknown_decision", "contradictory_feedback", "log_off", "log_full")
 VIEW = ("unauthorized", "not_ready", "internal_error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One documented call.
+class Operation(NamedTuple):
+    """One documented call; POST where it takes a body, else GET.
 
     Attributes:
-        path, method, summary: as they stand in the document.
-        takes: type of the body, null without one.
+        path, summary: as they stand in the document.
         gives: type of the answer, null for plain text.
         codes: of `problems.PROBLEMS` that may be answered in its place.
+        takes: type of the body, null without one.
         example: a body that is accepted.
     """
 
     path: str
-    method: str
     summary: str
-    takes: type | None = None
     gives: type | None = None
     codes: tuple[str, ...] = ()
+    takes: type | None = None
     example: dict[str, Any] | None = None
 
+    @property
+    def method(self) -> str:
+        """Its key in the document."""
+        return "get" if self.takes is None else "post"
 
+
+MADE = "01999999-9999-7999-8999-999999999999"
 OPERATIONS = (
     Operation(
-        path="/route",
-        method="post",
-        summary="Name the arm that is worth its price for one prompt",
-        takes=schemas.RouteRequest,
-        gives=schemas.RouteAnswer,
-        codes=(*PROMPTS, *BUDGETS),
-        example={"prompt": "What is 17*23?", "threshold": 0.3},
+        "/route",
+        "Name the arm that is worth its price for one prompt",
+        schemas.RouteAnswer,
+        (*PROMPTS, *BUDGETS),
+        schemas.RouteRequest,
+        {"prompt": "What is 17*23?", "threshold": 0.3},
     ),
     Operation(
-        path="/route/batch",
-        method="post",
-        summary="Decide for many prompts, within one budget if asked",
-        takes=schemas.BatchRequest,
-        gives=schemas.BatchAnswer,
-        codes=(*PROMPTS, "batch_too_large", "budget_too_small"),
-        example={"prompts": ["What is 17*23?", "Name a prime."], "threshold": 0.3},
+        "/route/batch",
+        "Decide for many prompts, within one budget if asked",
+        schemas.BatchAnswer,
+        (*PROMPTS, "batch_too_large", "budget_too_small"),
+        schemas.BatchRequest,
+        {"prompts": ["What is 17*23?", "Name a prime."], "threshold": 0.3},
     ),
     Operation(
-        path="/explain",
-        method="post",
-        summary="Say why an arm is chosen, and what would change that",
-        takes=schemas.RouteRequest,
-        gives=schemas.ExplainAnswer,
-        codes=PROMPTS,
-        example={"prompt": "What is 17*23?", "max_quality_drop": 0.02},
+        "/explain",
+        "Say why an arm is chosen, and what would change that",
+        schemas.ExplainAnswer,
+        PROMPTS,
+        schemas.RouteRequest,
+        {"prompt": "What is 17*23?", "max_quality_drop": 0.02},
     ),
     Operation(
-        path="/feedback",
-        method="post",
-        summary="Report what became of a decision",
-        takes=schemas.FeedbackRequest,
-        gives=schemas.FeedbackAnswer,
-        codes=(*BODY, *FEEDBACK),
-        example={"decision_id": "01999999-9999-7999-8999-999999999999", "correct": True},
+        "/feedback",
+        "Report what became of a decision",
+        schemas.FeedbackAnswer,
+        (*BODY, *FEEDBACK),
+        schemas.FeedbackRequest,
+        {"decision_id": MADE, "correct": True},
     ),
-    Operation(
-        path="/arms",
-        method="get",
-        summary="Every arm: price, capabilities, mean quality and cost",
-        gives=schemas.ArmsAnswer,
-        codes=VIEW,
-    ),
-    Operation(
-        path="/frontier",
-        method="get",
-        summary="Expected quality and cost along the threshold",
-        gives=schemas.FrontierAnswer,
-        codes=VIEW,
-    ),
-    Operation(
-        path="/budgets",
-        method="get",
-        summary="What is spent and left of every budget that the caller may see",
-        gives=schemas.BudgetsAnswer,
-        codes=VIEW,
-    ),
-    Operation(path="/metrics", method="get", summary="Prometheus metrics"),
-    Operation(path="/livez", method="get", summary="200 while the process runs"),
-    Operation(path="/readyz", method="get", summary="200 once a bundle has answered, else 503"),
+    Operation("/arms", "Every arm: price, abilities, mean quality", schemas.ArmsAnswer, VIEW),
+    Operation("/frontier", "Quality and cost by threshold", schemas.FrontierAnswer, VIEW),
+    Operation("/budgets", "What is spent and left of budgets", schemas.BudgetsAnswer, VIEW),
+    Operation("/metrics", "Prometheus metrics"),
+    Operation("/livez", "200 while the process runs"),
+    Operation("/readyz", "200 once a bundle has answered, else 503"),
 )
 
 
@@ -122,9 +103,6 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         [*named, schemas.ProblemDocument], ref_template="#/components/schemas/{name}"
     )
-    paths: dict[str, dict[str, Any]] = {}
-    for one in OPERATIONS:
-        paths.setdefault(one.path, {})[one.method] = _operation(one)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -135,7 +113,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"bearer": []}, {"key": []}],  # a key where the operator set some
-        "paths": paths,
+        "paths": {one.path: {one.method: _operation(one)} for one in OPERATIONS},
         "components": {
             "schemas": components,
             "securitySchemes": {

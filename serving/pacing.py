@@ -43,13 +43,13 @@ from .settings import Settings
 
 log = logging.getLogger("tierwise.serving")
 
-REMEMBERED = 50_000  # charges that wait for their real cost
-HANDED_ON = 2_000  # of them are published for whoever follows on this machine
-REPORTS = 2_000  # reports of foreign decisions that are passed on
+MAX_CHARGES = 50_000  # charges that wait for their real cost
+MAX_CHARGES_PUBLISHED = 2_000  # of them are published for whoever follows on this machine
+MAX_REPORTS = 2_000  # reports of foreign decisions that are passed on
 REPORT_S = 60.0  # for so long
 REPUBLISH_S = 10.0  # what has not changed is told again, to a medium that may have forgotten it
-WORST_RATIO = 100.0  # a report counts at most so many times the charge
-FRONTIERS = 8
+MAX_REPORT_RATIO = 100.0  # a report counts at most so many times the charge
+MAX_FRONTIERS = 8
 ROUNDING = 1e-5  # costs in decisions have six digits
 
 
@@ -73,7 +73,7 @@ class Pacer:
         self.process = process_name()
         self._accounts: dict[str, Account] = {}
         self._charges: OrderedDict[str, Charge] = OrderedDict()
-        self._reports: deque[Report] = deque(maxlen=REPORTS)
+        self._reports: deque[Report] = deque(maxlen=MAX_REPORTS)
         self._heard: set[tuple[str, str]] = set()
         self._peers: dict[str, Document] = {}
         self._frontiers: dict[str, Frontier] = {}
@@ -147,7 +147,7 @@ class Pacer:
             usd_per_output=info.usd_per_1m_output / 1e6 if by_token else None,
             input_tokens=info.input_tokens_base + info.input_tokens_per_char * view.n_chars,
         )
-        while len(self._charges) > REMEMBERED:
+        while len(self._charges) > MAX_CHARGES:
             self._charges.popitem(last=False)
 
     def reconcile(self, event: FeedbackEvent) -> bool:
@@ -185,7 +185,7 @@ class Pacer:
             account.own,
             charge_usd=charge.charge_usd,
             predicted_usd=charge.predicted_usd,
-            realised_usd=min(realised, WORST_RATIO * charge.charge_usd),
+            realised_usd=min(realised, MAX_REPORT_RATIO * charge.charge_usd),
             same_window=charge.window == running.start,
         )
         self._dirty = True
@@ -205,7 +205,7 @@ class Pacer:
         bundle_id = router.manifest.bundle_id
         found = self._frontiers.get(bundle_id)
         if found is None:
-            if len(self._frontiers) >= FRONTIERS:
+            if len(self._frontiers) >= MAX_FRONTIERS:
                 self._frontiers.clear()
             found = self._frontiers[bundle_id] = Frontier.of(router.manifest)
         return found
@@ -320,7 +320,7 @@ class Pacer:
     def _document(self, now: float) -> Document:
         while self._reports and self._reports[0].at < now - REPORT_S:
             self._reports.popleft()
-        latest = list(self._charges.items())[-HANDED_ON:]
+        latest = list(self._charges.items())[-MAX_CHARGES_PUBLISHED:]
         ends = [a.own.window.end + a.own.window.seconds for a in self._accounts.values()]
         return Document(
             process=self.process,

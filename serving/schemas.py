@@ -1,7 +1,7 @@
 """The HTTP contract: what every endpoint takes and answers, as types.
 
 Requests are decoded into these. Answers are made of plain values where they arise; their types
-stand here for `GET /openapi.json`, and a test holds real answers to them.
+stand here, or are the core's own, for `GET /openapi.json`, and a test holds real answers to them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+
+from router.catalogue.catalogue import Latency
+from router.explain import ArmView, Change
+from router.types import Predicted, Reason
 
 from .problems import PROBLEMS
 
@@ -121,27 +125,11 @@ class Choice(Struct, kw_only=True):
     tier: Tier
 
 
-class Predicted(Struct, kw_only=True):
-    """What the chosen arm is expected to do on this prompt."""
-
-    quality: Share
-    interval: tuple[float, float]  # 90 %
-    cost_usd: float
-    output_tokens: float | None
-
-
 class Difficulty(Struct, kw_only=True):
     """1 - mean predicted quality, and its quintile on the training prompts."""
 
     score: float
     bin: Annotated[int, Meta(ge=1, le=5)]
-
-
-class Reason(Struct, kw_only=True):
-    """One reason; codes come from a closed set."""
-
-    code: str
-    detail: str
 
 
 class Expected(Struct, kw_only=True):
@@ -188,19 +176,6 @@ class BatchAnswer(Struct, kw_only=True):
     decisions: list[RouteAnswer]
 
 
-class ExplainedArm(Struct, kw_only=True):
-    """One arm as the rule saw it."""
-
-    id: str
-    quality: float
-    quality_se: float
-    cost_usd: float
-    utility: float | None  # null where a quality floor rules
-    margin: float | None
-    latency_ms: float | None
-    excluded_by: str | None
-
-
 class Range(Struct, kw_only=True, rename={"low": "from", "high": "to"}):
     """The thresholds between which an arm is chosen."""
 
@@ -209,24 +184,12 @@ class Range(Struct, kw_only=True, rename={"low": "from", "high": "to"}):
     arm: str
 
 
-class Change(Struct, kw_only=True):
-    """A change of one number after which another arm is chosen."""
-
-    of: str
-    arm: str | None
-    now: float
-    holds_at: float
-    flips_at: float
-    before: str | None
-    chosen: str | None
-
-
 class ExplainAnswer(Decision, kw_only=True):
     """A decision with how the rule saw every arm, and what would change the choice."""
 
     knobs: dict[str, float]
     near_tie: float
-    arms: list[ExplainedArm]
+    arms: list[ArmView]
     ranges: list[Range]
     changes: list[Change]
     unreachable: list[str]
@@ -264,7 +227,7 @@ class Arm(Choice, kw_only=True):
     id: str
     family: str
     health: Literal["up", "down"] | None
-    latency: dict[str, Any] | None
+    latency: Latency | None
     price: ArmPrice
     capabilities: Capabilities
     mean_quality: float

@@ -96,30 +96,23 @@ def _whole(low: int, high: int) -> Callable[[str, str], int]:
     return read
 
 
+def _number(low: float, high: float, unit: str = "") -> Callable[[str, str], float]:
+    form = f"{low:g} to {high:g} {unit}" if unit else f"a number {low:g} to {high:g}"
+
+    def read(variable: str, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise SettingsError(f"{variable} must be {form}, got {text!r}")
+        return value
+
+    return read
+
+
 def _seconds(low: float, high: float) -> Callable[[str, str], float]:
-    def read(variable: str, text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise SettingsError(f"{variable} must be {low:g} to {high:g} seconds, got {text!r}")
-        return value
-
-    return read
-
-
-def _number(low: float, high: float) -> Callable[[str, str], float]:
-    def read(variable: str, text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise SettingsError(f"{variable} must be a number {low:g} to {high:g}, got {text!r}")
-        return value
-
-    return read
+    return _number(low, high, "seconds")
 
 
 def _switch(variable: str, text: str) -> bool:
