@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from data.tables import load_tables
+from router.atomic import replaced_folder
 from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, verify_files
 from router.core.manifest import MANIFEST, Manifest, read_manifest
 
@@ -41,9 +42,7 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     """
     manifest = read_manifest(heads)
     encoder = _encoder(manifest, cache)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
-    try:
+    with replaced_folder(out) as building:
         for name in HEAD_FILES:
             shutil.copyfile(heads / name, building / name)
         (building / ENCODER).mkdir()
@@ -53,11 +52,6 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
             manifest = finish(building, manifest)
         verify_files(building, manifest)
         Bundle.load(building)
-        building.chmod(0o755)
-        shutil.rmtree(out, ignore_errors=True)
-        building.rename(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return manifest
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import onnx
 
+from router.atomic import replaced_folder
 from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, file_sha256
 from router.core.encoder import OnnxEncoder
 from router.core.manifest import MANIFEST, FileEntry, Manifest
@@ -80,9 +80,7 @@ def _write(
     out: Path, manifest: Manifest, heads: bytes, encoder: Path, oof: OofPredictions | None
 ) -> Manifest:
     check_target(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=out.parent))
-    try:
+    with replaced_folder(out) as building:
         (building / ENCODER).mkdir()
         for name in ("model.onnx", "tokenizer.json"):
             shutil.copyfile(encoder / name, building / ENCODER / name)
@@ -92,11 +90,6 @@ def _write(
         write_golden(building, manifest)
         finished = finish(building, manifest)
         Bundle.load(building)
-        building.chmod(0o755)
-        shutil.rmtree(out, ignore_errors=True)
-        building.rename(out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return finished
 
 

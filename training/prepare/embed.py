@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from router.atomic import replaced_file
 from router.core.encoder import Encoder
 from router.types import Floats
 
@@ -71,8 +71,6 @@ def _load(cache: Path) -> dict[str, Floats]:
 
 def _save(cache: Path, keys: list[str], vectors: Floats) -> None:
     """Write one shard under its content's name; the rename makes it complete or absent."""
-    cache.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
-    with tempfile.NamedTemporaryFile(dir=cache, suffix=".part", delete=False) as file:
+    with replaced_file(cache / f"{name}.npz") as draft, draft.open("wb") as file:
         np.savez(file, keys=np.array(keys), vectors=vectors)
-    Path(file.name).replace(cache / f"{name}.npz")

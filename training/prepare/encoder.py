@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from router.atomic import replaced_folder
 from router.core.bundle import file_sha256
 from router.core.encoder import OnnxEncoder
 from router.core.manifest import EncoderInfo
@@ -71,7 +71,7 @@ def export_encoder(
     weights = _weights_sha256(source)
     folder = cache / _key(config, weights, depth)
     if not (folder / "encoder.json").is_file():
-        with _publish(folder) as building:
+        with replaced_folder(folder) as building:
             _build(config, source, weights, depth, building, sample)
     raw = json.loads((folder / "encoder.json").read_text("utf-8"))
     return ExportedEncoder(folder, EncoderInfo(**raw), file_sha256(folder / "model.onnx"))
@@ -81,20 +81,6 @@ def _key(config: EncoderConfig, weights: str, depth: float) -> str:
     asked = asdict(config) | {"depths": depth}  # the other depths make other files
     text = json.dumps([EXPORT_VERSION, weights, asked], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@contextmanager
-def _publish(folder: Path) -> Iterator[Path]:
-    """Build in a temporary sibling, then rename: a folder that exists is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
-        yield building
-        if folder.exists():
-            shutil.rmtree(folder)
-        building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _source(model: str) -> Path:
