@@ -14,7 +14,7 @@ import polars as pl
 
 from .errors import ColumnError
 from .prices import PriceTable
-from .schema import OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, Samples, reason
+from .schema import KEYS, OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, Samples, reason
 
 REASON = "reject_reason"
 
@@ -148,14 +148,19 @@ def _priced(table: pl.DataFrame, prices: PriceTable) -> pl.DataFrame:
 
 def _sorted_out(table: pl.DataFrame, schema: type[dy.Schema]) -> Cleaned:
     """Apply the schema; of several broken rules, the first by rank gives a row's reason."""
-    kept, failure = schema.filter(table.select(schema.column_names()))
+    valid, failure = schema.filter(table.select(schema.column_names()))
     details = failure.details()
     rules = sorted((c for c in details.columns if c not in schema.column_names()), key=_rank)
     why = pl.coalesce(
         pl.when(pl.col(rule) == "invalid").then(pl.lit(reason(rule))) for rule in rules
     )
-    rejected = details.select(*schema.column_names(), why.alias(REASON))
-    return Cleaned(pl.DataFrame(kept), rejected)
+    broken = details.select(*schema.column_names(), why.alias(REASON))
+    # repeats are told among valid rows alone: an unusable row costs no other its place
+    keys, again = KEYS[schema]
+    first = pl.struct(keys).is_first_distinct()
+    kept = pl.DataFrame(valid)
+    repeated = kept.filter(~first).with_columns(pl.lit(again).alias(REASON))
+    return Cleaned(kept.filter(first), pl.concat([broken, repeated]))
 
 
 def _rank(rule: str) -> int:

@@ -26,18 +26,6 @@ class Outcomes(dy.Schema):
     cost_usd = dy.Float64(nullable=False, min=0.0, allow_nan=False, allow_inf=False)
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
 
-    @dy.rule()
-    def one_row_per_cell(cls) -> pl.Expr:  # noqa: N805
-        """An arm answers a prompt once; of several usable rows the first counts."""
-        usable = (
-            pl.col("quality").is_between(0.0, 1.0).fill_null(value=False)
-            & (pl.col("cost_usd").is_finite() & (pl.col("cost_usd") >= 0)).fill_null(value=False)
-            & (pl.col("input_tokens").fill_null(0) >= 0)
-            & (pl.col("output_tokens").fill_null(0) >= 0)
-            & pl.col("split").fill_null("train").is_in(["train", "test"])
-        )
-        return _first(usable, "prompt_id", "model", "tier")
-
 
 class Samples(dy.Schema):
     """One of several answers of one arm to one prompt."""
@@ -53,12 +41,6 @@ class Samples(dy.Schema):
     verifier_score = dy.Float64(nullable=True, allow_nan=False, allow_inf=False)
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
 
-    @dy.rule()
-    def one_row_per_sample(cls) -> pl.Expr:  # noqa: N805
-        """A sample is drawn once; of several usable rows the first counts."""
-        usable = pl.col("quality").is_between(0.0, 1.0).fill_null(value=False)
-        return _first(usable, "prompt_id", "model", "tier", "sample_no", "round")
-
 
 class Prompts(dy.Schema):
     """The text of one prompt."""
@@ -67,14 +49,6 @@ class Prompts(dy.Schema):
     prompt = dy.String(nullable=False, regex=r"\S")
     domain = dy.String(nullable=True)
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
-
-    @dy.rule()
-    def one_row_per_prompt(cls) -> pl.Expr:  # noqa: N805
-        """An id names one prompt; of several usable rows the first counts."""
-        usable = pl.col("prompt").str.contains(r"\S").fill_null(value=False) & pl.col(
-            "split"
-        ).fill_null("train").is_in(["train", "test"])
-        return _first(usable, "prompt_id")
 
 
 class Pairs(dy.Schema):
@@ -100,23 +74,6 @@ class Pairs(dy.Schema):
         """Where a winner or a tie is named, the preference must say the same."""
         return _agrees()
 
-    @dy.rule()
-    def one_judgement(cls) -> pl.Expr:  # noqa: N805
-        """A source judges two answers once in each order; of several usable rows the first counts.
-
-        The other order is a judgement of its own: judges favour sides, and both orders cancel that.
-        """
-        usable = (
-            pl.col("preference").is_between(0.0, 1.0).fill_null(value=False)
-            & (pl.col("arm_a") != pl.col("arm_b")).fill_null(value=False)
-            & (pl.col("outcome").is_null() | pl.col("outcome").is_in(list(PREFERENCES)))
-            & _agrees()
-            & (pl.col("length_a").fill_null(0) >= 0)
-            & (pl.col("length_b").fill_null(0) >= 0)
-            & pl.col("split").fill_null("train").is_in(["train", "test"])
-        )
-        return _first(usable, "prompt_id", "arm_a", "arm_b", "source")
-
 
 def _agrees() -> pl.Expr:
     """Whether outcome and preference lean to the same side; true where there is no outcome."""
@@ -125,10 +82,14 @@ def _agrees() -> pl.Expr:
     return ((said - 0.5).sign() == leans).fill_null(value=True)
 
 
-def _first(usable: pl.Expr, *keys: str) -> pl.Expr:
-    """False from the second usable row of a key on: an unusable row costs no other its place."""
-    return ~usable | pl.struct(*keys, usable.alias("usable")).is_first_distinct()
-
+# what tells rows apart, and the reason of a row that repeats a usable one before it. A judge's two
+# orders of a pair are two judgements: judges favour sides, and both orders cancel that.
+KEYS: dict[type[dy.Schema], tuple[tuple[str, ...], str]] = {
+    Outcomes: (("prompt_id", "model", "tier"), "duplicate_cell"),
+    Samples: (("prompt_id", "model", "tier", "sample_no", "round"), "duplicate_sample"),
+    Prompts: (("prompt_id",), "duplicate_prompt_id"),
+    Pairs: (("prompt_id", "arm_a", "arm_b", "source"), "duplicate_pair"),
+}
 
 # what a column holds where a table leaves it out; every other column is needed
 OPTIONAL: dict[type[dy.Schema], dict[str, str | int | None]] = {
@@ -144,46 +105,34 @@ OPTIONAL: dict[type[dy.Schema], dict[str, str | int | None]] = {
     Pairs: {"outcome": None, "source": None, "length_a": None, "length_b": None, "split": None},
 }
 
-# rule of a schema -> the machine-readable reason that users see
+# rule of a schema -> the machine-readable reason that users see, where its kind does not tell
 REASONS = {
-    "quality|nullability": "missing_quality",
-    "quality|min": "quality_out_of_range",
-    "quality|max": "quality_out_of_range",
-    "quality|nan": "non_finite",
-    "quality|inf": "non_finite",
     "cost_usd|nullability": "unpriced",
     "cost_usd|min": "negative_cost",
-    "cost_usd|nan": "non_finite",
-    "cost_usd|inf": "non_finite",
     "input_tokens|min": "negative_tokens",
     "output_tokens|min": "negative_tokens",
-    "split|check": "unknown_split",
-    "one_row_per_cell": "duplicate_cell",
-    "one_row_per_prompt": "duplicate_prompt_id",
-    "one_row_per_sample": "duplicate_sample",
-    "two_arms": "same_arm",
-    "outcome_agrees": "contradictory_outcome",
-    "one_judgement": "duplicate_pair",
-    "arm_a|regex": "invalid_arm",
-    "arm_b|regex": "invalid_arm",
-    "outcome|check": "unknown_outcome",
     "length_a|min": "negative_length",
     "length_b|min": "negative_length",
+    "split|check": "unknown_split",
+    "outcome|check": "unknown_outcome",
+    "two_arms": "same_arm",
+    "outcome_agrees": "contradictory_outcome",
+    "arm_a|regex": "invalid_arm",
+    "arm_b|regex": "invalid_arm",
     "prompt|regex": "empty_prompt",
     "prompt|nullability": "empty_prompt",
-    "verifier_score|nan": "non_finite",
-    "verifier_score|inf": "non_finite",
-    "preference|min": "preference_out_of_range",
-    "preference|max": "preference_out_of_range",
-    "preference|nullability": "missing_preference",
-    "preference|nan": "non_finite",
-    "preference|inf": "non_finite",
+}
+KINDS_OF_REASON = {
+    "nullability": "missing_{}",
+    "min_length": "missing_{}",
+    "min": "{}_out_of_range",
+    "max": "{}_out_of_range",
+    "nan": "non_finite",
+    "inf": "non_finite",
 }
 
 
 def reason(rule: str) -> str:
-    """The reason that a broken rule gives: `missing_<column>` where nothing better is known."""
+    """The reason that a broken rule gives."""
     column, _, kind = rule.partition("|")
-    if rule in REASONS:
-        return REASONS[rule]
-    return f"missing_{column}" if kind in {"nullability", "min_length"} else f"invalid_{column}"
+    return REASONS.get(rule) or KINDS_OF_REASON.get(kind, "invalid_{}").format(column)
