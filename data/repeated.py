@@ -23,16 +23,16 @@ from .simulation.text_sampler import PromptSpec, TextSampler
 
 MODELS = ("brook-mini", "dune-base", "grove-max")
 USD_PER_1M = ((0.15, 0.6), (0.6, 2.4), (2.5, 10.0))  # input, output
-HELP = (0.0, 1.0, 2.0)  # logits that a dearer model adds
+MODEL_GAIN = (0.0, 1.0, 2.0)  # logits that a dearer model adds
 DEFAULT = "default"
 EASY, MEDIUM, HOPELESS = range(3)
-KIND = {
+KIND_OF_FAMILY = {
     "debugging": MEDIUM, "sql": MEDIUM, "competition": HOPELESS, "seating": HOPELESS,
     "options": HOPELESS, "minutes": HOPELESS, "function": HOPELESS,
 }  # fmt: skip
 # kind -> logit of passing at no effort, and what full effort takes from it
-LEVEL = ((3.4, -1.4), (-1.0, -2.0), (-7.0, -2.0))
-LUCK = 0.3  # logits, of a prompt alone
+PASS_LOGITS = ((3.4, -1.4), (-1.0, -2.0), (-7.0, -2.0))
+LUCK_LOGITS = 0.3  # logits, of a prompt alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +105,11 @@ def simulate_samples(config: SamplesConfig) -> SampledWorld:
 
 def _chances(specs: list[PromptSpec], models: int, rng: np.random.Generator) -> Doubles:
     """Chance of one sample passing: (n, m)."""
-    kind = np.array([KIND.get(spec.family, EASY) for spec in specs])
+    kind = np.array([KIND_OF_FAMILY.get(spec.family, EASY) for spec in specs])
     effort = np.array([spec.difficulty for spec in specs])
-    level = np.array(LEVEL)
-    raw = level[kind, 0] + level[kind, 1] * effort + rng.normal(0.0, LUCK, len(specs))
-    chance: Doubles = 1.0 / (1.0 + np.exp(-(raw[:, None] + np.array(HELP[:models]))))
+    level = np.array(PASS_LOGITS)
+    raw = level[kind, 0] + level[kind, 1] * effort + rng.normal(0.0, LUCK_LOGITS, len(specs))
+    chance: Doubles = 1.0 / (1.0 + np.exp(-(raw[:, None] + np.array(MODEL_GAIN[:models]))))
     return chance
 
 
