@@ -41,10 +41,14 @@ def replaced_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def replaced_folder(path: Path) -> Iterator[Path]:
+def replaced_folder(path: Path, *, keep: bool = False) -> Iterator[Path]:
     """A new folder to fill; it takes `path`'s place at the end, and is gone after an error.
 
     Between two renames there is neither, which is why a store never replaces a bundle.
+
+    Args:
+        path: made, or replaced; its parent is made when needed.
+        keep: whether a folder that somebody made meanwhile stays, and this one goes.
 
     Raises:
         OSError: the parent folder cannot be written.
@@ -54,9 +58,13 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     draft.mkdir()
     try:
         yield draft
-        if path.exists():  # a folder with files cannot be renamed over: two renames, then
+        if path.exists() and not keep:  # a folder with files cannot be renamed over: two renames
             path.rename(old)
-        draft.rename(path)
+        try:
+            draft.rename(path)
+        except OSError:
+            if not (keep and path.is_dir()):
+                raise
     finally:
         for folder in (draft, old):
             shutil.rmtree(folder, ignore_errors=True)

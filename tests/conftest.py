@@ -28,9 +28,9 @@ from training.config import (
     TreesConfig,
     UtilityConfig,
 )
+from training.prepare.cache import CACHE
 
 ROOT = Path(__file__).parent.parent
-CACHE = ROOT / "artifacts" / "cache"  # encoder exports and embeddings, shared with `make`
 DATASETS = Path(os.environ.get("TIERWISE_DATASETS", ROOT.parent / "shared" / "datasets"))
 
 DESELECTED: dict[pytest.Config, int] = {}

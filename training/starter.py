@@ -16,7 +16,6 @@ from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, verify_files
 from router.core.manifest import MANIFEST, Manifest, read_manifest
 
 from .bundle.export import CARD, finish
-from .bundle.golden import GOLDEN_PROMPTS
 from .bundle.oof_predictions import OOF_PREDICTIONS
 from .config import EncoderConfig, build, load_config
 from .errors import TrainingError
@@ -76,7 +75,7 @@ def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manif
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
     config = build(EncoderConfig, manifest.config["encoder"], "encoder.")
     depth = manifest.encoder.depth
-    encoder = export_encoder(config, cache / "encoders", GOLDEN_PROMPTS, depth=depth)
+    encoder = export_encoder(config, cache / "encoders", depth=depth)
     expected = manifest.encoder.weights_sha256
     if encoder.info.weights_sha256 != expected:
         raise TrainingError(

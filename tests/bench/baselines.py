@@ -14,15 +14,15 @@ import click
 import numpy as np
 
 from data.tables import load_tables
-from tests.conftest import CACHE
 from training.benchmarks.run import PROMPTS, dataset_names
 from training.config import TrainConfig
 from training.evaluation.baselines.evidence import Evidence, NotApplicable
 from training.evaluation.baselines.suite import METHODS
+from training.prepare.cache import CACHE
 from training.prepare.dataset import build_dataset
-from training.prepare.encoder import export_encoder, sample_evenly
+from training.prepare.encoder import export_encoder
 from training.progress import Timings
-from training.selection.depth import SAMPLE, embed_inputs
+from training.selection.depth import embed_inputs
 from training.selection.validation import complete
 
 
@@ -32,8 +32,7 @@ def evidence_of(name: str, datasets: Path) -> Evidence:
     config = TrainConfig()
     data = build_dataset(tables, config.arms)
     train, test = data.rows(~data.test), data.rows(data.test & complete(data))
-    sample = sample_evenly(train.texts, SAMPLE)
-    encoder = export_encoder(config.encoder, CACHE / "encoders", sample)
+    encoder = export_encoder(config.encoder, CACHE / "encoders")
     seen, asked = (embed_inputs(part.texts, encoder, CACHE, Timings()) for part in (train, test))
     cost = np.tile(np.nanmean(train.cost_usd, axis=0), (len(test), 1))
     return Evidence(train, seen, test, asked, cost, 0)

@@ -17,9 +17,9 @@ import click
 
 from data.simulation.world import SimulationConfig, simulate
 from tests.worlds.battles import few_labels, regret
-from training.commands._common import CACHE
 from training.config import TrainConfig
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.progress import Timings
 
 

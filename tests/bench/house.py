@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import CACHE, ROOT
+from tests.conftest import ROOT
 from tests.house import PACKAGES, circles, file_graph, folder_graph, modules, upward
+from training.prepare.cache import CACHE
 
 # counts what one decision calls, by a profiler that looks at files of the checkout alone
 TRACE = """

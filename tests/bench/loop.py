@@ -28,15 +28,15 @@ from data.tables import load_tables
 from router import Router
 from router.core.bundle import Bundle
 from router.core.store import Store
-from tests.worlds.processes import ROOT, Service
+from tests.worlds.processes import Service
 from tests.worlds.truth import Truth, regret, truth_of
 from training.config import TrainConfig
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.retrain.log_rows import read_traffic
 from training.retrain.retrain import retrain
 
-CACHE = ROOT / "artifacts" / "cache"
 BASE, HELD = 300, 500  # prompts that the base saw, and that regret is measured on
 THRESHOLDS = (0.2, 0.5, 0.8)
 

@@ -18,7 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-CACHE = Path("artifacts/cache")
+from training.prepare.cache import CACHE
+
 EMBED = "embed prompts"
 
 

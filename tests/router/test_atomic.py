@@ -75,3 +75,14 @@ def test_a_link_can_be_replaced(tmp_path: Path) -> None:
         with replaced_file(tmp_path / "current", durable=True) as draft:
             draft.symlink_to(name)
     assert (tmp_path / "current").readlink() == Path("two")
+
+
+def test_of_two_that_make_a_folder_at_once_the_first_one_may_stay(tmp_path: Path) -> None:
+    place = tmp_path / "export"
+    with replaced_folder(place, keep=True) as slow:
+        (slow / "who").write_text("second")
+        with replaced_folder(place, keep=True) as quick:
+            (quick / "who").write_text("first")
+        in_use = (place / "who").stat().st_ino
+    assert ((place / "who").stat().st_ino, (place / "who").read_text()) == (in_use, "first")
+    assert list(tmp_path.iterdir()) == [place]

@@ -9,11 +9,12 @@ import pytest
 
 from data.simulation.world import SimulationConfig, simulate
 from data.tables import load_tables
-from tests.conftest import CACHE, made_once
+from tests.conftest import made_once
 from tests.training.routed import BASE, PROMPTS, Traffic
 from tests.worlds.truth import truth_of
 from training.config import TrainConfig
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.progress import Timings
 
 

@@ -16,7 +16,6 @@ from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from router import Policy, Router
 from router.core.choice import expected_at
-from tests.conftest import CACHE
 from training.config import ArmsConfig, TrainConfig
 from training.errors import ExportError, TrainingError
 from training.evaluation.evaluate import score_split, threshold_sweep
@@ -24,6 +23,7 @@ from training.measure.metrics import measure
 from training.measure.outcomes import Outcomes
 from training.measure.sweeps import single_arms
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.prepare.dataset import build_dataset
 from training.progress import Timings
 

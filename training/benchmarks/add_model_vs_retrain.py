@@ -27,7 +27,6 @@ from router import Router
 from router.types import Arm
 
 from ..bundle.oof_predictions import read_oof_predictions
-from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..edit.add import CAUTION, add_arms
 from ..edit.labels import labelled
@@ -35,6 +34,7 @@ from ..evaluation.evaluate import bundle_inputs, score_inputs, threshold_sweep
 from ..measure.metrics import measure
 from ..measure.sweeps import single_arms
 from ..pipeline import train
+from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import ConsoleReporter, Reporter, Timings
 from ..selection.validation import complete, outcomes_of

@@ -25,10 +25,10 @@ from data.tables import load_tables
 from router import Router
 from router.errors import RouterError
 
-from ..commands._common import CACHE
 from ..config import TrainConfig, build
 from ..errors import TrainingError
 from ..evaluation.evaluate import Scored, score_split
+from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import ConsoleReporter
 from .bins import BINS, Curve, Plan, Tiers, curves, plan

@@ -27,8 +27,8 @@ from router.types import Doubles, Ints
 
 from ..certify.bound import fixed_sequence
 from ..certify.certify import Request, Rows, along_the_grid, usable_rows
-from ..commands._common import CACHE
 from ..config import TrainConfig, build
+from ..prepare.cache import CACHE
 from ..progress import ConsoleReporter
 
 PATH = click.Path(path_type=Path)

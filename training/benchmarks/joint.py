@@ -27,13 +27,13 @@ from router import Router
 from router.errors import RouterError
 from router.types import Arm
 
-from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..errors import TrainingError
 from ..evaluation.evaluate import score_split, threshold_sweep
 from ..measure.outcomes import Sweep
 from ..measure.result import Evaluation, evaluate_sweeps
 from ..pipeline import train
+from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import ConsoleReporter, Reporter
 from ..selection.validation import outcomes_of

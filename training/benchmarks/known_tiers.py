@@ -24,12 +24,12 @@ from data.split import folds
 from router.budget.allocate import allocate
 from router.types import Bools, Doubles, Ints
 
-from ..commands._common import CACHE
 from ..config import TrainConfig
 from ..methods.base import Inputs
-from ..prepare.encoder import export_encoder, sample_evenly
+from ..prepare.cache import CACHE
+from ..prepare.encoder import export_encoder
 from ..progress import ConsoleReporter, Reporter
-from ..selection.depth import SAMPLE, embed_inputs
+from ..selection.depth import embed_inputs
 from ..tiers.betabinomial import Beta, Counts
 from ..tiers.integrate import best_of, best_of_known, vote, vote_known
 from ..tiers.passing import fit_pass_model
@@ -238,9 +238,8 @@ def run(
     """Simulate, embed, fit: the test prompts of one world."""
     world, settings = simulate_samples(config), TrainConfig()
     texts = tuple(world.prompts["prompt"].to_list())
-    sample = sample_evenly(texts, SAMPLE)
     depth = settings.encoder.depths[-1]  # form says more of difficulty than meaning does
-    encoder = export_encoder(settings.encoder, cache / "encoders", sample, depth=depth)
+    encoder = export_encoder(settings.encoder, cache / "encoders", depth=depth)
     inputs = embed_inputs(texts, encoder, cache, reporter)
     test = np.arange(len(texts)) >= round(len(texts) * (1.0 - TEST_SHARE))
     with reporter.stage("fit heads"):

@@ -23,7 +23,6 @@ from data.tables import Tables, load_tables
 from router import Policy, Router
 from router.types import Doubles
 
-from ..commands._common import CACHE
 from ..config import TrainConfig, build
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
 from ..measure.draws import RESAMPLES, Draws, interval
@@ -32,6 +31,7 @@ from ..measure.metrics import Scale
 from ..measure.outcomes import Outcomes, Reference, Sweep
 from ..measure.result import evaluate_sweeps
 from ..pipeline import train
+from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import Timings
 from ..reports.wording import ROUNDING

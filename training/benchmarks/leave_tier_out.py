@@ -22,13 +22,13 @@ from data.split import folds
 from data.tables import load_tables
 from router.types import Arm, Bools, Doubles, Floats
 
-from ..commands._common import CACHE
 from ..config import TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Inputs, arm_means
 from ..methods.tiered import engages, fit_tiered
+from ..prepare.cache import CACHE
 from ..prepare.dataset import Dataset, build_dataset
-from ..prepare.encoder import export_encoder, sample_evenly
+from ..prepare.encoder import export_encoder
 from ..progress import ConsoleReporter
 from ..selection.crossfit import fold_masks
 from ..selection.depth import embed_inputs
@@ -219,8 +219,7 @@ def read(data_path: Path, prompts: Path, cache: Path) -> tuple[Dataset, Inputs, 
     """Tables as matrices of train and test prompts, embedded by the whole encoder."""
     config, reporter = TrainConfig(), ConsoleReporter(Console(stderr=True))
     data = build_dataset(load_tables(data_path, prompts, split=config.split), config.arms)
-    sample = sample_evenly(data.texts, 256)
-    encoder = export_encoder(config.encoder, cache / "encoders", sample)
+    encoder = export_encoder(config.encoder, cache / "encoders")
     return data, embed_inputs(data.texts, encoder, cache, reporter), config
 
 

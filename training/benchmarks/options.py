@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..commands._common import CACHE
+from ..prepare.cache import CACHE
 
 Command = Callable[..., Any]
 

@@ -31,9 +31,9 @@ from ..batch.label_plan import (
     weights,
 )
 from ..batch.label_tables import GRID
-from ..commands._common import CACHE
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
 from ..measure.outcomes import Choices
+from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import ConsoleReporter, Reporter
 

@@ -29,11 +29,11 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.types import Bools, Floats, Ints
 
-from ..commands._common import CACHE
 from ..config import TrainConfig, load_config
 from ..evaluation.evaluate import evaluate_bundle
 from ..methods.base import Inputs
 from ..pipeline import learn, origin_of
+from ..prepare.cache import CACHE
 from ..prepare.dataset import Dataset, build_dataset
 from ..prepare.encoder import ExportedEncoder
 from ..progress import Timings

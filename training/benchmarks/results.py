@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from ..commands._common import CACHE
+from ..prepare.cache import CACHE
 from . import leave_task_out as leave_out
 from . import routellm
 from .results_report import write

@@ -24,7 +24,6 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.types import Doubles
 
-from ..commands._common import CACHE
 from ..config import TrainConfig
 from ..evaluation.baselines.evidence import Evidence, threshold_sweep
 from ..evaluation.baselines.suite import METHODS
@@ -33,6 +32,7 @@ from ..measure.outcomes import Outcomes, Sweep
 from ..measure.result import evaluate_sweeps
 from ..measure.summary import summarise
 from ..pipeline import train
+from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import Timings
 from ..selection.validation import outcomes_of

@@ -21,8 +21,8 @@ from router.core.scoring import Scorer
 
 from ..errors import ExportError
 from ..prepare.encoder import ExportedEncoder
+from ..prepare.golden import GOLDEN_PROMPTS
 from .card import render_card
-from .golden import GOLDEN_PROMPTS
 from .oof_predictions import OOF_PREDICTIONS, OofPredictions
 
 CARD = "card.md"

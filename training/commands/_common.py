@@ -6,7 +6,6 @@ A command parses its arguments, calls one function of its stage and prints what 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,11 @@ from router.errors import RouterError
 
 from ..config import TrainConfig, build
 from ..errors import TrainingError
+from ..prepare.cache import CACHE
 from ..prepare.dataset import SPLITS
 
 PATH = data_commands.PATH
 print_table = data_commands.print_table
-CACHE = Path(os.environ.get("TIERWISE_CACHE", "artifacts/cache"))
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -21,9 +21,9 @@ from ..measure.result import Evaluation, evaluate_sweeps
 from ..methods.base import Inputs
 from ..prepare.dataset import SPLITS, Dataset, dataset_of
 from ..prepare.embed import embed
-from ..prepare.encoder import export_encoder, sample_evenly
+from ..prepare.encoder import export_encoder
 from ..progress import Reporter
-from ..selection.depth import SAMPLE, embed_inputs
+from ..selection.depth import embed_inputs
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
 from .baselines.evidence import Evidence
@@ -153,8 +153,7 @@ def published_inputs(
     if manifest.encoder.depth == 1.0:
         return bundle_inputs(router, texts, cache, reporter), scored.inputs
     config = build(EncoderConfig, manifest.config["encoder"], "encoder.")
-    sample = sample_evenly(texts, SAMPLE)
-    whole = export_encoder(config, cache / "encoders", sample)
+    whole = export_encoder(config, cache / "encoders")
     return (
         embed_inputs(texts, whole, cache, reporter),
         embed_inputs(scored.data.texts, whole, cache, reporter),

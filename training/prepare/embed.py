@@ -36,7 +36,7 @@ def embed(texts: Sequence[str], encoder: Encoder, cache: Path, reporter: Reporte
         (n, d) float32 unit rows.
     """
     keys = [text_key(text) for text in texts]
-    known = _load(cache)
+    known = _load(cache, set(keys))
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
     todo = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
     with (
@@ -61,11 +61,15 @@ def text_key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _load(cache: Path) -> dict[str, Floats]:
+def _load(cache: Path, wanted: set[str]) -> dict[str, Floats]:
+    """The wanted ones of what is cached; a shard without any gives its keys and no vectors."""
     known: dict[str, Floats] = {}
     for path in sorted(cache.glob("*.npz")):
         with np.load(path, allow_pickle=False) as shard:
-            known.update(zip(shard["keys"].tolist(), shard["vectors"], strict=True))
+            keys = shard["keys"].tolist()
+            rows = [i for i, key in enumerate(keys) if key in wanted]
+            if rows:
+                known.update(zip((keys[i] for i in rows), shard["vectors"][rows], strict=True))
     return known
 
 

@@ -12,13 +12,11 @@ import json
 import logging
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from router.atomic import replaced_folder
 from router.core.bundle import file_sha256
@@ -27,12 +25,13 @@ from router.core.manifest import EncoderInfo
 
 from ..config import DEFAULT_ENCODER, EncoderConfig
 from ..errors import TrainingError
+from .golden import GOLDEN_PROMPTS
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-EXPORT_VERSION = 1  # bump when the same weights would export to another file
+EXPORT_VERSION = 2  # bump when the same weights would export to another file
 OPSET = 17
 
 
@@ -54,15 +53,12 @@ class ExportedEncoder:
         )
 
 
-def export_encoder(
-    config: EncoderConfig, cache: Path, sample: Sequence[str], *, depth: float = 1.0
-) -> ExportedEncoder:
+def export_encoder(config: EncoderConfig, cache: Path, *, depth: float = 1.0) -> ExportedEncoder:
     """Export the configured encoder, or take it from the cache.
 
     Args:
         config: which model, at which precision.
-        cache: folder of earlier exports.
-        sample: real prompts on which int8 must agree with fp32.
+        cache: folder of earlier exports, which other processes may write to at the same time.
         depth: share of the model's layers to keep, from the first one on, in (0, 1].
     Raises:
         TrainingError: the model cannot be found or its weights are not the expected ones.
@@ -71,8 +67,8 @@ def export_encoder(
     weights = _weights_sha256(source)
     folder = cache / _key(config, weights, depth)
     if not (folder / "encoder.json").is_file():
-        with replaced_folder(folder) as building:
-            _build(config, source, weights, depth, building, sample)
+        with replaced_folder(folder, keep=True) as building:  # another's may be in use
+            _build(config, source, weights, depth, building)
     raw = json.loads((folder / "encoder.json").read_text("utf-8"))
     return ExportedEncoder(folder, EncoderInfo(**raw), file_sha256(folder / "model.onnx"))
 
@@ -119,15 +115,8 @@ def _weights_sha256(source: Path) -> str:
     return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
 
 
-def _build(
-    config: EncoderConfig,
-    source: Path,
-    weights: str,
-    depth: float,
-    folder: Path,
-    sample: Sequence[str],
-) -> None:
-    full = folder / "fp32.onnx"
+def _build(config: EncoderConfig, source: Path, weights: str, depth: float, folder: Path) -> None:
+    full, model = folder / "fp32.onnx", folder / "model.onnx"
     dimension = _export_fp32(source, depth, full)
     tokenizer = source / "tokenizer.json"
     if not tokenizer.is_file():
@@ -135,13 +124,14 @@ def _build(
     shutil.copyfile(tokenizer, folder / "tokenizer.json")
     precision, cosine = "fp32", None
     if config.precision == "int8":
-        quantised = folder / "model.onnx"
-        _quantise(full, quantised)
-        cosine = _cosine(folder, dimension, config, sample)
+        _quantise(full, model)
+        cosine = _cosine(folder, dimension, config)
         if cosine >= config.min_cosine:
             precision = "int8"
     if precision == "fp32":
-        shutil.copyfile(full, folder / "model.onnx")
+        full.replace(model)
+    else:
+        full.unlink()  # four times as large, and of no further use
     info = EncoderInfo(
         name=config.model,
         weights_sha256=weights,
@@ -230,11 +220,18 @@ def _quantise(full: Path, path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _quiet():
-        quantize_dynamic(str(full), str(path), per_channel=True, weight_type=QuantType.QInt8)
+        # 7-bit weights: processors without VNNI add pairs of products in 16 bits, which 8 bits
+        # overflow and then saturate, so that embeddings would follow from the processor
+        quantize_dynamic(
+            str(full), str(path), per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+        )
 
 
-def _cosine(folder: Path, dimension: int, config: EncoderConfig, sample: Sequence[str]) -> float:
-    """Mean cosine between the int8 and fp32 embeddings of the sample."""
+def _cosine(folder: Path, dimension: int, config: EncoderConfig) -> float:
+    """Mean cosine between int8 and fp32 embeddings of the golden prompts.
+
+    They are the same for every table: one set of weights has one export, whoever asks first.
+    """
     parts = []
     for name in ("fp32.onnx", "model.onnx"):
         encoder = OnnxEncoder(
@@ -244,7 +241,7 @@ def _cosine(folder: Path, dimension: int, config: EncoderConfig, sample: Sequenc
             max_tokens=config.max_tokens,
             max_chars=config.max_chars,
         )
-        parts.append(encoder.encode(sample))
+        parts.append(encoder.encode(GOLDEN_PROMPTS))
     return float((parts[0] * parts[1]).sum(axis=1).mean())
 
 
@@ -260,10 +257,3 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             root.setLevel(level)
-
-
-def sample_evenly(texts: Sequence[str], size: int) -> list[str]:
-    """At most `size` texts, evenly spaced: the same ones every time."""
-    if len(texts) <= size:
-        return list(texts)
-    return [texts[i] for i in np.linspace(0, len(texts) - 1, size).astype(int)]

@@ -21,14 +21,13 @@ from ..methods.base import Inputs, spaced
 from ..methods.costs import fit_meter, token_targets
 from ..prepare.dataset import Dataset
 from ..prepare.embed import embed
-from ..prepare.encoder import ExportedEncoder, export_encoder, sample_evenly
+from ..prepare.encoder import ExportedEncoder, export_encoder
 from ..progress import Reporter, Timings
 from .criteria import judge
 from .crossfit import crossfit, crossfit_costs
 
 PROBES = ("cluster", "knn", "logistic", "kernel")  # quick, and as different as methods get
 PROBE_ROWS = 4096  # prompts on which depths are compared
-SAMPLE = 256  # prompts on which int8 must agree with fp32
 
 
 def open_encoder(
@@ -43,11 +42,10 @@ def open_encoder(
         reporter: shows the comparison as a stage of its own.
     """
     depths = config.encoder.depths
-    sample = sample_evenly(data.texts, SAMPLE)
     with reporter.stage("export encoder", len(depths)) as stage:
         encoders = []
         for depth in depths:
-            encoders.append(export_encoder(config.encoder, cache / "encoders", sample, depth=depth))
+            encoders.append(export_encoder(config.encoder, cache / "encoders", depth=depth))
             stage.advance()
         info = encoders[0].info
         stage.note(f"{info.precision}, cosine to fp32 {info.cosine_to_fp32}")

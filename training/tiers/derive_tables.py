@@ -10,9 +10,9 @@ from router.catalogue.catalogue import Catalogue
 from ..config import TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Inputs
-from ..prepare.encoder import export_encoder, sample_evenly
+from ..prepare.encoder import export_encoder
 from ..progress import Reporter
-from ..selection.depth import SAMPLE, embed_inputs
+from ..selection.depth import embed_inputs
 from .betabinomial import Beta
 from .derive import Derived, derive
 from .passing import fit_pass_model, posterior
@@ -28,9 +28,8 @@ def derive_tables(
     reporter: Reporter,
 ) -> Derived:
     """Embed the prompts, fit, derive."""
-    sample = sample_evenly(sampled.texts, SAMPLE)
     depth = config.encoder.depths[-1]  # form says more of difficulty than meaning does
-    encoder = export_encoder(config.encoder, cache / "encoders", sample, depth=depth)
+    encoder = export_encoder(config.encoder, cache / "encoders", depth=depth)
     inputs = embed_inputs(sampled.texts, encoder, cache, reporter)
     with reporter.stage("pass probabilities"):
         belief = beliefs(sampled, inputs, config)

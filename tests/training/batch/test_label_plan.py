@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from router import Router
 from router.cli.main import main
 from router.types import Doubles
-from tests.conftest import CACHE
 from training.batch.label_estimate import estimate_frontier
 from training.batch.label_plan import Design, draw, even_design, mean_variance, plan, weights
 from training.benchmarks.plan_labels_saving import compare, scored_choices
 from training.errors import TrainingError
 from training.measure.outcomes import Choices
+from training.prepare.cache import CACHE
 from training.progress import Timings
 
 CHOICES: Choices = np.array([[0, 0, 1], [0, 1, 1], [0, 2, 1], [0, 2, 2]], dtype=np.int16)

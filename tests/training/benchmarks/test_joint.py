@@ -10,10 +10,10 @@ import pytest
 
 from data.tables import Tables
 from router.types import Arm
-from tests.conftest import CACHE
 from training.benchmarks.joint import ARM, Scope, compare, figures, line, scopes
 from training.config import TrainConfig
 from training.errors import TrainingError
+from training.prepare.cache import CACHE
 from training.progress import Timings
 
 

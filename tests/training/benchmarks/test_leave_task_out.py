@@ -15,7 +15,6 @@ from data.clean import CleanReport
 from data.tables import Tables
 from router import Router
 from router.types import Arm
-from tests.conftest import CACHE
 from training.benchmarks.fixed_config import settled
 from training.benchmarks.groups import GROUP_OF, MMLU, task_of
 from training.benchmarks.leave_task_out import (
@@ -37,6 +36,7 @@ from training.benchmarks.routellm import (
     ranked,
 )
 from training.measure.outcomes import Outcomes, Sweep
+from training.prepare.cache import CACHE
 
 PAIR = (Arm("weak"), Arm("strong"))
 

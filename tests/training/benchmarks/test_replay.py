@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from data.tables import Tables
-from tests.conftest import CACHE
 from training.benchmarks.curve import write_curve
 from training.benchmarks.replay import (
     one_arm_each,
@@ -19,6 +18,7 @@ from training.benchmarks.replay import (
     share_of_gain,
 )
 from training.config import TrainConfig
+from training.prepare.cache import CACHE
 from training.prepare.dataset import build_dataset
 from training.retrain.settings import LEAST_K, for_rows
 

@@ -17,10 +17,10 @@ from router.cli.main import main
 from router.core.bundle import Bundle, find_bundle
 from router.core.manifest import read_manifest
 from router.core.store import Store
-from tests.conftest import CACHE
 from training.benchmarks.coverage import bootstrap, halves, resample
 from training.certify.certify import Request, along_the_grid, usable_rows
 from training.errors import TrainingError
+from training.prepare.cache import CACHE
 from training.progress import Timings
 
 LOOSE = ("--max-quality-drop", "0.2", "--date", "2026-11-24")

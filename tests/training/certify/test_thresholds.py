@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 
 from router import Policy, Router
 from router.cli.main import main
-from tests.conftest import CACHE
 from training.certify.thresholds import (
     OwnTraffic,
     parse_share,
@@ -20,6 +19,7 @@ from training.certify.thresholds import (
     threshold_for_spend,
 )
 from training.errors import TrainingError
+from training.prepare.cache import CACHE
 
 
 @pytest.fixture(scope="module")

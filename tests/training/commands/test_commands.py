@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from router.cli.main import ELSEWHERE, main
-from tests.conftest import CACHE
+from training.prepare.cache import CACHE
 
 REQUIRED = {
     "n_prompts", "arms", "best_single", "cheapest", "oracle_quality", "zero_router", "router",

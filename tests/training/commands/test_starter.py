@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from router import BundleError, Policy, Router
 from router.core.manifest import read_manifest
-from tests.conftest import CACHE, ROOT
-from training.bundle.golden import GOLDEN_PROMPTS
+from tests.conftest import ROOT
 from training.commands.starter import main
+from training.prepare.cache import CACHE
+from training.prepare.golden import GOLDEN_PROMPTS
 from training.starter import HEAD_FILES, assemble
 
 HEADS = ROOT / "serving" / "starter"

@@ -17,12 +17,12 @@ from router import Policy, Router
 from router.cli.main import main
 from router.core.bundle import Bundle, find_bundle
 from router.core.manifest import Manifest, read_manifest
-from tests.conftest import CACHE
 from tests.router.core.test_certificate import PROMISE
 from training.benchmarks.add_model_vs_retrain import aiq, few_labels, without
 from training.bundle.export import finish
-from training.bundle.golden import GOLDEN_PROMPTS
 from training.bundle.oof_predictions import OOF_PREDICTIONS, read_oof_predictions
+from training.prepare.cache import CACHE
+from training.prepare.golden import GOLDEN_PROMPTS
 
 THRESHOLDS = np.linspace(0, 1, 11)
 

@@ -18,7 +18,6 @@ from router.core.manifest import read_manifest
 from router.core.store import Store
 from router.errors import BundleError
 from router.types import Arm
-from tests.conftest import CACHE
 from tests.training.routed import Traffic
 from tests.worlds.gate import evaluated, judged, world
 from training.config import TrainConfig
@@ -37,6 +36,7 @@ from training.gate.compare import OnOutcomes, on_log, same_arms
 from training.gate.moves import Move, moves, moves_on_log, prompt_moves
 from training.gate.report import render
 from training.gate.values import values
+from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.retrain.log_rows import read_traffic
 from training.retrain.retrain import retrain

@@ -13,13 +13,14 @@ from data.prices import PriceTable
 from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables
 from router import Policy, Router
-from tests.conftest import CACHE, TINY
+from tests.conftest import TINY
 from tests.worlds.battles import few_labels, regret
 from training.config import UtilityConfig
 from training.errors import TrainingError
 from training.evaluation.preferences import foretold_by
 from training.measure.errors import EvaluationError
 from training.pipeline import Trained, train
+from training.prepare.cache import CACHE
 from training.progress import Timings
 
 LABELLED = 100

@@ -15,10 +15,11 @@ from router import Policy, Router
 from router.catalogue.catalogue import Catalogue
 from router.core.manifest import read_manifest
 from router.types import Arm
-from tests.conftest import CACHE, TINY
+from tests.conftest import TINY
 from training.config import ArmsConfig
 from training.errors import ConfigError
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.prepare.catalogue import catalogue_of, list_prices, load_catalogue
 from training.progress import Timings
 from training.retrain.retrain import base_origin

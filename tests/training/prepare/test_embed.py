@@ -49,6 +49,15 @@ def test_a_batch_with_cached_and_repeated_texts_is_not_misaligned(tmp_path: Path
     )
 
 
+def test_vectors_of_other_tables_are_not_read(tmp_path: Path) -> None:
+    embed(TEXTS, HashEncoder(), tmp_path, Timings())
+    (other,) = tmp_path.iterdir()
+    with np.load(other) as shard:
+        np.savez(other, keys=shard["keys"], vectors=np.empty((0, 8)))  # would not match its keys
+    got = embed(["of another table"], HashEncoder(), tmp_path, Timings())
+    assert np.array_equal(got, HashEncoder().encode(["of another table"]))
+
+
 def test_nothing_is_embedded_twice(tmp_path: Path) -> None:
     embed(TEXTS, HashEncoder(), tmp_path, Timings())
     second = HashEncoder()

