@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from router.types import Arm, Decision
 
-from .budget_metrics import BudgetMetrics
+from .budgets import Budget
 from .problems import PROBLEMS
 
 MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -40,6 +41,8 @@ REASONS = (
     "invalid_prediction",
     "exploration",
 )
+OTHERS = "other"  # budgets that requests bring with them, or that every key has of its own
+MEDIA = ("file", "redis")  # of budgets
 STEPS = ("parse", "wait", "score", "decide")
 _STEP_SECONDS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 _REQUEST_SECONDS = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0)
@@ -49,16 +52,23 @@ class Metrics:
     """The counters of one worker. Made inside the worker, after BentoML has named the folder."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
-        self._registry = registry
-        decisions = Counter(
+        self._registry = registry = CollectorRegistry()
+        self._decisions = Counter(
             "tierwise_decisions", "Decisions by chosen arm", ["model", "tier"], registry=registry
         )
-        reasons = Counter("tierwise_reasons", "Reasons given", ["code"], registry=registry)
-        lookups = Counter(
-            "tierwise_cache_lookups", "Lookups in the score cache", ["result"], registry=registry
+        self._arms: dict[Arm, Counter] = {}
+        count = partial(_counters, registry)
+        self._reasons = count("reasons", "Reasons given", "code", (*REASONS, "other"))
+        self._problems = count("problems", "Requests refused", "code", PROBLEMS)
+        lookups = count("cache_lookups", "Lookups in the score cache", "result", ("hit", "miss"))
+        self.hits, self.misses = lookups["hit"], lookups["miss"]
+        written = ("written", "dropped")
+        events = count(
+            "log_events", "Events of the decision log, written or lost", "result", written
         )
-        problems = Counter("tierwise_problems", "Requests refused", ["code"], registry=registry)
+        self.logged, self.unlogged = events["written"], events["dropped"]
+        self.feedback = count("feedback", "Feedback taken", "result", ("recorded", "known"))
+        self.budgets = BudgetMetrics(registry)
         steps = Histogram(
             "tierwise_step_seconds",
             "Time per step of a decision",
@@ -66,12 +76,6 @@ class Metrics:
             buckets=_STEP_SECONDS,
             registry=registry,
         )
-        self._decisions = decisions
-        self._arms: dict[Arm, Counter] = {}
-        # children are made now: series start at 0, and a request pays no lookup by label
-        self._reasons = {code: reasons.labels(code) for code in (*REASONS, "other")}
-        self._problems = {code: problems.labels(code) for code in PROBLEMS}
-        self.hits, self.misses = lookups.labels("hit"), lookups.labels("miss")
         self.steps = {step: steps.labels(step) for step in STEPS}
         self.request_seconds = Histogram(
             "tierwise_route_seconds",
@@ -79,16 +83,6 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=registry,
         )
-        events = Counter(
-            "tierwise_log_events",
-            "Events of the decision log, written or lost",
-            ["result"],
-            registry=registry,
-        )
-        self.logged, self.unlogged = events.labels("written"), events.labels("dropped")
-        feedback = Counter("tierwise_feedback", "Feedback taken", ["result"], registry=registry)
-        self.feedback = {result: feedback.labels(result) for result in ("recorded", "known")}
-        self.budgets = BudgetMetrics(registry)
         self.ready = Gauge(
             "tierwise_ready_workers",
             "Workers whose bundle has answered its golden prompts",
@@ -123,3 +117,59 @@ class Metrics:
         everyone = CollectorRegistry()
         MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
         return generate_latest(everyone)
+
+
+class BudgetMetrics:
+    """The series of budgets. Labels are the operator's names and our own words, no caller's."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        count = partial(_counters, registry)
+        # a refusal is counted by its problem's code
+        paced = ("paced", "cheapest")
+        self.requests = count("budget_requests", "Requests paced by a budget", "result", paced)
+        self._charged = Counter(
+            "tierwise_budget_charged_usd",
+            "Expected dollars charged to budgets, before corrections",
+            ["budget"],
+            registry=registry,
+        )
+        self._remaining = Gauge(
+            "tierwise_budget_remaining_usd",
+            "Dollars left of a declared budget's period, as its latest request found them",
+            ["budget"],
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+        self.corrections = Counter(
+            "tierwise_budget_corrections", "Charges corrected by reports", registry=registry
+        )
+        syncs = Counter(
+            "tierwise_budget_syncs",
+            "Exchanges with other processes",
+            ["medium", "result"],
+            registry=registry,
+        )
+        self.syncs = {(m, r): syncs.labels(m, r) for m in MEDIA for r in ("ok", "failed")}
+        self._sums = {OTHERS: self._charged.labels(OTHERS)}
+        self._left: dict[str, Gauge] = {}
+
+    def name(self, budgets: Iterable[str]) -> None:
+        """Start the series of declared budgets."""
+        for name in budgets:
+            self._sums[name] = self._charged.labels(name)
+            self._left[name] = self._remaining.labels(name)
+
+    def spent(self, budget: Budget, before_usd: float, cost_usd: float) -> None:
+        """Count one charge."""
+        named = budget.declared and budget.name in self._left
+        self._sums[budget.name if named else OTHERS].inc(cost_usd)
+        if named:
+            self._left[budget.name].set(max(before_usd - cost_usd, 0.0))
+
+
+def _counters(
+    registry: CollectorRegistry, name: str, text: str, label: str, values: Iterable[str]
+) -> dict[str, Counter]:
+    """A counter's children by label, made now: series start at 0, and no request looks one up."""
+    counter = Counter(f"tierwise_{name}", text, [label], registry=registry)
+    return {value: counter.labels(value) for value in values}
