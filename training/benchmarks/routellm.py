@@ -159,9 +159,11 @@ def in_domain(
     router = Router.load(bundle)
     data = dataset_of(tables, list(router.arms))
     scored = score_split(router, data, "test", cache, Timings())
-    seen = data.rows(~data.test)
-    inputs, asked = published_inputs(router, seen.texts, scored, cache, Timings())
-    evidence = Evidence(seen, inputs, scored.data, asked, scored.scores.cost_usd, 0)
+    train_rows = data.rows(~data.test)
+    inputs = published_inputs(router, train_rows.texts, scored, cache, Timings())
+    evidence = Evidence(
+        train_rows, inputs[0], scored.data, inputs[1], scored.scores.cost_usd, seed=0
+    )
     sweeps = []
     for name in RETRAINED:
         say(f"retraining {name}")
@@ -173,7 +175,7 @@ def in_domain(
         ours = ranked(gain(scored, strong)[rows], strong)
         found[name] = {
             "n_prompts": int(rows.sum()),
-            "n_train": sum(benchmark(str(d)) == name for d in seen.domains),
+            "n_train": sum(benchmark(str(d)) == name for d in train_rows.domains),
             "quality": _qualities(outcomes.rows(rows), strong),
             "methods": measured(outcomes.rows(rows), ours, [s.rows(rows) for s in sweeps]),
         }

@@ -21,13 +21,13 @@ from router.types import Doubles, Ints
 from ..bundle.oof_predictions import read_oof_predictions
 from ..errors import TrainingError
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
+from ..measure.draws import paired_interval
 from ..prepare.dataset import Dataset, dataset_of
 from ..progress import Reporter
 from ..status.certificate_drift import population_of
 from .bound import fixed_sequence, prompts_needed, upper_bound
 
 METHOD = "betting p-values (Waudby-Smith & Ramdas 2023), fixed-sequence testing from 1 down"
-RESAMPLES = 1000
 FEWEST = 50  # prompts; fewer certify nothing that anybody would use
 DIGITS = 6
 
@@ -197,10 +197,7 @@ def savings(rows: Rows, row: int, *, seed: int) -> tuple[float | None, tuple[flo
     spent, best = rows.cost_usd[row], rows.best_usd
     if best.sum() <= 0:
         return None, None
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(best), (RESAMPLES, len(best)))
-    ratios = 1.0 - spent[drawn].sum(axis=1) / np.maximum(best[drawn].sum(axis=1), 1e-300)
-    low, high = np.percentile(ratios, [2.5, 97.5])
+    low, high = paired_interval(best - spent, best, seed=seed)
     return (
         round(float(1.0 - spent.sum() / best.sum()), DIGITS),
         (round(float(low), DIGITS), round(float(high), DIGITS)),

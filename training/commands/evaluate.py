@@ -9,8 +9,7 @@ import click
 
 from router import Router
 
-from ..evaluation.preferences import foretold_by
-from ..evaluation.preferences import lines as preference_lines
+from ..evaluation.preferences import predict_preferences, preference_rows
 from ..measure.summary import summarise
 from ..progress import ConsoleReporter
 from ..reports.frontier_chart import frontier_png
@@ -25,6 +24,7 @@ from ._common import (
     load_for,
     parent_of,
     path_option,
+    print_table,
     write_json,
 )
 from ._evaluation import print_figures, run, write_html
@@ -37,7 +37,7 @@ from ._evaluation import print_figures, run, write_html
 @SPLIT
 @CACHED
 @click.option("--baselines", is_flag=True, help="Fit and measure the published methods too.")
-@path_option("--pairs", about="Preferences to foretell, between arms of the bundle.")
+@path_option("--pairs", about="Preferences to predict, between arms of the bundle.")
 @JSON
 @path_option("--html", "html_path", about="Write the report here.")
 @path_option("--png", "png_path", about="Write a picture of the frontier here.")
@@ -60,11 +60,12 @@ def evaluate(
     summary = summarise(found)
     written = asdict(summary) | {"n_incomplete_prompts": scored.incomplete, "split": split}
     if pairs is not None:
-        written["pairs"] = foretold_by(router, tables, split, cache, ConsoleReporter())
+        written["pairs"] = predict_preferences(router, tables, split, cache, ConsoleReporter())
     write_json(json_path, written)
     write_html(html_path, found, scored, data_path, split)
     if png_path is not None:
         frontier_png(parent_of(png_path), found)
     print_figures(summary)
-    for line in preference_lines(written["pairs"]) if pairs is not None else ():
-        click.echo(line)
+    if pairs is not None:
+        click.echo("{decided} decided of {battles} battles".format(**written["pairs"]))
+        print_table(preference_rows(written["pairs"]), "method", "accuracy", "log loss")

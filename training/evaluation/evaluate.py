@@ -26,8 +26,7 @@ from ..progress import Reporter
 from ..selection.depth import embed_inputs
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
-from .baselines.evidence import Evidence
-from .baselines.suite import METHODS, Fitted, fit_baselines
+from .baselines.evidence import Evidence, Fitted
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51
@@ -191,13 +190,17 @@ def _baselines(
     cache: Path,
     reporter: Reporter,
 ) -> Fitted:
+    from .baselines.suite import METHODS, fit_baselines  # loads torch, for baselines alone
+
     train = data.rows(~data.test)
     if len(train) == 0:
         raise TrainingError(
             "--baselines fits the other methods on the train split, and this table has none"
         )
-    seen, asked = published_inputs(router, train.texts, scored, cache, reporter)
-    evidence = Evidence(train, seen, scored.data, asked, scored.scores.cost_usd, 0)
+    train_inputs, test_inputs = published_inputs(router, train.texts, scored, cache, reporter)
+    evidence = Evidence(
+        train, train_inputs, scored.data, test_inputs, scored.scores.cost_usd, seed=0
+    )
     with reporter.stage("fit baselines", len(METHODS)) as stage:
 
         def progress(name: str) -> None:

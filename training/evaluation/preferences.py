@@ -1,4 +1,4 @@
-"""How well a bundle foretells which of two answers is preferred.
+"""How well a bundle predicts which of two answers is preferred.
 
 A bundle predicts P(acceptable) of each answer. If exactly one of the two is acceptable, it is a's
 with odds q_a·(1 - q_b) : q_b·(1 - q_a), so P(a wins | somebody does) = σ(logit q_a - logit q_b).
@@ -29,7 +29,7 @@ LEAST = 1e-4  # of a predicted quality whose logit is taken
 OURS = "bundle"
 
 
-def foretold_by(
+def predict_preferences(
     router: Router, tables: Tables, split: str, cache: Path, reporter: Reporter, seed: int = 0
 ) -> dict[str, Any]:
     """Accuracy and log loss of a bundle on the decided battles of a split, with intervals.
@@ -40,24 +40,24 @@ def foretold_by(
     Raises:
         EvaluationError: the split has no decided battle between arms of the bundle.
     """
-    asked = _battles(router, tables, split, cache, reporter)
-    if asked is None or len(decided(asked)) == 0:
+    test = _battles(router, tables, split, cache, reporter)
+    if test is None or len(decided(test)) == 0:
         raise EvaluationError(
             f"--pairs has no decided battle between arms of the bundle in split {split!r}"
         )
-    fought, asked = len(asked), decided(asked)
-    n_chars = np.array([len(text) for text in asked.texts], dtype=np.int64)
-    quality = score_inputs(router, asked.inputs, n_chars, reporter).quality
+    fought, test = len(test), decided(test)
+    n_chars = np.array([len(text) for text in test.texts], dtype=np.int64)
+    quality = score_inputs(router, test.inputs, n_chars, reporter).quality
     sure = np.clip(quality, LEAST, 1.0 - LEAST)
-    chances: dict[str, Doubles] = {OURS: pair_chance(np.log(sure / (1.0 - sure)), asked)}
-    seen = _battles(router, tables, "train", cache, reporter)
-    if seen is not None:
-        chances[PLAIN] = pair_chance(strengths(seen), asked)
-    found = measured(chances, asked, seed, PLAIN if seen is not None else OURS)
+    chances: dict[str, Doubles] = {OURS: pair_chance(np.log(sure / (1.0 - sure)), test)}
+    train = _battles(router, tables, "train", cache, reporter)
+    if train is not None:
+        chances[PLAIN] = pair_chance(strengths(train), test)
+    found = measured(chances, test, seed, PLAIN if train is not None else OURS)
     missing = {"reason": "no battles in the train split to fit it on"}
     return {
         "battles": fought,
-        "decided": len(asked),
+        "decided": len(test),
         **found[OURS],
         "bradley_terry": found.get(PLAIN, missing),
     }
@@ -83,17 +83,14 @@ def _battles(
     return build_battles(pairs, router.arms, texts, inputs)
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """The figures as text."""
-    out = [f"{found['decided']} decided of {found['battles']} battles"]
+def preference_rows(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Method, accuracy and log loss as text, for a table."""
+    rows: list[tuple[str, ...]] = []
     for name, row in ((OURS, found), (PLAIN, found["bradley_terry"])):
-        if "reason" in row:
-            out.append(f"{name:<16} {row['reason']}")
-            continue
         told = [
-            f"{figure.replace('_', ' ')} {row[figure]['value']:.4f} "
-            f"[{row[figure]['ci95'][0]:.4f}, {row[figure]['ci95'][1]:.4f}]"
+            "{:.4f} [{:.4f}, {:.4f}]".format(row[figure]["value"], *row[figure]["ci95"])
             for figure in ("accuracy", "log_loss")
+            if figure in row
         ]
-        out.append(f"{name:<16} {'  '.join(told)}")
-    return out
+        rows.append((name, *told) if told else (name, row["reason"], ""))
+    return rows

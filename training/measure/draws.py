@@ -90,7 +90,7 @@ class Draws:
 
 def interval(draws: Doubles) -> Interval:
     """The 95 % percentile interval of a statistic's resampled values, NaN left out."""
-    low, high = np.nanpercentile(draws, PERCENTILES)
+    low, high = np.percentile(draws[~np.isnan(draws)], PERCENTILES)
     return float(low), float(high)
 
 
@@ -111,4 +111,7 @@ def paired_interval(
     """
     base = np.ones(len(gain)) if over is None else over
     sums = Draws.random(len(gain), resamples, seed).means(np.column_stack([gain, base]))
-    return interval(sums[:, 0] / sums[:, 1])
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # a resample without any `over` is left out
+        return interval(sums[:, 0] / sums[:, 1])

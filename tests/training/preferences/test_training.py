@@ -17,7 +17,7 @@ from tests.conftest import TINY
 from tests.worlds.battles import few_labels, regret
 from training.config import UtilityConfig
 from training.errors import TrainingError
-from training.evaluation.preferences import foretold_by
+from training.evaluation.preferences import predict_preferences
 from training.measure.errors import EvaluationError
 from training.pipeline import Trained, train
 from training.prepare.cache import CACHE
@@ -136,11 +136,11 @@ def test_an_arm_that_only_battles_and_has_no_price_is_an_error(
         train(without, SETTINGS, tmp_path / "b", CACHE, Timings())
 
 
-def test_a_bundle_foretells_preferences_better_than_strengths_that_read_no_prompt(
+def test_a_bundle_predicts_preferences_better_than_strengths_that_read_no_prompt(
     tables: Tables, mixed: Trained, rich: World, tmp_path: Path
 ) -> None:
     router = Router.load(mixed.path)
-    found = foretold_by(router, tables, "test", CACHE, Timings())
+    found = predict_preferences(router, tables, "test", CACHE, Timings())
     assert tables.pairs is not None
     fought = tables.pairs.filter(pl.col("split") == "test")
     assert found["battles"] == fought.height
@@ -151,9 +151,9 @@ def test_a_bundle_foretells_preferences_better_than_strengths_that_read_no_promp
     assert low < found["accuracy"]["value"] < high
 
 
-def test_pairs_of_other_arms_cannot_be_foretold(tables: Tables, mixed: Trained) -> None:
+def test_pairs_of_other_arms_cannot_be_predicted(tables: Tables, mixed: Trained) -> None:
     assert tables.pairs is not None
     other = tables.pairs.with_columns(arm_a=pl.lit("stranger|default"))
     router = Router.load(mixed.path)
     with pytest.raises(EvaluationError, match="no decided battle between arms of the bundle"):
-        foretold_by(router, replace(tables, pairs=other), "test", CACHE, Timings())
+        predict_preferences(router, replace(tables, pairs=other), "test", CACHE, Timings())

@@ -44,9 +44,9 @@ class Chain:
         """
         final = np.full(len(score), self.arms[0], dtype=np.int64)
         extra, going = np.zeros(len(score)), np.ones(len(score), dtype=np.bool_)
-        for asked, following, least in zip(self.arms, self.arms[1:], self.accept, strict=False):
-            going = going & (score[:, asked] < least)
-            extra += np.where(going, cost_usd[:, asked], 0.0)
+        for called, following, least in zip(self.arms, self.arms[1:], self.accept, strict=False):
+            going = going & (score[:, called] < least)
+            extra += np.where(going, cost_usd[:, called], 0.0)
             final[going] = following
         return final, extra
 
@@ -73,10 +73,10 @@ def frugalgpt(evidence: Evidence) -> Sweep:
     score = _cross_fitted(inputs, data, evidence.seed)
     rows = np.flatnonzero(whole)[:ROWS]
     chains = best_chains(score[rows], data.quality[rows], data.cost_usd[rows])
-    asked = _columns(evidence.test, pool)
+    test = _columns(evidence.test, pool)
     heads = _heads(inputs, data, evidence.seed)
-    judged = heads.predict(evidence.test_inputs, {"length": _length(asked)})
-    found = [chain.follow(judged, asked.cost_usd) for chain in chains]
+    judged = heads.predict(evidence.test_inputs, {"length": _length(test)})
+    found = [chain.follow(judged, test.cost_usd) for chain in chains]
     final = np.array(pool)[np.stack([arm for arm, _ in found])]
     extra = np.stack([paid for _, paid in found]).astype(np.float32)
     return Sweep("frugalgpt", final, extra_usd=extra)

@@ -57,6 +57,14 @@ class Evidence:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The choices of all baselines, and why some have none."""
+
+    sweeps: tuple[Sweep, ...] = ()
+    not_applicable: tuple[tuple[str, str], ...] = ()  # method, reason
+
+
 def swept(name: str, quality: Floats | Doubles, evidence: Evidence) -> Sweep:
     """The live rule on a method's own quality and the bundle's predicted cost."""
     return lambda_sweep(name, quality.astype(np.float64), evidence.cost_usd)

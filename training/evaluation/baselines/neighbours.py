@@ -72,22 +72,22 @@ def _carrot_target(evidence: Evidence, target: Floats | Doubles) -> Doubles:
 
 
 def neighbour_means(
-    reference: Inputs, asked: Inputs, values: Floats | Doubles, sizes: list[int]
+    reference: Inputs, queries: Inputs, values: Floats | Doubles, sizes: list[int]
 ) -> list[Doubles]:
     """Plain mean of the k nearest reference rows, for several k: each (n, a).
 
     Args:
         reference: r prompts with known values.
-        asked: n prompts.
+        queries: n prompts.
         values: (r, a), NaN where missing; a cell with no known neighbour has the column's mean.
         sizes: of k, rising, each at most r.
     """
     known = ~np.isnan(values)
     filled, mean = np.where(known, values, 0.0), arm_means(np.asarray(values))
-    out = [np.empty((len(asked), values.shape[1])) for _ in sizes]
-    for start in range(0, len(asked), ROWS_AT_ONCE // 8):
+    out = [np.empty((len(queries), values.shape[1])) for _ in sizes]
+    for start in range(0, len(queries), ROWS_AT_ONCE // 8):
         rows = slice(start, start + ROWS_AT_ONCE // 8)
-        near = _nearest(asked.embedding[rows] @ reference.embedding.T, sizes[-1])
+        near = _nearest(queries.embedding[rows] @ reference.embedding.T, sizes[-1])
         total = np.cumsum(filled[near], axis=1, dtype=np.float64)
         count = np.cumsum(known[near], axis=1)
         for k, block in zip(sizes, out, strict=True):

@@ -89,24 +89,24 @@ def _routed(name: str, target: Doubles, small: int, large: int, evidence: Eviden
     return threshold_sweep(name, -chance, strong=large, weak=small)
 
 
-def soft_logistic(seen: Floats, target: Doubles, asked: Floats, seed: int) -> Doubles:
+def soft_logistic(train: Floats, target: Doubles, test: Floats, seed: int) -> Doubles:
     """Logistic regression on soft targets: every row twice, weighted by target and by the rest.
 
     Args:
-        seen: (n, d).
+        train: (n, d).
         target: (n,) 0 to 1.
-        asked: (m, d).
+        test: (m, d).
         seed: of the folds that choose the penalty.
     Returns:
         (m,) probabilities; the mean target where all targets are the same.
     """
-    rows = np.concatenate([seen, seen])
-    label = np.repeat([1, 0], len(seen))
+    rows = np.concatenate([train, train])
+    label = np.repeat([1, 0], len(train))
     weight = np.concatenate([target, 1.0 - target])
     kept = weight > 0
     if len(np.unique(label[kept])) < 2:
-        return np.full(len(asked), target.mean())
-    groups = np.tile(np.random.default_rng(seed).permutation(np.arange(len(seen)) % 5), 2)[kept]
+        return np.full(len(test), target.mean())
+    groups = np.tile(np.random.default_rng(seed).permutation(np.arange(len(train)) % 5), 2)[kept]
     parts = [(np.flatnonzero(groups != g), np.flatnonzero(groups == g)) for g in range(5)]
     model = LogisticRegressionCV(
         Cs=STRENGTHS,
@@ -117,4 +117,4 @@ def soft_logistic(seen: Floats, target: Doubles, asked: Floats, seed: int) -> Do
         use_legacy_attributes=False,
     )
     model.fit(rows[kept], label[kept], sample_weight=weight[kept])
-    return np.asarray(model.predict_proba(asked)[:, 1], dtype=np.float64)
+    return np.asarray(model.predict_proba(test)[:, 1], dtype=np.float64)

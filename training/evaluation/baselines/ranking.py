@@ -60,9 +60,9 @@ def _blocks(embedding: Floats) -> list[Floats]:
     return [embedding[start : start + size] for start in range(0, len(embedding), size)]
 
 
-def _weights(asked: Floats, reference: Floats) -> Floats:
+def _weights(queries: Floats, reference: Floats) -> Floats:
     """(n, r) 10·10^(s / s_max), s the cosine and s_max the largest of the row; rows sum to 1."""
-    similarity = asked @ reference.T
+    similarity = queries @ reference.T
     most = np.maximum(similarity.max(axis=1, keepdims=True), 1e-6)
     weight = np.power(10.0, 1.0 + similarity / most)
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)

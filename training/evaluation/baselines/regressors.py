@@ -34,8 +34,8 @@ def routerbench_mlp(evidence: Evidence) -> Sweep:
 
     Training stops before its 200 epochs when a tenth of the rows gets no better for 5 epochs.
     """
-    train, asked = evidence.train, evidence.test_inputs.embedding
-    quality: Doubles = np.tile(arm_means(train.quality), (len(asked), 1))
+    train, test = evidence.train, evidence.test_inputs.embedding
+    quality: Doubles = np.tile(arm_means(train.quality), (len(test), 1))
     for arm in range(len(train.arms)):
         rows = ~np.isnan(train.quality[:, arm])
         if rows.sum() < FEW:
@@ -50,5 +50,5 @@ def routerbench_mlp(evidence: Evidence) -> Sweep:
         with warnings.catch_warnings():  # 200 epochs are the method's setting
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(evidence.train_inputs.embedding[rows], train.quality[rows, arm])
-        quality[:, arm] = model.predict(asked)
+        quality[:, arm] = model.predict(test)
     return swept("routerbench_mlp", quality, evidence)

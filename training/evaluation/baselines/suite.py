@@ -10,13 +10,12 @@ cascades), it keeps it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from ...measure.outcomes import Outcomes, Reference, Sweep
-from ...measure.sweeps import domain_oracle, one_arm, oracle, random_mix, single_arms
+from ...measure.outcomes import Outcomes, Sweep
+from ...measure.sweeps import reference_sweeps, single_arms
 from .bilinear import embedllm, mirt, routellm_mf
 from .cascade import frugalgpt
-from .evidence import Evidence, NotApplicable
+from .evidence import Evidence, Fitted, NotApplicable
 from .neighbours import carrot_knn, knn, routerbench_knn
 from .pairs import hybrid_llm_det, hybrid_llm_prob, hybrid_llm_trans
 from .ranking import routellm_sw
@@ -47,14 +46,6 @@ METHODS: dict[str, Callable[[Evidence], Sweep]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """The choices of all baselines, and why some have none."""
-
-    sweeps: tuple[Sweep, ...] = ()
-    not_applicable: tuple[tuple[str, str], ...] = ()  # method, reason
-
-
 def fit_baselines(
     evidence: Evidence, outcomes: Outcomes, progress: Callable[[str], None]
 ) -> Fitted:
@@ -66,13 +57,7 @@ def fit_baselines(
             cheapest, random mix, oracles) look at them, in hindsight and in their favour.
         progress: called with the name of each method as it starts.
     """
-    reference = Reference.from_outcomes(outcomes)
-    sweeps = [
-        single_arms(outcomes),
-        one_arm(outcomes, reference.best, "best_single"),
-        one_arm(outcomes, reference.cheapest, "cheapest"),
-        random_mix(outcomes),
-    ]
+    sweeps = [single_arms(outcomes), *reference_sweeps(outcomes)]
     without: list[tuple[str, str]] = []
     for name, method in METHODS.items():
         progress(name)
@@ -80,5 +65,4 @@ def fit_baselines(
             sweeps.append(method(evidence))
         except NotApplicable as reason:
             without.append((name, str(reason)))
-    by_domain = [] if outcomes.domain is None else [domain_oracle(outcomes)]
-    return Fitted((*sweeps, *by_domain, oracle(outcomes)), tuple(without))
+    return Fitted(tuple(sweeps), tuple(without))

@@ -27,9 +27,9 @@ def task_label(evidence: Evidence) -> Sweep:
         raise NotApplicable("the prompts carry no domain label")
     labels = np.array([domain or "none" for domain in both])
     names, codes = label_codes(labels)
-    seen, asked = np.split(codes, [len(evidence.train)])
-    values, _ = cell_means(seen, evidence.train.quality, len(names), ClusterConfig())
-    return swept("task_label", values[asked], evidence)
+    train_codes, test_codes = np.split(codes, [len(evidence.train)])
+    values, _ = cell_means(train_codes, evidence.train.quality, len(names), ClusterConfig())
+    return swept("task_label", values[test_codes], evidence)
 
 
 def cluster_table(evidence: Evidence) -> Sweep:

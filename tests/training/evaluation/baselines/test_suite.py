@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import training.evaluation.baselines
-from training.evaluation.baselines.evidence import NotApplicable
-from training.evaluation.baselines.suite import METHODS, Fitted, fit_baselines
+from training.evaluation.baselines.evidence import Fitted, NotApplicable
+from training.evaluation.baselines.suite import METHODS, fit_baselines
 from training.measure.metrics import measure
 from training.measure.outcomes import Sweep
 from training.measure.sweeps import single_arms
