@@ -191,21 +191,14 @@ def own_table(name: str, own: Json) -> str:
 
 
 def _own_row(label: str, data: str, figures: Json) -> list[str]:
-    cells = [_share(figures["cpt_50"]), _share(figures["cpt_80"])]
-    return [label, data, *cells, _plain(figures["apgr"])]
+    cpt = [_written(figures[name], "{:.2f} %", ".0f", 100) for name in ("cpt_50", "cpt_80")]
+    return [label, data, *cpt, _written(figures["apgr"], "{:.3f}", ".3f")]
 
 
-def _share(figure: Json) -> str:
-    if figure["value"] is None:
+def _written(figure: Json, form: str, end: str, unit: float = 1.0) -> str:
+    """A figure with its interval, both times `unit`, by format strings."""
+    value, ends = figure["value"], figure["ci95"]
+    if value is None:
         return "–"
-    ends = figure["ci95"]
-    interval = "" if ends is None else f" [{100 * ends[0]:.0f}, {100 * ends[1]:.0f}]"
-    return f"{100 * figure['value']:.2f} %{interval}"
-
-
-def _plain(figure: Json) -> str:
-    if figure["value"] is None:
-        return "–"
-    ends = figure["ci95"]
-    interval = "" if ends is None else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
-    return f"{figure['value']:.3f}{interval}"
+    interval = "" if ends is None else f" [{unit * ends[0]:{end}}, {unit * ends[1]:{end}}]"
+    return form.format(unit * value) + interval

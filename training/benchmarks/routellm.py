@@ -30,7 +30,7 @@ from ..evaluation.baselines.suite import METHODS
 from ..evaluation.evaluate import Scored, published_inputs, score_split
 from ..measure.outcomes import Outcomes, Sweep
 from ..measure.result import evaluate_sweeps
-from ..measure.summary import summarise
+from ..measure.summarise import summarise
 from ..pipeline import train
 from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of

@@ -10,7 +10,7 @@ import click
 from router import Router
 
 from ..evaluation.preferences import predict_preferences, preference_rows
-from ..measure.summary import summarise
+from ..measure.summarise import summarise
 from ..progress import ConsoleReporter
 from ..reports.frontier_chart import frontier_png
 from ._common import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from router import Router
 
-from ..measure.summary import summarise
+from ..measure.summarise import summarise
 from ..reports.sweep_table import write_csv
 from ._common import (
     BUNDLE,

@@ -63,16 +63,16 @@ class Draws:
         return int(self.counts.shape[1])
 
     def blocks(self) -> Iterator[tuple[slice, Doubles]]:
-        """Blocks of prompts with their counts (b, block)."""
+        """Blocks of prompts with their counts (block, b)."""
         for start in range(0, self.n, BLOCK):
             rows = slice(start, min(start + BLOCK, self.n))
-            yield rows, self.counts[:, rows].astype(np.float64)
+            yield rows, self.counts[:, rows].T.astype(np.float64, order="C")
 
     def means(self, values: Doubles) -> Doubles:
         """Column means in every resample: (b, columns) from (n, columns)."""
         total = np.zeros((len(self), values.shape[1]))
         for rows, drawn in self.blocks():
-            total += drawn @ values[rows]
+            total += drawn.T @ values[rows]
         return total / self.n  # divided last: sums of 0s and 1s are exact
 
     def means_along(self, values: Doubles) -> Doubles:
@@ -84,7 +84,7 @@ class Draws:
         steps = np.diff(values, axis=0, prepend=0.0)
         total = np.zeros((len(values), len(self)))
         for rows, drawn in self.blocks():
-            total += sparse.csr_array(steps[:, rows]) @ drawn.T
+            total += sparse.csr_array(steps[:, rows]) @ drawn
         return np.cumsum(total, axis=0).T / self.n
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy import sparse
 
-from router.types import Doubles, Ints
+from router.types import Doubles
 
 from .calibration import BINS, bin_of
 from .draws import Draws
@@ -134,17 +135,12 @@ def _calibration(sweep: Sweep, outcomes: Outcomes, draws: Draws) -> dict[str, Do
         return {}
     arms = predicted.shape[1]
     cell = np.column_stack([bin_of(p) for p in predicted.T]) + BINS * np.arange(arms)
-    gaps, brier = np.zeros((len(draws), arms * BINS)), np.zeros((len(draws), arms))
+    gaps, brier = np.zeros((arms * BINS, len(draws))), np.zeros((len(draws), arms))
     for rows, drawn in draws.blocks():
         gap = predicted[rows] - outcomes.quality[rows]
-        gaps += drawn @ _spread(gap, cell[rows], arms * BINS)
-        brier += drawn @ gap**2
-    ece = np.abs(gaps).reshape(len(draws), arms, BINS).sum(axis=2)
+        prompt = np.repeat(np.arange(len(gap)), arms)
+        place = (cell[rows].ravel(), prompt)  # a gap counts in the one bin that its prompt is in
+        gaps += sparse.csr_array((gap.ravel(), place), (len(gaps), len(gap))) @ drawn
+        brier += drawn.T @ gap**2
+    ece = np.abs(gaps).reshape(arms, BINS, len(draws)).sum(axis=1).T
     return {"ece": ece / draws.n, "brier": brier / draws.n}
-
-
-def _spread(gap: Doubles, cell: Ints, width: int) -> Doubles:
-    """One column per (arm, bin): (rows, width), each gap in its own cell and 0 elsewhere."""
-    spread = np.zeros((len(gap), width))
-    np.put_along_axis(spread, cell, gap, axis=1)
-    return spread

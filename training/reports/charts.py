@@ -92,21 +92,14 @@ def share_chart(evaluation: Evaluation, *, height: int = 340) -> Spec:
     where, order = np.unique(where, return_index=True)  # two settings in one place would stack up
     parts = parts[order]
     colours = [*PALETTE[: len(named)], NEUTRAL][: len(named)]
-    x = alt.X(
-        "at:Q",
-        title=title,
-        axis=alt.Axis(format=form, tickCount=10),
-        scale=alt.Scale(nice=False, zero=False),
-    )
+    x, y = share_axes(title, form)
     legend = alt.Legend(orient="bottom", columns=2, labelLimit=280, title=None, symbolType="square")
     areas = (
         alt.Chart(inline(_long_rows(where, parts, named)))
         .mark_area(opacity=0.85, interpolate="step-after" if len(where) < 8 else "linear")
         .encode(
             x=x,
-            y=alt.Y("share:Q", title="share of prompts", axis=alt.Axis(format="%"))
-            .stack("zero")
-            .scale(domain=[0, 1]),
+            y=y,
             color=alt.Color("arm:N", scale=alt.Scale(domain=named, range=colours), legend=legend),
             order=alt.Order("rank:Q"),
         )
@@ -116,6 +109,14 @@ def share_chart(evaluation: Evaluation, *, height: int = 340) -> Spec:
     )
     spec: Spec = chart.properties(width="container", height=height).to_dict()
     return spec
+
+
+def share_axes(title: str, form: str) -> tuple[alt.X, alt.Y]:
+    """The axes of stacked shares of the prompts: a setting's place, and 0 to 100 %."""
+    axis = alt.Axis(format=form, tickCount=10)
+    x = alt.X("at:Q", title=title, axis=axis, scale=alt.Scale(nice=False, zero=False))
+    y = alt.Y("share:Q", title="share of prompts", axis=alt.Axis(format="%"))
+    return x, y.stack("zero").scale(domain=[0, 1])
 
 
 def _named_parts(evaluation: Evaluation, share: Doubles) -> tuple[list[str], Doubles]:

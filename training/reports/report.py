@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..measure.draws import Difference
 from ..measure.result import Evaluation
-from ..measure.summary import BOUNDS, MethodSummary, Summary, summarise
+from ..measure.summarise import summarise
+from ..measure.summary import BOUNDS, MethodSummary, Summary
 from ..measure.sweeps import ZERO_ROUTER
 from .charts import calibration_chart, share_chart
 from .frontier_chart import frontier_chart

@@ -15,7 +15,7 @@ from router.types import Arm, Doubles
 
 from ..measure.outcomes import shares
 from ..measure.result import Evaluation
-from .charts import axis_positions
+from .charts import axis_positions, share_axes
 from .frontier_chart import Rows, Spec, inline
 from .themes import NEUTRAL, PALETTE
 from .wording import listing, percent
@@ -46,19 +46,13 @@ def tier_chart(evaluation: Evaluation, *, height: int = 340) -> Spec | None:
     hues = [NEUTRAL if name == REST else PALETTE[i] for i, name in enumerate(models)]
     shades = np.linspace(LIGHTEST, DARKEST, len(tiers)).round(3).tolist()
     rows = _rows(evaluation, where, share[first], models, tiers)
+    x, y = share_axes(title, form)
     chart = (
         alt.Chart(inline(rows))
         .mark_area(interpolate="step-after" if len(where) < 8 else "linear")
         .encode(
-            x=alt.X(
-                "at:Q",
-                title=title,
-                axis=alt.Axis(format=form, tickCount=10),
-                scale=alt.Scale(nice=False, zero=False),
-            ),
-            y=alt.Y("share:Q", title="share of prompts", axis=alt.Axis(format="%"))
-            .stack("zero")
-            .scale(domain=[0, 1]),
+            x=x,
+            y=y,
             color=alt.Color(
                 "model:N",
                 scale=alt.Scale(domain=models, range=hues),

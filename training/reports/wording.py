@@ -10,7 +10,7 @@ ROUNDING = 1e-9  # means of the same answers in another order differ by less
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share or a quality, 0.617 -> 61.7%."""
-    return "–" if value is None else _minus(f"{100 * value:.{digits}f}%")
+    return "–" if value is None else _minus(f"{round(100 * value, digits) + 0.0:.{digits}f}%")
 
 
 def signed_points(value: float, digits: int = 1) -> str:
@@ -21,7 +21,7 @@ def signed_points(value: float, digits: int = 1) -> str:
 
 def signed_percent(value: float) -> str:
     """A relative change in whole percent, -0.5 -> −50%."""
-    return _minus(f"{100 * value:.0f}%".replace("-0%", "0%"))
+    return _minus(f"{round(100 * value)}%")
 
 
 def money(usd: float) -> str:

@@ -15,7 +15,8 @@ from training.benchmarks.results_report import END, START, put_into, render, wri
 from training.benchmarks.results_tables import mark, method_table, published, summary_table
 from training.benchmarks.run import dataset_names
 from training.measure.result import evaluate_sweeps
-from training.measure.summary import Summary, summarise
+from training.measure.summarise import summarise
+from training.measure.summary import Summary
 from training.measure.sweeps import reference_sweeps
 
 

@@ -24,7 +24,7 @@ from training.measure.paper_metrics import (
     why_missing,
 )
 from training.measure.result import evaluate_sweeps
-from training.measure.summary import summarise
+from training.measure.summarise import summarise
 from training.measure.sweeps import oracle, random_mix, single_arms
 
 # The cheap arm ($1) is right on the first two of four prompts, the dear one ($5) on the last three.

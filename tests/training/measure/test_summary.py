@@ -14,7 +14,8 @@ from training.measure.errors import EvaluationError
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.paper_metrics import FIELD_FIGURES
 from training.measure.result import Evaluation, evaluate_sweeps
-from training.measure.summary import Summary, read_summary, summarise
+from training.measure.summarise import summarise
+from training.measure.summary import Summary, read_summary
 from training.measure.sweeps import single_arms
 
 METHOD_KEYS = {

@@ -18,7 +18,7 @@ from tests.training.measured import World, make_world
 from training.measure.draws import Difference
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.result import Evaluation, evaluate_sweeps
-from training.measure.summary import summarise
+from training.measure.summarise import summarise
 from training.reports.frontier_chart import frontier_png
 from training.reports.headlines import headlines, verdict
 from training.reports.report import render, write_report

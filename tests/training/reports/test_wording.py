@@ -38,6 +38,7 @@ def test_differences_carry_their_sign_and_zero_carries_none() -> None:
 
 def test_what_does_not_exist_is_a_dash() -> None:
     assert (percent(None), span(None)) == ("–", "–")
+    assert percent(-1e-9) == "0.0%"
     assert span([0.1, 0.25]) == "10.0% to 25.0%"
 
 
