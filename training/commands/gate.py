@@ -54,14 +54,18 @@ def gate(
     tables = None
     if data_path is not None and prompts is not None:
         tables = load_for(theirs, data_path, prompts)
+    log, reporter = None, ConsoleReporter()
+    if log_dir is not None:
+        with reporter.stage("read log"):
+            log = read_log(log_dir)
     found = judge(
         ours,
         theirs,
         tables=tables,
         split=split,
-        log=None if log_dir is None else read_log(log_dir),
+        log=log,
         cache=cache,
-        reporter=ConsoleReporter(),
+        reporter=reporter,
     )
     write_json(json_path, found.record.to_dict())
     if html_path is not None:

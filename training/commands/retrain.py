@@ -49,7 +49,9 @@ def retrain(
     if pairs is not None and data_path is None:
         raise click.ClickException("--pairs needs --data and --prompts")
     bundle = Bundle.load(base)
-    traffic = read_traffic(read_log(log_dir), bundle.manifest)
+    reporter = ConsoleReporter()
+    with reporter.stage("open log"):
+        traffic = read_traffic(read_log(log_dir), bundle.manifest)
     tables = None
     if data_path is not None and prompts is not None:
         tables = load_tables(data_path, prompts, pairs)
@@ -59,7 +61,7 @@ def retrain(
         bundle,
         out,
         cache,
-        ConsoleReporter(),
+        reporter,
         tables=tables,
         config=None if config is None else load_config(config),
         holdout=holdout,

@@ -15,6 +15,7 @@ from router.core.certificate import read_expiry
 from router.core.manifest import read_manifest
 from router.core.store import Store, is_store
 
+from ..progress import ConsoleReporter
 from ..status.finding import LEVELS
 from ..status.prometheus import write_metrics
 from ..status.report import DriftReport
@@ -48,10 +49,14 @@ def status(
     now = time.time()
     folder = find_bundle(bundle)
     manifest = read_manifest(folder)
-    log = EventLog() if log_dir is None else read_log(log_dir)
+    log, reporter = EventLog(), ConsoleReporter()
+    if log_dir is not None:
+        with reporter.stage("read log"):
+            log = read_log(log_dir)
     listed = None if prices is None else PriceTable.load(prices)
     recorded = read_expiry(folder, manifest.bundle_id)
-    report = status_of(log, manifest, listed, now=now, recorded=recorded)
+    with reporter.stage("look for drift"):
+        report = status_of(log, manifest, listed, now=now, recorded=recorded)
     if is_store(bundle) and (candidate := Store(bundle).candidate) is not None:
         click.echo(f"candidate {candidate.bundle_id} answers {candidate.share:.1%}")
     _print_report(report, log)

@@ -52,8 +52,9 @@ def judge(
         )
         checks += outcome_checks(found.evaluation, margins)
     if log is not None:
-        compared = on_log(candidate, incumbent, read_traffic(log, incumbent.manifest))
-        estimates = values(compared)
+        with reporter.stage("logged decisions"):
+            compared = on_log(candidate, incumbent, read_traffic(log, incumbent.manifest))
+            estimates = values(compared)
         checks += log_checks(estimates, margins)
         moves = moves_on_log(compared, candidate.arms)
     names = candidate.manifest.bundle_id, incumbent.manifest.bundle_id
