@@ -16,6 +16,7 @@ from data.clean import CleanReport
 from data.commands import _common as data_commands
 from data.tables import Tables, load_tables
 from router import Router
+from router.atomic import write_file
 from router.errors import RouterError
 
 from ..config import TrainConfig, build
@@ -94,7 +95,7 @@ def write_json(path: Path | None, document: dict[str, Any]) -> None:
     """Write a document where one was asked for, with the folders above it."""
     if path is not None:
         text = json.dumps(document, indent=1, allow_nan=False)
-        parent_of(path).write_text(text + "\n", "utf-8")
+        write_file(path, f"{text}\n")
 
 
 def parent_of(path: Path) -> Path:
