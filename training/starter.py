@@ -12,8 +12,9 @@ from pathlib import Path
 
 from data.tables import load_tables
 from router.atomic import replaced_folder
-from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, verify_files
+from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, file_sha256, verify_files
 from router.core.manifest import MANIFEST, Manifest, read_manifest
+from router.errors import BundleError
 
 from .bundle.export import CARD, finish
 from .bundle.oof_predictions import OOF_PREDICTIONS
@@ -44,6 +45,9 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     with replaced_folder(out) as building:
         for name in HEAD_FILES:
             shutil.copyfile(heads / name, building / name)
+            listed = manifest.files.get(name)  # all but the manifest; `finish` would list anew
+            if listed is not None and file_sha256(building / name) != listed.sha256:
+                raise BundleError(f"{name} in {heads} is damaged: its sha256 is not the manifest's")
         (building / ENCODER).mkdir()
         for name in ("model.onnx", "tokenizer.json"):
             shutil.copyfile(encoder.folder / name, building / ENCODER / name)
@@ -62,9 +66,8 @@ def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manif
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         trained = train(tables, config, bundle, cache, reporter)
-        (
-            bundle / OOF_PREDICTIONS
-        ).unlink()  # outcomes row by row: a dataset, which is not committed
+        # outcomes row by row are a dataset, which is not committed
+        (bundle / OOF_PREDICTIONS).unlink()
         manifest = finish(bundle, trained.manifest)
         out.mkdir(parents=True, exist_ok=True)
         for name in HEAD_FILES:
