@@ -55,6 +55,7 @@ format: $(VENV)/.installed  ## apply lint fixes and formatting
 bench: setup  ## measure the hot path and training, as ratios in one run
 	-@$(BIN)/python -m tests.bench.hot_path
 	@$(BIN)/python -m tests.bench.training
+	@$(BIN)/python -m tests.bench.all_tables --datasets $(DATASETS)
 
 house: $(VENV)/.installed  ## files, lines, import circles and long functions, against an older commit
 	@$(BIN)/python -m tests.bench.house
@@ -68,6 +69,7 @@ demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a
 
 starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASETS
 	@$(BIN)/python -m training.commands.starter build --datasets $(DATASETS)
+	@$(BIN)/python -m tests.training.commands.starter_decisions
 
 results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md
 	@$(BIN)/python -m training.benchmarks.results --datasets $(DATASETS) --readme README.md
