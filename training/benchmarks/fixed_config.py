@@ -13,7 +13,7 @@ from ..config import TrainConfig, build
 SECTIONS = {"ridge": "linear", "logistic": "linear"}  # methods whose settings live elsewhere
 
 
-def settled(manifest: Manifest) -> TrainConfig:
+def fixed_config(manifest: Manifest) -> TrainConfig:
     """The bundle's configuration with every list of candidates cut to what was chosen.
 
     Fitting with it takes a fraction of the time. The settings were chosen with all training rows

@@ -4,7 +4,7 @@
 
 A router that knows nothing of a task should abstain: send it where the arms' averages say. Then
 it is never worse than the best single arm at that arm's own cost. Settings are those that
-training on all tasks chose (`settled`), fits never see the task that is left out.
+training on all tasks chose (`fixed_config`), fits never see the task that is left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..prepare.dataset import dataset_of
 from ..progress import Timings
 from ..reports.wording import ROUNDING
 from ..selection.validation import outcomes_of
-from .fixed_config import settled
+from .fixed_config import fixed_config
 from .groups import task_of
 from .run import PROMPTS, dataset_names
 
@@ -204,7 +204,7 @@ def run(
 ) -> dict[str, Any]:
     """Every task of one dataset left out once; the settings are those of `out/name/bundle`."""
     base = Router.load(out / name / "bundle").manifest
-    config = settled(base)
+    config = fixed_config(base)
     split_config = build(TrainConfig, dict(base.config), "").split
     tables = load_tables(
         datasets / f"{name}.parquet", datasets / f"{name}{PROMPTS}", split=split_config

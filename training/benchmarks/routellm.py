@@ -36,7 +36,7 @@ from ..prepare.cache import CACHE
 from ..prepare.dataset import dataset_of
 from ..progress import Timings
 from ..selection.validation import outcomes_of
-from .fixed_config import settled
+from .fixed_config import fixed_config
 from .groups import task_of
 from .leave_task_out import leave_out, without
 from .run import PROMPTS
@@ -251,7 +251,7 @@ def run(
     folder = out / DATASET / "own_setting"
     tables = load_tables(datasets / f"{DATASET}.parquet", datasets / f"{DATASET}{PROMPTS}")
     tables, contaminated = own_setting(tables)
-    config = settled(Router.load(out / DATASET / "bundle").manifest)
+    config = fixed_config(Router.load(out / DATASET / "bundle").manifest)
     bundle = folder / "all"
     if not (reuse and (bundle / "manifest.json").is_file()):
         say("training on MMLU and GSM8K")

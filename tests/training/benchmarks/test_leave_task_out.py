@@ -15,7 +15,7 @@ from data.clean import CleanReport
 from data.tables import Tables
 from router import Router
 from router.types import Arm
-from training.benchmarks.fixed_config import settled
+from training.benchmarks.fixed_config import fixed_config
 from training.benchmarks.groups import GROUP_OF, MMLU, task_of
 from training.benchmarks.leave_task_out import (
     arms_of,
@@ -43,7 +43,7 @@ PAIR = (Arm("weak"), Arm("strong"))
 
 @pytest.fixture(scope="module")
 def config(tiny_bundle: Path) -> object:
-    return settled(Router.load(tiny_bundle).manifest)
+    return fixed_config(Router.load(tiny_bundle).manifest)
 
 
 def test_every_mmlu_subject_has_one_group() -> None:
@@ -55,9 +55,9 @@ def test_every_mmlu_subject_has_one_group() -> None:
     assert GROUP_OF["professional_law"] == "humanities"
 
 
-def test_settled_settings_are_those_that_training_chose(tiny_bundle: Path) -> None:
+def test_fixed_settings_are_those_that_training_chose(tiny_bundle: Path) -> None:
     manifest = Router.load(tiny_bundle).manifest
-    found = settled(manifest)
+    found = fixed_config(manifest)
     chosen = manifest.training["chosen"]
     assert found.cluster.k == (chosen["cluster"]["k"],)
     assert found.linear.ridge == (chosen["ridge"]["alpha"],)
@@ -88,7 +88,9 @@ def test_a_router_that_never_saw_a_task_gets_a_verdict_on_it(
     base = Router.load(tiny_bundle).manifest
     tables = arms_of(world_tables, [info.arm.id for info in base.arms])
     task, labels = next(iter(tasks(tables, 50).items()))
-    left = leave_out(task, labels, tables, settled(base), out=tmp_path, split="test", cache=CACHE)
+    left = leave_out(
+        task, labels, tables, fixed_config(base), out=tmp_path, split="test", cache=CACHE
+    )
     row = verdict(left, resamples=100)
     assert row["n_prompts"] == left.outcomes.n
     for name in ("known_best", "hindsight_best"):
