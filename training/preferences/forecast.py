@@ -1,22 +1,21 @@
-"""Which of two answers is preferred, foretold for prompts that nobody has seen.
+"""Forecast which of two answers is preferred, on prompts that nobody has seen.
 
-Three ways to foretell: Bradley and Terry's one strength per arm, the same fitted anew for every
-prompt on battles weighted by similarity (RouteLLM's ranking), and the utility. All give the
+By Bradley and Terry's one strength per arm, or by the utility of labels and battles. Both give the
 probability that the first answer wins, given that one of the two does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from data.split import folds
-from router.types import Bools, Doubles, Floats, Ints
+from router.types import Bools, Doubles, Floats
 
 from ..config import TrainConfig
-from ..methods.base import ROWS_AT_ONCE, Inputs
+from ..methods.base import Inputs
 from ..methods.bradley_terry import bradley_terry
 from ..methods.pairs import Battles
 from ..methods.utility import Utility, fit_utility
@@ -38,37 +37,12 @@ class Labelled:
         return Labelled(self.inputs.rows(mask), self.quality[mask])
 
 
-def nothing(battles: Battles) -> Labelled:
-    """No label of any arm."""
-    none = battles.inputs.rows(np.zeros(len(battles.inputs), dtype=np.bool_))
-    return Labelled(none, np.empty((0, len(battles.arms)), dtype=np.float32))
-
-
 def strengths(seen: Battles) -> Doubles:
     """Bradley and Terry's utilities, the same for every prompt: (A,)."""
     won = np.zeros((1, len(seen.arms), len(seen.arms)))
     np.add.at(won[0], (seen.first, seen.second), _won(seen))
     np.add.at(won[0], (seen.second, seen.first), 1.0 - _won(seen))
     return np.asarray(bradley_terry(won)[0])
-
-
-def similar_strengths(seen: Battles, asked: Inputs) -> Doubles:
-    """The same for every asked prompt, battles weighted by 10·10^(s / s_max): (m, A)."""
-    arms = len(seen.arms)
-    table = np.zeros((len(seen.inputs), arms, arms), dtype=np.float32)
-    np.add.at(table, (seen.row, seen.first, seen.second), _won(seen).astype(np.float32))
-    np.add.at(table, (seen.row, seen.second, seen.first), 1.0 - _won(seen).astype(np.float32))
-    flat = table.reshape(len(table), -1)
-    out = np.empty((len(asked), arms))
-    step = ROWS_AT_ONCE // 8
-    for start in range(0, len(asked), step):
-        close = asked.embedding[start : start + step] @ seen.inputs.embedding.T
-        most = np.maximum(close.max(axis=1, keepdims=True), 1e-6)
-        weight = np.power(10.0, 1.0 + close / most)
-        weight /= weight.sum(axis=1, keepdims=True)
-        won = (weight @ flat).astype(np.float64).reshape(-1, arms, arms)
-        out[start : start + step] = bradley_terry(won)
-    return out
 
 
 def by_utility(model: Utility, asked: Battles) -> Doubles:
@@ -150,21 +124,9 @@ def pair_chance(utility: Doubles, battles: Battles) -> Doubles:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * gap)))
 
 
-def without_length(battles: Battles) -> Battles:
-    """The same battles with no length told, so that a taste for length stays in the arms."""
-    return replace(battles, length=np.zeros(len(battles)))
-
-
 def _won(battles: Battles) -> Doubles:
     """(b,) share of the first side, a tie half of it."""
     return np.asarray(battles.said[:, 0] + 0.5 * battles.said[:, 2:].sum(axis=1))
-
-
-def arm_pairs(battles: Battles) -> Ints:
-    """(b,) a number for the two arms that meet, whichever side each is on."""
-    low = np.minimum(battles.first, battles.second)
-    high = np.maximum(battles.first, battles.second)
-    return np.asarray(low * len(battles.arms) + high)
 
 
 def measured(

@@ -12,15 +12,19 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.tables import Tables
 from router import Router
 from router.cli.main import main
 from router.types import Doubles
+from tests.training.batch.label_savings import Known
 from training.batch.label_estimate import estimate_frontier
 from training.batch.label_plan import Design, draw, even_design, mean_variance, plan, weights
-from training.benchmarks.plan_labels_saving import compare, scored_choices
+from training.commands.plan_labels import GRID
 from training.errors import TrainingError
+from training.evaluation.evaluate import score_split, threshold_sweep
 from training.measure.outcomes import Choices
 from training.prepare.cache import CACHE
+from training.prepare.dataset import dataset_of
 from training.progress import Timings
 
 CHOICES: Choices = np.array([[0, 0, 1], [0, 1, 1], [0, 2, 1], [0, 2, 2]], dtype=np.int16)
@@ -150,18 +154,24 @@ def test_a_free_label_or_an_empty_purse_is_explained(
 
 
 def test_in_the_simulated_world_a_plan_needs_fewer_labels_than_chance(
-    tiny_bundle: Path, world_files: Path
+    tiny_bundle: Path, world_tables: Tables
 ) -> None:
-    tables = world_files / "outcomes.parquet", world_files / "prompts.parquet"
     router = Router.load(tiny_bundle)
-    choices, scored = scored_choices(router, *tables, "all", CACHE, Timings())
-    savings = compare(choices, scored, 0.001, shares=(0.2,), seeds=100)
-    by_name = {saving.against: saving for saving in savings}
-    assert by_name["all cells"].fewer_labels >= 0.3
-    assert by_name["needed cells"].fewer_labels > 0
-    for saving in savings:
-        assert saving.planned_half_width <= saving.half_width
-        assert saving.coverage >= 0.9
+    data = dataset_of(world_tables, list(router.arms))
+    scored = score_split(router, data, "all", CACHE, Timings())
+    known = Known(
+        choices=threshold_sweep(router, scored.scores, GRID).choices,
+        scores=scored.scores,
+        truth=scored.data.quality.astype(np.float64),
+        label_usd=scored.scores.cost_usd + 0.001,
+    )
+    budget = 0.2 * float(known.label_usd[known.weight > 0].sum())
+    made, evenly = known.planned(budget), known.evenly(budget)
+    assert known.fewer_labels(evenly["all cells"], budget) >= 0.3
+    assert known.fewer_labels(evenly["needed cells"], budget) > 0
+    for random in evenly.values():
+        assert known.half_width(made) <= known.half_width(random)
+    assert known.coverage(made, seeds=100) >= 0.9
 
 
 def run(*args: object) -> Result:

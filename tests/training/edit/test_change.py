@@ -18,7 +18,7 @@ from router.cli.main import main
 from router.core.bundle import Bundle, find_bundle
 from router.core.manifest import Manifest, read_manifest
 from tests.router.core.test_certificate import PROMISE
-from training.benchmarks.add_model_vs_retrain import aiq, few_labels, without
+from tests.training.edit.held_back import aiq, few_labels
 from training.bundle.export import finish
 from training.bundle.oof_predictions import OOF_PREDICTIONS, read_oof_predictions
 from training.prepare.cache import CACHE
@@ -312,9 +312,3 @@ def test_old_bundles_need_prompts_for_the_map_and_say_so(
     done("remove-model", old, gone, "--out", tmp_path / "b", "--prompts", prompts, "--cache", CACHE)
     assert json.loads((tmp_path / "b" / "manifest.json").read_text())["certificate"] is None
     assert Router.load(tmp_path / "b").route("What is 2+2?").arm in base.arms[1:]
-
-
-def test_holding_arms_back_leaves_no_row_of_them(base: Router, world_tables: Tables) -> None:
-    left = without(world_tables, [base.arms[1]]).outcomes
-    assert left.filter(model=base.arms[1].model, tier=base.arms[1].tier).is_empty()
-    assert left.height == world_tables.outcomes.height * 5 // 6

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from router.core import features
 from router.types import Arm, Floats
-from training.benchmarks.leave_tier_out import leave_out, lines, pooled, to_dict
-from training.config import FoldsConfig, LinearConfig, TieredConfig, TrainConfig
-from training.errors import TrainingError
+from training.config import LinearConfig, TieredConfig
 from training.methods.base import Inputs
 from training.methods.tiered import engages, fit_tiered, incidence
-from training.prepare.dataset import Dataset
 
 D = 12
 ARMS = [Arm(f"m{i}", tier) for i in range(6) for tier in ("brief", "full")]
@@ -80,47 +75,3 @@ def test_few_rows_of_a_tier_lean_on_what_other_models_show() -> None:
     )
     errors = [((h.predict(test, {})[:, 3] - truth[:, 3]) ** 2).mean() for h in (shared, alone)]
     assert errors[0] < 0.8 * errors[1]
-
-
-def table(arms: list[Arm]) -> tuple[Dataset, Inputs]:
-    """500 training and 400 test prompts of the world above as a dataset of some of its arms."""
-    inputs, quality, _ = world(900, seed=4)
-    kept = [ARMS.index(arm) for arm in arms]
-    shape = (900, len(arms))
-    data = Dataset(
-        arms=tuple(arms),
-        prompt_ids=tuple(f"p{i}" for i in range(900)),
-        texts=tuple(f"prompt {i}" for i in range(900)),
-        domains=(None,) * 900,
-        n_chars=np.full(900, 9),
-        quality=quality[:, kept],
-        input_tokens=np.ones(shape),
-        output_tokens=np.ones(shape),
-        cost_usd=np.ones(shape),
-        test=np.arange(900) >= 500,
-        dropped_arms={},
-    )
-    return data, inputs
-
-
-CONFIG = TrainConfig(folds=FoldsConfig(folds=3), tiered=TieredConfig(alpha=(3.0, 30.0)))
-
-
-def test_leaving_tiers_out_reports_every_arm_that_others_can_foretell() -> None:
-    lone = [Arm("m5", "full")]  # m5 without its other tier: nothing to foretell it from
-    data, inputs = table([*ARMS[:6], *lone])
-    found = leave_out(data, inputs, CONFIG)
-    assert [row.arm for row in found] == [arm.id for arm in ARMS[:6]]
-    for rival in ("model average", "tier average"):
-        gap, (low, high) = pooled(found, rival)
-        assert 0 < low < gap < high
-    text = "\n".join(lines(found))
-    assert "m0 · brief" in text
-    assert "all of them" in text
-    json.dumps(to_dict(found))
-
-
-def test_where_no_model_has_two_tiers_leaving_one_out_says_so() -> None:
-    data, inputs = table([ARMS[0], ARMS[3]])
-    with pytest.raises(TrainingError, match="needs a model at two tiers"):
-        leave_out(data, inputs, CONFIG)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data.repeated import MODELS, SampledWorld, SamplesConfig, simulate_samples
 from router.budget.allocate import allocate
 from router.core import features
-from training.benchmarks.known_tiers import UNIFORM, Case, budgets, learn_case, lines, votes
+from tests.training.tiers.known_world import TIERS, Case, known_case
 from training.config import TrainConfig
 from training.methods.base import Inputs
 from training.tiers.betabinomial import Counts, beta, fit_heads, linear
@@ -154,35 +154,32 @@ def test_a_pass_model_predicts_prompts_that_it_never_saw_and_samples_sharpen_it(
 
 @pytest.fixture(scope="module")
 def case() -> Case:
-    """A world of 900 prompts whose kind is told by a made-up embedding, 12 samples each."""
-    world = simulate_samples(SamplesConfig(n_prompts=900, samples=12, models=1, seed=4))
-    p = world.truth["p_correct"].to_numpy()
-    rng = np.random.default_rng(0)
-    hint = np.log(p / (1 - p))[:, None] * np.array([[0.3, -0.2, 0.1, 0.0, 0.0, 0.0]])
-    points = np.concatenate([hint, np.ones((900, 1))], axis=1)
-    points[:, :6] += 0.1 * rng.normal(size=(900, 6))
-    embedding = points / np.linalg.norm(points, axis=1, keepdims=True)
-    text = np.zeros((900, len(features.NAMES)), dtype=np.float32)
-    inputs = Inputs(embedding.astype(np.float32), text)
-    return learn_case(world, inputs, np.arange(900) >= 600, TrainConfig(), (0.1,))
+    return known_case()
 
 
 def test_adaptive_compute_beats_every_uniform_n_and_stays_near_the_optimum(case: Case) -> None:
-    found = budgets(case)
-    assert [b.n for b in found] == list(UNIFORM)
-    for b in found:
-        assert b.uniform < b.adaptive <= b.optimum + 1e-12
-        assert b.of_optimum > 0.98
-    assert found[1].gained > 0.8
-    assert min(b.compute for b in found) <= 0.25
+    at_a_quarter, gained = [], []
+    for tier in (TIERS.index(n) for n in (2, 4, 8, 16, 32)):
+        budget, uniform = float(case.cost_usd[:, tier].sum()), float(case.known[:, tier].mean())
+        adaptive, optimum = (case.reached(q, budget) for q in (case.predicted, case.known))
+        assert uniform < adaptive <= optimum + 1e-12
+        assert adaptive / optimum > 0.98
+        gained.append((adaptive - uniform) / (optimum - uniform))
+        quarter = 0.25 * budget
+        affordable = quarter >= case.cost_usd[:, 0].sum()
+        at_a_quarter.append(affordable and case.reached(case.predicted, quarter) >= uniform)
+    assert gained[1] > 0.8
+    assert any(at_a_quarter)
 
 
 def test_votes_are_predicted_to_fall_where_one_sample_fails_more_often_than_not(case: Case) -> None:
-    for row in votes(case):
-        assert row.falls > 0.95
-        assert row.true_voted < row.true_single
-        assert row.voted == pytest.approx(row.true_voted, abs=0.02)
-    assert len(lines(budgets(case)[:1], votes(case))) == 9
+    below = case.p < 0.5
+    p, (a, b) = case.p[below], (part[below] for part in case.belief)
+    for n in (3, 5, 9):
+        voted, truly = vote(a, b, n), vote_known(p, n)
+        assert (voted < a / (a + b)).mean() > 0.95
+        assert truly.mean() < p.mean()
+        assert voted.mean() == pytest.approx(truly.mean(), abs=0.02)
 
 
 @given(st.integers(0, 1000), st.floats(1.0, 8.0), st.floats(1.0, 8.0))
