@@ -1,11 +1,10 @@
 """Is an expected loss below a limit? A valid answer from finitely many rows.
 
-The test bets against "the expected loss is at least the limit" (Waudby-Smith & Ramdas, JRSS B
-2023): capital that could only have grown by luck is a p-value, by Ville's inequality, for any
-bounded loss and any number of rows. It learns the loss's variance as it goes, which matters here:
-a paired loss in [-1, 1] is mostly 0, and Hoeffding-Bentkus would charge for the whole range.
-mapie's BinaryClassificationController controls rates of events of one classifier (precision,
-recall, …) and takes no bounded paired loss, so learn-then-test is written out here.
+A bet against "the expected loss is at least the limit" (`training/measure/betting.py`). It learns
+the loss's variance as it goes, which matters here: a paired loss in [-1, 1] is mostly 0, and
+Hoeffding-Bentkus would charge for the whole range. mapie's BinaryClassificationController controls
+rates of events of one classifier (precision, recall, …) and takes no bounded paired loss, so
+learn-then-test is written out here.
 """
 
 from __future__ import annotations
@@ -14,12 +13,14 @@ import numpy as np
 
 from router.types import Doubles
 
+from ..measure.betting import log_wealth, planned_stakes
+
 MOST_BET = 0.75  # of the capital that one row could lose
 STEPS = 40  # of the bisection for the bound: 2^-40 of the loss's range
 
 
 def p_value(loss: Doubles, limit: float, *, level: float) -> float:
-    """P-value of "the expected loss is at least `limit`".
+    """P-value of "the expected loss is at least `limit`"; never larger for a larger limit.
 
     Args:
         loss: (n,) in [-1, 1], in an order that does not depend on their values.
@@ -28,22 +29,10 @@ def p_value(loss: Doubles, limit: float, *, level: float) -> float:
     """
     if len(loss) == 0:
         return 1.0
-    x, mean = (loss + 1.0) / 2.0, (limit + 1.0) / 2.0
-    if mean >= 1.0:
-        return 0.0 if limit > 1.0 else 1.0
-    bets = np.minimum(_bets(x, level), MOST_BET / (1.0 - mean))
-    capital = np.cumsum(np.log1p(bets * (mean - x)))
+    # a row can lose at most 1 - limit; at limit 1 it can lose nothing, so nothing caps the stake
+    cap = MOST_BET / (1.0 - limit) if limit < 1.0 else np.inf
+    capital = log_wealth(loss - limit, np.minimum(planned_stakes(loss, level), cap))
     return float(np.exp(-max(float(capital.max()), 0.0)))
-
-
-def _bets(x: Doubles, level: float) -> Doubles:
-    """(n,) stakes, each by the rows before it alone: √(2·log(1/level) / (n·variance so far))."""
-    n = len(x)
-    count = np.arange(1, n + 1)
-    mean = (0.5 + np.cumsum(x)) / (count + 1)
-    variance = (0.25 + np.cumsum((x - mean) ** 2)) / (count + 1)
-    before = np.concatenate([[0.25], variance[:-1]])
-    return np.asarray(np.sqrt(2.0 * np.log(1.0 / level) / (n * before)))
 
 
 def upper_bound(loss: Doubles, *, level: float) -> float:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from router import NoArmAllowed, Policy, PolicyError, Requires, Router
 from router.constraints.latency import timing
+from router.core.bundle import HEADS
 from router.core.explore import Exploration
 from router.core.prompt import EARLIER_TURNS, read_prompt
+from router.core.scoring import Scorer
 from router.core.session import turn_weights
-from router.types import Scores
+from router.types import Floats, Ints, Scores
 from tests.router.catalogued import with_catalogue
 
 HARD = "Prove that every bounded monotone sequence of real numbers converges, from the axioms."
@@ -89,17 +91,30 @@ def test_a_short_follow_up_inherits_and_a_long_turn_speaks_for_itself() -> None:
     assert three[1] == pytest.approx(2 * three[2])
 
 
+class DrawnScorer(Scorer):
+    """Qualities are drawn by the prompt's features, so that no two prompts are worth the same."""
+
+    def score(self, embedding: Floats, features: Floats, n_chars: Ints) -> Scores:
+        found = super().score(embedding, features, n_chars)
+        rng = np.random.default_rng(features.view(np.uint32).ravel())
+        return replace(found, quality=rng.uniform(size=found.quality.shape))
+
+
 def test_a_follow_up_lies_between_itself_and_what_came_before(plain: Router) -> None:
-    view = read_prompt(TALK)
-    own, before = plain.score_reading(plain.read(view)), plain.score(view.earlier[0])
-    got = plain.score(view)
-    low, high = np.minimum(own.quality, before.quality), np.maximum(own.quality, before.quality)
-    assert (got.quality >= low - 1e-12).all()
-    assert (got.quality <= high + 1e-12).all()
-    assert not np.array_equal(got.quality, own.quality)
-    assert np.array_equal(got.cost_usd, own.cost_usd)
-    assert "follow_up" in codes(plain.route(TALK))
-    assert "follow_up" not in codes(plain.route(HARD))
+    scorer = DrawnScorer(plain.bundle.path / HEADS, plain.manifest)
+    router = Router(replace(plain.bundle, scorer=scorer))
+    for asked in (HARD, "What is 2+2?", "Traduire en allemand : bonjour."):
+        talk = [say("user", asked), say("assistant", "Done."), say("user", "go on")]
+        view = read_prompt(talk)
+        own, before = router.score_reading(router.read(view)), router.score(view.earlier[0])
+        got = router.score(view)
+        assert (own.quality != before.quality).all()
+        low, high = np.minimum(own.quality, before.quality), np.maximum(own.quality, before.quality)
+        assert (low < got.quality).all()
+        assert (got.quality < high).all()
+        assert np.array_equal(got.cost_usd, own.cost_usd)
+        assert "follow_up" in codes(router.route(talk))
+        assert "follow_up" not in codes(router.route(asked))
 
 
 def test_a_conversation_in_a_batch_equals_itself_alone(router: Router) -> None:

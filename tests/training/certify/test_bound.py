@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -33,9 +33,11 @@ def test_it_rejects_what_is_clearly_below() -> None:
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.floats(-0.99, 0.98))
+@example([0.0], 0.98)
+@example([1.0], 0.98)
 def test_a_looser_limit_is_never_harder(values: list[float], limit: float) -> None:
     loss = np.array(values)
-    tight, loose = (p_value(loss, at, level=0.1) for at in (limit, limit + 0.02))
+    tight, loose = (p_value(loss, at, level=0.1) for at in (limit, min(limit + 0.02, 1.0)))
     assert 0.0 <= loose <= tight + 1e-12 <= 1.0 + 1e-12
 
 
@@ -46,9 +48,10 @@ def test_the_bound_is_where_the_test_turns() -> None:
     assert p_value(loss, bound + 1e-6, level=0.05) <= 0.05 < p_value(loss, bound - 1e-6, level=0.05)
 
 
-def test_nothing_is_learned_from_no_rows_and_no_promise_is_kept_by_definition() -> None:
+def test_nothing_is_learned_from_no_rows_nor_from_rows_at_the_limit() -> None:
     assert p_value(np.array([]), 0.5, level=0.05) == 1.0
-    assert p_value(np.zeros(10), 1.0, level=0.05) == 1.0
+    for limit in (-1.0, 0.5, 1.0):
+        assert p_value(np.full(400, limit), limit, level=0.05) == 1.0
 
 
 def test_testing_stops_at_the_first_failure() -> None:

@@ -234,16 +234,10 @@ def test_few_labels_say_nearly_what_many_did(base: Router, larger: dict[int, Rou
         assert info.rows == 300
 
 
-def test_fewer_labels_leave_more_uncertainty_and_less_confidence(
-    smaller: Router, larger: dict[int, Router]
-) -> None:
-    texts = list(GOLDEN_PROMPTS)
-    error = {n: r.bundle.score_texts(texts).quality_se for n, r in larger.items()}
-    assert (error[60][:, 4:].mean(axis=0) > error[300][:, 4:].mean(axis=0)).all()
-    assert (error[300][:, 4:].mean() > error[300][:, :4].mean()).all()
-    changes = larger[60].manifest.training["changes"]
-    added = [change for change in changes if change["change"] == "added"]
-    assert [change["labels"] for change in added] == [60, 60]
+def test_every_change_is_written_down(smaller: Router, larger: dict[int, Router]) -> None:
+    for count, router in larger.items():
+        added = [c for c in router.manifest.training["changes"] if c["change"] == "added"]
+        assert [change["labels"] for change in added] == [count, count]
     assert len(smaller.manifest.training["changes"]) == 1
 
 

@@ -67,6 +67,13 @@ def test_doubt_shrinks_with_labels_and_decisions_get_the_lower_end() -> None:
     assert (newcomer.quality_se(known, weights) > newcomer.level_se(known)).all()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_fewer_labels_leave_more_uncertainty_of_every_prompt(seed: int) -> None:
+    known, weights, _ = drawn(500, 99)
+    error = [fitted(n, seed).quality_se(known, weights).mean() for n in (60, 300, 1000)]
+    assert error[0] > error[1] > error[2]
+
+
 def test_the_lower_end_is_rarely_above_the_truth() -> None:
     known, weights, truth = drawn(2000, 99)
     above = [
