@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,11 @@ from router import Policy, Router
 from router.core.explore import Exploration, draw
 from router.core.prompt import read_prompt
 from router.events import FeedbackEvent
-from router.types import Reading
 from serving.cache import Entry
 from serving.metrics import Metrics
 from serving.recorder import Asked, Recorder, Routed
 from serving.settings import Settings
+from tests.worlds.readings import read_once
 from tests.worlds.truth import Truth
 
 PROMPTS, BASE = 3000, 200
@@ -32,7 +32,6 @@ class Traffic:
     world: World
     truth: Truth
     base: Path
-    readings: dict[str, Reading] = field(default_factory=dict)  # encoding is what takes time
 
     def route(
         self,
@@ -53,8 +52,7 @@ class Traffic:
         at = [part.arms.index(arm.id) for arm in router.arms]
         for i, text in enumerate(part.texts):
             view = read_prompt(text)
-            reading = self.readings.get(text) or router.read(view)
-            self.readings[text] = reading
+            reading = read_once(router, view)
             scores = router.score_reading(reading)
             made = f"00000000-0000-7000-8000-{seed:04d}{i:08d}"
             policy = Policy(threshold=float(rng.choice([0.2, 0.5, 0.8])))

@@ -11,6 +11,7 @@ from data.simulation.world import World
 from router import Router
 from router.core.prompt import read_prompt
 from router.types import Doubles
+from tests.worlds.readings import read_once
 from training.measure.metrics import money_grid
 from training.measure.outcomes import Reference
 from training.measure.sweeps import choose_at
@@ -56,7 +57,8 @@ def regret(router: Router, truth: Truth) -> float:
     at = [truth.arms.index(arm) for arm in arms]
     p, cost = truth.p[:, at], truth.cost_usd[:, at]
     grid = money_grid(Reference.of(cost.mean(axis=0), p.mean(axis=0)))
-    scored = [router.score(view) for view in map(read_prompt, truth.texts)]
+    views = map(read_prompt, truth.texts)
+    scored = [router.score_reading(read_once(router, view)) for view in views]
     quality = np.concatenate([s.quality for s in scored])
     expected = np.concatenate([s.cost_usd for s in scored])
     rows, lost = np.arange(len(p)), []

@@ -68,10 +68,10 @@ def retrain(
     )
     for reason, count in sorted(traffic.rejected.items()):
         note(f"left out {count}: {reason}")
-    for suspect in found.suspects:
+    for flagged in found.flagged:
         note(
-            f"set aside {suspect.rows} rewards by key {suspect.key}: those of {suspect.arm} differ "
-            f"from everybody else's by {suspect.errors} standard errors"
+            f"set aside {flagged.rows} rewards by key {flagged.key}: those of {flagged.arm} differ "
+            f"from everybody else's by {flagged.errors} standard errors"
         )
     click.echo(
         f"candidate {found.trained.manifest.bundle_id} in {out}, from {found.logged} logged "

@@ -19,7 +19,7 @@ from ..measure.off_policy import Logged
 from ..measure.result import Evaluation, evaluate_sweeps
 from ..prepare.dataset import dataset_of
 from ..progress import Reporter
-from ..retrain.feedback_outliers import believed, suspects
+from ..retrain.feedback_outliers import accepted, flagged_keys
 from ..retrain.log_rows import HELD_OUT, Traffic, held_out
 from ..selection.validation import outcomes_of
 from .checks import CANDIDATE, INCUMBENT
@@ -90,8 +90,8 @@ def on_log(
             "candidate and incumbent have other encoders: logged embeddings are of one of them; "
             "compare them on outcomes (--data)"
         )
+    traffic = accepted(traffic, flagged_keys(traffic))
     use = held_out(traffic.hashes, share)
-    use &= believed(traffic, suspects(traffic)) | np.isnan(traffic.quality)
     rows = np.flatnonzero(use)
     inputs, n_chars = traffic.inputs.rows(use), traffic.n_chars[rows]
     scored = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,15 +14,14 @@ from .log_rows import Traffic
 from .preferences import Preferred
 
 
-def logged_battles(traffic: Traffic, keep: Bools, without: Collection[str]) -> Battles | None:
+def logged_battles(traffic: Traffic, keep: Bools) -> Battles | None:
     """The comparisons as battles; null where there are none.
 
     Args:
         traffic: the log.
         keep: (n,) decisions that may be learned from.
-        without: keys that are not believed.
     """
-    said = [p for p in traffic.preferred if keep[p.row] and p.key not in without]
+    said = [p for p in traffic.preferred if keep[p.row]]
     if not said:
         return None
     rows = np.unique([p.row for p in said])

@@ -190,7 +190,8 @@ def _feedback(log: EventLog) -> dict[str, dict[str, Any]]:
 
 
 def _averaged(several: Sequence[FeedbackEvent]) -> dict[str, Any]:
-    out: dict[str, Any] = {"key": several[0].key}
+    # a forger who joins in on another key's decision is judged with it, and taints no other rows
+    out: dict[str, Any] = {"key": ", ".join(sorted({event.key for event in several}))}
     for name in ("quality", "input_tokens", "output_tokens", "cost_usd"):
         said = [getattr(event, name) for event in several]
         values = [float(value) for value in said if value is not None]

@@ -1,4 +1,4 @@
-"""Retrain a bundle on what it routed: logged rows, full rows, and what the base believed.
+"""Retrain a bundle on what it routed: logged rows, full rows, and what the base predicts.
 
 A logged decision has one outcome, so its row has one cell; a table's prompt has many. Cells that
 nobody observed are masked, as everywhere. Which arm was asked depends on the prompt alone, as the
@@ -35,7 +35,7 @@ from ..prepare.encoder import ExportedEncoder
 from ..progress import Reporter
 from ..selection.depth import embed_inputs
 from ..threads import single_threaded
-from .feedback_outliers import Suspect, believed, suspects
+from .feedback_outliers import FlaggedKey, accepted, flagged_keys
 from .log_battles import logged_battles, together
 from .log_rows import HELD_OUT, Traffic, held_out
 from .settings import for_rows, with_utility
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from data.tables import Tables
 
 PRIOR_ROWS = 100  # cells that an arm without evidence gets from the base
-LEAST_FEEDBACK = 50  # decisions with believed feedback
+MIN_FEEDBACK = 50  # decisions with accepted feedback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Retrained:
     logged: int
     battles: int
     full: int
-    suspects: tuple[Suspect, ...]
+    flagged: tuple[FlaggedKey, ...]
 
 
 @single_threaded
@@ -96,18 +96,19 @@ def retrain(
     settings = config or base_config(base.manifest)
     encoder = base_encoder(base)
     with reporter.stage("read log") as stage:
-        found = suspects(traffic)
-        use = believed(traffic, found) & ~held_out(traffic.hashes, holdout)
-        if use.sum() < LEAST_FEEDBACK:
+        flagged = flagged_keys(traffic)
+        traffic = accepted(traffic, flagged)
+        kept = ~held_out(traffic.hashes, holdout)
+        use = kept & ~np.isnan(traffic.quality)
+        if use.sum() < MIN_FEEDBACK:
             raise TrainingError(
                 f"{int(use.sum())} of {len(traffic)} decisions have feedback that can be learned "
                 f"from ({holdout:.0%} are held out for the gate); "
-                f"{LEAST_FEEDBACK} are needed"
+                f"{MIN_FEEDBACK} are needed"
             )
         logged = logged_rows(traffic, use, base)
         parts = [taken(logged, repeated(outcome_weights(traffic, use), settings.seed))]
-        doubted = {suspect.key for suspect in found}
-        battles = logged_battles(traffic, ~held_out(traffic.hashes, holdout), doubted)
+        battles = logged_battles(traffic, kept)
         compared = 0 if battles is None else len(battles)
         stage.note(f"{int(use.sum())} of {len(traffic)} decisions with feedback")
     if tables is not None:
@@ -120,7 +121,7 @@ def retrain(
         "weighted_rows": len(rows.data) - full,
         "full_prompts": full,
         "preferences": compared,
-        "suspected_keys": [suspect.key for suspect in found],
+        "flagged_keys": [each.key for each in flagged],
     }
     if tables is not None:
         fought = split_battles(tables, rows.data, encoder, cache, reporter)
@@ -141,7 +142,7 @@ def retrain(
         logged=int(use.sum()),
         battles=compared,
         full=full,
-        suspects=tuple(found),
+        flagged=tuple(flagged),
     )
 
 

@@ -51,12 +51,12 @@ def log(traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def candidate(
-    traffic: Traffic, log: Path, tmp_path_factory: pytest.TempPathFactory, tiny_config: TrainConfig
+    traffic: Traffic, log: Path, tmp_path_factory: pytest.TempPathFactory, lean_config: TrainConfig
 ) -> Path:
     base = Router.load(traffic.base)
     rows = read_traffic(read_log(log), base.manifest)
     out = tmp_path_factory.mktemp("candidate") / "bundle"
-    retrain(rows, base.bundle, out, CACHE, Timings(), config=tiny_config)
+    retrain(rows, base.bundle, out, CACHE, Timings(), config=lean_config)
     return out
 
 

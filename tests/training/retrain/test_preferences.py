@@ -18,6 +18,7 @@ from training.config import TrainConfig
 from training.methods.pairs import Battles
 from training.prepare.cache import CACHE
 from training.progress import Timings
+from training.retrain.feedback_outliers import FlaggedKey, accepted
 from training.retrain.log_battles import logged_battles, together
 from training.retrain.log_rows import Traffic as Rows
 from training.retrain.log_rows import read_traffic
@@ -58,7 +59,7 @@ def test_only_answers_of_two_arms_to_one_prompt_are_compared() -> None:
     }
 
 
-def test_comparisons_become_battles_of_kept_prompts_and_believed_keys(rows: Rows) -> None:
+def test_comparisons_become_battles_of_kept_prompts_and_accepted_keys(rows: Rows) -> None:
     said = tuple(
         Preferred(row=i, other=i + 1, preference=[1.0, 0.5][i % 2], source="user",
                   key="forger" if i == 6 else "honest")
@@ -67,7 +68,7 @@ def test_comparisons_become_battles_of_kept_prompts_and_believed_keys(rows: Rows
     told = replace(rows, preferred=said)
     keep = np.ones(len(rows), dtype=np.bool_)
     keep[9] = False
-    battles = logged_battles(told, keep, {"forger"})
+    battles = logged_battles(accepted(told, [FlaggedKey("forger", "m", 9.0, 9)]), keep)
     assert battles is not None
     assert len(battles) == 2
     assert battles.first.tolist() == rows.arm[[0, 3]].tolist()
@@ -76,7 +77,7 @@ def test_comparisons_become_battles_of_kept_prompts_and_believed_keys(rows: Rows
     assert battles.said[0].tolist() == [1, 0, 0, 0, 0]
     tokens = rows.output_tokens
     assert battles.length[0] == pytest.approx(np.log((tokens[0] + 1) / (tokens[1] + 1)))
-    assert logged_battles(rows, keep, set()) is None
+    assert logged_battles(rows, keep) is None
 
 
 def test_retraining_learns_from_preferences_and_says_so(
@@ -109,13 +110,13 @@ def test_a_configuration_without_the_utility_gets_it_where_there_are_battles(row
     assert with_utility(config, None) is config
     said = (Preferred(row=0, other=1, preference=1.0, source="user", key=""),)
     keep = np.ones(len(rows), dtype=np.bool_)
-    battles = logged_battles(replace(rows, preferred=said), keep, set())
+    battles = logged_battles(replace(rows, preferred=said), keep)
     assert with_utility(config, battles).predictors == ("ridge", "utility")
 
 
 def test_battles_of_tables_and_logs_are_learned_from_together(rows: Rows) -> None:
     def told(*said: Preferred) -> Battles:
-        found = logged_battles(replace(rows, preferred=said), keep, set())
+        found = logged_battles(replace(rows, preferred=said), keep)
         assert found is not None
         return found
 

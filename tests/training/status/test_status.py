@@ -112,11 +112,32 @@ def test_price_changes_are_relative() -> None:
     assert price_changes(old, new) == {"a": 0.5}
 
 
-def test_steady_traffic_raises_no_alarm(traffic: Traffic, rows: Rows) -> None:
-    report = drift_report(rows, read_manifest(traffic.base))
-    assert report.reason is None
-    wrong = [f for f in report.alarms if f.kind != "out_of_distribution"]
-    assert wrong == []
+def test_steady_traffic_raises_hardly_an_alarm(traffic: Traffic, rows: Rows) -> None:
+    """In whatever order the same decisions come; one test in a hundred may err."""
+    manifest, wrong, tests = read_manifest(traffic.base), 0, 0
+    for seed in range(6):
+        report = drift_report(in_order(rows, np.random.default_rng(seed)), manifest)
+        assert report.reason is None
+        judged = [f for f in report.findings if f.kind != "out_of_distribution"]
+        tests += len(judged)
+        wrong += sum(f.level == ALARM for f in judged)
+    assert tests > 40
+    assert wrong <= 2
+
+
+def in_order(rows: Rows, rng: np.random.Generator) -> Rows:
+    """The same decisions in another order of time."""
+    order = rng.permutation(len(rows))
+    return replace(
+        rows,
+        cluster=rows.cluster[order],
+        distance=rows.distance[order],
+        arm=rows.arm[order],
+        expected=rows.expected[order],
+        quality=rows.quality[order],
+        output_tokens=rows.output_tokens[order],
+        inputs=replace(rows.inputs, embedding=rows.inputs.embedding[order]),
+    )
 
 
 def test_prompts_of_another_kind_are_noticed(traffic: Traffic, rows: Rows) -> None:
