@@ -19,7 +19,7 @@ from router.types import Doubles
 from tests.training.batch.label_savings import Known
 from training.batch.label_estimate import estimate_frontier
 from training.batch.label_plan import Design, draw, even_design, mean_variance, plan, weights
-from training.commands.plan_labels import GRID
+from training.batch.label_tables import GRID
 from training.errors import TrainingError
 from training.evaluation.evaluate import score_split, threshold_sweep
 from training.measure.outcomes import Choices
