@@ -37,7 +37,8 @@ FILES = re.compile(r"\.(?:onnx|json|jsonl|parquet|csv|toml|md|png|html|py|npz)$"
 
 def code_of(path: Path) -> list[str]:
     """What a document sets in backticks: names, and lines of what is no Python, which is run."""
-    text = path.read_text("utf-8")
+    # what stood in a named commit is history
+    text = re.sub(r"^.*\bcommit [0-9a-f]{7}.*$", "", path.read_text("utf-8"), flags=re.MULTILINE)
     blocks = re.findall(r"^```(?!python)\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     inline = re.findall(
         r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
