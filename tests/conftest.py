@@ -16,16 +16,13 @@ from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from training.config import (
     ClusterConfig,
-    EncoderConfig,
     FoldsConfig,
     KernelConfig,
     KnnConfig,
     LabelsConfig,
+    LevelConfig,
     LinearConfig,
-    TasteConfig,
-    TieredConfig,
     TrainConfig,
-    TreesConfig,
     UtilityConfig,
 )
 from training.prepare.cache import CACHE
@@ -41,16 +38,13 @@ settings.load_profile("tierwise")
 
 TINY = TrainConfig(
     folds=FoldsConfig(folds=3),
-    encoder=EncoderConfig(depths=(1.0,)),
     cluster=ClusterConfig(k=(8, 16)),
     knn=KnnConfig(k=(40,)),
-    linear=LinearConfig(ridge=(10.0,), logistic=(3.0,), iterations=40),
+    linear=LinearConfig(iterations=40),
     kernel=KernelConfig(landmarks=64, width=(1.0,), alpha=(3.0,)),
-    taste=TasteConfig(k=(40,)),
-    tiered=TieredConfig(alpha=(10.0,)),
-    labels=LabelsConfig(alpha=(0.5,)),
+    labels=LabelsConfig(temperature=(4.0,)),
     utility=UtilityConfig(alpha=(3.0,)),
-    trees=TreesConfig(rounds=20, leaves=7, components=16, builds_on=()),
+    level=LevelConfig(rounds=20, leaves=7, components=16),
 )
 
 

@@ -7,6 +7,7 @@ manifest. Configs live here together because they are read, checked and recorded
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,18 +20,25 @@ from router.strict import build as build_strictly
 from .errors import ConfigError
 
 T = TypeVar("T")
-METHODS = (
-    "cluster",
-    "knn",
-    "ridge",
-    "logistic",
-    "tiered",
-    "kernel",
-    "taste",
-    "labels",
-    "utility",
-    "trees",
-)
+METHODS = ("cluster", "knn", "kernel", "labels", "utility")
+# what an earlier release could be told, and what became of it; by dotted name
+RETIRED = {
+    "predictors.logistic": "kernel learns what it learns",
+    "predictors.ridge": "kernel learns what it learns",
+    "predictors.taste": "knn is level with it",
+    "predictors.tiered": "knn and kernel are level with it",
+    "predictors.trees": "trees learn the level that all arms share; see [level]",
+    "taste": "knn is level with it, see [knn]",
+    "tiered": "knn and kernel are level with it",
+    "trees": "trees learn the level that all arms share, see [level]",
+    "linear.ridge": "kernel learns what it learns, see kernel.alpha",
+    "linear.logistic": "kernel learns what it learns, see kernel.alpha",
+    "labels.alpha": "labels are told apart by discriminants, see labels.temperature",
+    "labels.iterations": "labels are told apart in closed form",
+    "stack.mean_weight": "the stack is a plain mean, see stack.within",
+    "stack.belief": "the stack is a plain mean, see stack.within",
+    "encoder.depths": "one depth is exported, see encoder.depth",
+}
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -39,10 +47,9 @@ class EncoderConfig:
     """The sentence encoder; everything downstream learns from its exported file."""
 
     model: str = DEFAULT_ENCODER  # a sentence-transformers name or folder
-    depths: tuple[float, ...] = (
-        1.0,
-        0.67,
-    )  # shares of its layers to try; see training.selection.depth
+    # share of its layers that is run, from the first one on: the last layers pull paraphrases
+    # together and lose what a prompt asks of a model (EXPERIMENTS.md)
+    depth: float = 0.67
     precision: str = "int8"  # "int8" or "fp32"
     max_tokens: int = 256  # time is linear in tokens
     max_chars: int = 4000
@@ -51,10 +58,9 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if self.precision not in {"int8", "fp32"}:
             raise ConfigError(f"encoder.precision must be int8 or fp32, got {self.precision!r}")
-        if not self.depths or not all(0.0 < depth <= 1.0 for depth in self.depths):
+        if not 0.0 < self.depth <= 1.0:
             raise ConfigError(
-                f"encoder.depths must be shares of the layers above 0 and up to 1, "
-                f"got {list(self.depths)}"
+                f"encoder.depth must be a share of the layers above 0 and up to 1, got {self.depth}"
             )
         _at_least("encoder.max_tokens", self.max_tokens, 8)
         _at_least("encoder.max_chars", self.max_chars, 32)
@@ -85,12 +91,12 @@ class FoldsConfig:
 class ClusterConfig:
     """Spherical k-means and its shrunken tables."""
 
-    k: tuple[int, ...] = (8, 16, 32, 64, 128)  # candidates; cross-validated regret chooses
+    k: tuple[int, ...] = (16, 64)  # candidates; cross-validated regret chooses
     min_rows_per_cluster: int = 12  # larger k than rows / this is not tried
     blend: int = 4  # nearest centroids whose values are blended
     sharpness: float = 10.0  # softmax weight of cosine similarity
     prior_rows: float = 20.0  # pseudo-rows of the arm's mean in every cell
-    fit_rows: int = 50_000  # centroids are fitted on at most so many prompts
+    fit_rows: int = 4096  # centroids are fitted on at most so many prompts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,56 +115,29 @@ class KernelConfig:
     """Gaussian-kernel ridge on landmarks (Nyström)."""
 
     landmarks: int = 512
-    width: tuple[float, ...] = (1.0, 2.0)  # γ in exp(-γ·squared distance)
+    width: tuple[float, ...] = (1.0,)  # γ in exp(-γ·squared distance)
     alpha: tuple[float, ...] = (3.0, 10.0, 30.0)
     feature_scale: float = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TasteConfig:
-    """Neighbours in the embedding joined with contrasts that a kernel head predicts."""
-
-    k: tuple[int, ...] = (100, 200, 400)
-    weight: float = 0.5  # root mean square length of the contrasts beside a unit embedding
-    width: float = 2.0  # the head's γ and ridge penalty
-    alpha: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LinearConfig:
-    """Multi-output ridge and logistic heads on [embedding, text features]."""
+    """Multi-output heads on [embedding, text features]."""
 
-    ridge: tuple[float, ...] = (10.0, 30.0, 100.0, 300.0)
-    logistic: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
     feature_scale: float = 0.05  # of a standardised text feature beside unit embeddings
-    iterations: int = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TieredConfig:
-    """A model's utility plus a tier's effect; for tables in which some model has two tiers.
-
-    `tier` and `arm` are spreads of the effects' slopes, over that of the models'; the levels are
-    spreads in logits.
-    """
-
-    alpha: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0)
-    tier: float = 0.5
-    arm: float = 0.3
-    model_level: float = 10.0
-    tier_level: float = 1.0
-    arm_level: float = 0.3
+    iterations: int = 80  # of heads that are not solved in closed form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelsConfig:
     """Tables by the task label that a prompt seems to have; for rows that come with labels."""
 
-    alpha: tuple[float, ...] = (0.05, 0.5)  # penalty of the classifier
+    shrinkage: float = 0.3  # of the covariance, towards a multiple of the identity
+    # divides the discriminants, which count hundreds of dependent dimensions as independent ones
+    temperature: tuple[float, ...] = (4.0, 8.0)
     min_rows: int = 20  # prompts that a label needs to count
     most: int = 100  # labels, the most frequent ones
     max_rows: int = 20_000  # the classifier is fitted on at most so many prompts
-    iterations: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,34 +153,32 @@ class UtilityConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TreesConfig:
-    """LightGBM per arm on low-dimensional inputs and the other methods' predictions."""
+class LevelConfig:
+    """LightGBM for what all arms have in common: the level of quality and of output tokens."""
 
-    rounds: int = 60
+    rounds: int = 200
     leaves: int = 15
-    learning_rate: float = 0.05
-    min_rows_per_leaf: int = 30
+    learning_rate: float = 0.03
+    min_rows_per_leaf: int = 20
     components: int = 48  # principal components of the embedding
-    builds_on: tuple[str, ...] = ("logistic",)  # whose predictions may be inputs, if that helps
-    max_rows: int = 60_000  # trees train on at most so many prompts
+    max_rows: int = 20_000  # trees train on at most so many prompts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackConfig:
     """How the methods are combined."""
 
-    mean_weight: float = 0.0  # share of the plain mean; the rest is weighed by evidence
-    sharpness: tuple[float, ...] = (1.0, 1.25)  # factors on contrasts that candidates may have
-    belief: float = 2.0  # e^-this is the weight of what is a standard error behind the best
+    within: float = 0.05  # of the least criterion: a method further behind is left out
+    sharpness: float = 1.25  # a mean of predictions is too timid; its contrasts are spread by it
+    level_share: float = 0.5  # of the trees in a prompt's level, beside the methods' mean
 
     def __post_init__(self) -> None:
-        if not self.sharpness or not all(factor > 0.0 for factor in self.sharpness):
-            raise ConfigError(f"stack.sharpness must be above 0, got {list(self.sharpness)}")
-        if not 0.0 <= self.mean_weight <= 1.0 or self.belief < 0.0:
-            raise ConfigError(
-                f"stack.mean_weight must lie between 0 and 1 and stack.belief not below 0, got "
-                f"{self.mean_weight} and {self.belief}"
-            )
+        if self.within < 0.0:
+            raise ConfigError(f"stack.within must not be below 0, got {self.within}")
+        if self.sharpness <= 0.0:
+            raise ConfigError(f"stack.sharpness must be above 0, got {self.sharpness}")
+        if not 0.0 <= self.level_share <= 1.0:
+            raise ConfigError(f"stack.level_share must lie between 0 and 1, got {self.level_share}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,11 +215,9 @@ class TrainConfig:
     knn: KnnConfig = field(default_factory=KnnConfig)
     linear: LinearConfig = field(default_factory=LinearConfig)
     kernel: KernelConfig = field(default_factory=KernelConfig)
-    tiered: TieredConfig = field(default_factory=TieredConfig)
-    taste: TasteConfig = field(default_factory=TasteConfig)
     labels: LabelsConfig = field(default_factory=LabelsConfig)
     utility: UtilityConfig = field(default_factory=UtilityConfig)
-    trees: TreesConfig = field(default_factory=TreesConfig)
+    level: LevelConfig = field(default_factory=LevelConfig)
     stack: StackConfig = field(default_factory=StackConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
@@ -250,9 +225,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         unknown = [name for name in self.predictors if name not in METHODS]
         if unknown:
+            became = RETIRED.get(f"predictors.{unknown[0]}")
+            if became is not None:
+                raise ConfigError(f"there is no predictor {unknown[0]!r} any more: {became}")
             near = get_close_matches(unknown[0], METHODS, n=1, cutoff=0.0)
             raise ConfigError(f"unknown predictor {unknown[0]!r}; did you mean {near[0]!r}?")
-        # trees build on the others, so the order is the list's, not the file's
+        # the same methods are the same bundle, in whatever order the file names them
         ordered = tuple(name for name in METHODS if name in self.predictors)
         object.__setattr__(self, "predictors", ordered)
         if not ordered:
@@ -277,7 +255,50 @@ def load_config(path: Path | None) -> TrainConfig:
         raise ConfigError(f"{path} cannot be read: {err.strerror}") from err
     except tomllib.TOMLDecodeError as err:
         raise ConfigError(f"{path} is not valid TOML: {err}") from err
+    gone = retired(raw)
+    if gone:
+        told = "; ".join(f"{name}: {RETIRED[name]}" for name in gone)
+        raise ConfigError(f"{path} names what this release no longer has: {told}")
     return build(TrainConfig, raw, "")
+
+
+def recorded(raw: Mapping[str, Any]) -> TrainConfig:
+    """The configuration in a manifest, without what this release no longer has.
+
+    Bundles of earlier releases go on being evaluated and retrained; `retired` says what is left
+    out.
+
+    Raises:
+        ConfigError: a key is unknown or a value has the wrong type.
+    """
+    gone = retired(raw)
+    known = {
+        section: {k: v for k, v in values.items() if f"{section}.{k}" not in gone}
+        if isinstance(values, dict)
+        else values
+        for section, values in raw.items()
+        if section not in gone
+    }
+    stack = known.get("stack", {})
+    if isinstance(stack.get("sharpness"), list | tuple):  # candidates of an earlier release
+        known["stack"] = {k: v for k, v in stack.items() if k != "sharpness"}
+    if "predictors" in known:
+        kept = [name for name in known["predictors"] if f"predictors.{name}" not in gone]
+        known["predictors"] = kept or list(METHODS)
+    return build(TrainConfig, known, "")
+
+
+def retired(raw: Mapping[str, Any]) -> list[str]:
+    """The dotted names of `RETIRED` that a configuration uses."""
+    named = raw.get("predictors", ())
+    names = [f"predictors.{name}" for name in named] if isinstance(named, list | tuple) else []
+    for section, values in raw.items():
+        names += (
+            [section]
+            if not isinstance(values, dict)
+            else [section, *(f"{section}.{key}" for key in values)]
+        )
+    return [name for name in names if name in RETIRED]
 
 
 def build(kind: type[T], raw: dict[str, Any], where: str) -> T:

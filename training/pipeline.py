@@ -13,26 +13,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router.core.manifest import Manifest
-from router.types import Floats
 
 from .bundle.decision import Origin, arm_infos, decision_constants, mean_quality
 from .bundle.export import check_target, write_bundle
 from .bundle.fit import combine, final_fit
 from .bundle.manifest import describe, training_record
-from .bundle.model import FittedModel, Parity, check_parity
-from .bundle.oof_predictions import OofPredictions, kept_rows, oof_predictions
+from .bundle.model import Parity, check_parity
+from .bundle.oof_predictions import oof_predictions
 from .config import TrainConfig
 from .methods.base import Inputs
 from .methods.cluster import nearest
-from .methods.costs import fit_meter, token_targets
+from .methods.costs import fit_meter, fit_tokens, token_targets
 from .preferences.evidence import pairs_record, split_battles
 from .preferences.pairs_only_arms import Newcomers, onboard
 from .prepare.catalogue import catalogue_of, list_prices, load_catalogue
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
+from .prepare.inputs import embed_inputs, open_encoder
 from .progress import Reporter
-from .selection.crossfit import crossfit, crossfit_tokens
-from .selection.depth import embed_inputs, open_encoder
+from .selection.crossfit import crossfit, split_folds
 from .selection.threshold_map import threshold_map
 from .selection.validation import validation_metrics
 from .threads import single_threaded
@@ -72,7 +71,7 @@ def train(
         data = build_dataset(tables, config.arms)
         data = data.rows(~data.test)
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
-    encoder = open_encoder(data, config, cache, reporter)
+    encoder = open_encoder(config.encoder, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
     origin = origin_of(tables, config)
     battles = split_battles(tables, data, encoder, cache, reporter)
@@ -130,21 +129,19 @@ def learn(
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
     battles = None if joined is None else joined.battles
-    methods = len(config.predictors)
-    catalogue = catalogue_of(origin.catalogue, data.arms)
+    folds = split_folds(data.texts, config.folds)
+    judged, judged_inputs = data.rows(folds.judged), inputs.rows(folds.judged)
     with reporter.stage("cost model"):
         meter = fit_meter(data, origin.prices)
-        tokens = token_targets(data, meter)
-        answers = crossfit_tokens(inputs, data, tokens, config)
-        cost = meter.cost_usd(data.n_chars, answers)
-    with reporter.stage("cross-fit methods", methods) as stage:
-        fitted = crossfit(inputs, data, cost, config, stage, battles)
+        targets = token_targets(data, meter)
+        oof_output_tokens, tokens = fit_tokens(inputs, targets, folds, config)
+        oof_cost_usd = meter.cost_usd(judged.n_chars, oof_output_tokens)
+    with reporter.stage("cross-fit methods", len(config.predictors)) as stage:
+        fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
     with reporter.stage("stack and calibrate") as stage:
-        stack, calibration, quality = combine(fitted, data, cost, config)
-        stage.note(
-            " ".join(f"{n} {w:.2f}" for n, w in zip(stack.names, stack.weights, strict=True))
-        )
-    with reporter.stage("final fit", methods) as stage:
+        stack, calibration, oof_quality = combine(fitted, data, config)
+        stage.note("mean of " + ", ".join(stack.names))
+    with reporter.stage("final fit", len(stack.names)) as stage:
         model = final_fit(
             inputs,
             data,
@@ -155,52 +152,56 @@ def learn(
             tokens=tokens,
             config=config,
             stage=stage,
-            battles=battles,
         )
         model = model if joined is None else joined.widened(model)
     with reporter.stage("decision constants") as stage:
+        mean = mean_quality(data, oof_quality)
         rule = decision_constants(
-            model, inputs, data, quality=quality, cost_usd=cost, config=config
+            model,
+            judged_inputs,
+            judged,
+            oof_quality=oof_quality,
+            oof_cost_usd=oof_cost_usd,
+            mean=mean,
+            config=config,
         )
-        seen = data if joined is None else replace(data, quality=joined.observed())
-        rows = kept_rows(len(data))
-        table = threshold_map(quality[rows], cost[rows], seen.quality[rows], rule.band[rows])
+        seen = judged if joined is None else replace(judged, quality=joined.observed(judged))
+        # of the very rows that the bundle keeps: an edit at unchanged prices makes the same map
+        table = threshold_map(oof_quality, oof_cost_usd, seen.quality, rule.band)
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
-        compared = np.zeros(len(data), dtype=np.bool_)
-        compared[np.linspace(0, len(data) - 1, min(len(data), PARITY_ROWS)).astype(int)] = True
-        parity = check_parity(model, graph, inputs.rows(compared), data.rows(compared))
-        infos = arm_infos(model, data, origin, mean_quality(data, quality))
-        own = data if joined is None else joined.own_labels()
-        known = len(own.arms)
+        rows = np.linspace(0, len(judged) - 1, min(len(judged), PARITY_ROWS)).astype(int)
+        parity = check_parity(model, graph, judged_inputs.rows(rows), judged.rows(rows))
+        infos = arm_infos(model, data, origin, mean)
+        observed = judged if joined is None else joined.own_labels(judged)
+        known = len(observed.arms)
         manifest = describe(
             encoder=encoder.info,
             arms=infos if joined is None else joined.infos(infos),
             rule=rule,
             threshold_map=table,
-            training=training_record(own, origin, fitted, stack, rule, parity)
+            training=training_record(
+                data if joined is None else joined.own_labels(data),
+                origin, fitted, stack, rule, parity,
+            )
             | pairs_record(joined, stack),
-            metrics=validation_metrics(quality[:, :known], cost[:, :known], own, rule.band),
+            metrics=validation_metrics(
+                oof_quality[:, :known], oof_cost_usd[:, :known], observed, rule.band
+            ),
             config=config,
-            catalogue=catalogue,
+            catalogue=catalogue_of(origin.catalogue, data.arms),
+        )  # fmt: skip
+        oof = oof_predictions(
+            judged.texts,
+            data.texts,
+            quality=oof_quality,
+            quality_se=model.table.blended(judged_inputs, model.table.errors),
+            output_tokens=oof_output_tokens,
+            realised=seen.quality,
+            n_chars=judged.n_chars,
+            cluster=nearest(judged_inputs.embedding, model.table.centroids)[0],
         )
-        oof = kept_predictions(model, inputs, seen, quality=quality, output_tokens=answers)
         manifest = write_bundle(out, manifest, graph, encoder, oof)
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)
-
-
-def kept_predictions(
-    model: FittedModel, inputs: Inputs, data: Dataset, *, quality: Floats, output_tokens: Floats
-) -> OofPredictions:
-    """The out-of-fold predictions that go into the bundle."""
-    return oof_predictions(
-        data.texts,
-        quality=quality,
-        quality_se=model.table.blended(inputs, model.table.errors),
-        output_tokens=output_tokens,
-        realised=data.quality,
-        n_chars=data.n_chars,
-        cluster=nearest(inputs.embedding, model.table.centroids)[0],
-    )

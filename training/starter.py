@@ -18,7 +18,7 @@ from router.errors import BundleError
 
 from .bundle.export import CARD, finish
 from .bundle.oof_predictions import OOF_PREDICTIONS
-from .config import EncoderConfig, build, load_config
+from .config import load_config, recorded
 from .errors import TrainingError
 from .pipeline import train
 from .prepare.encoder import ExportedEncoder, export_encoder
@@ -76,7 +76,7 @@ def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manif
 
 
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
-    config = build(EncoderConfig, manifest.config["encoder"], "encoder.")
+    config = recorded(manifest.config).encoder
     depth = manifest.encoder.depth
     encoder = export_encoder(config, cache / "encoders", depth=depth)
     expected = manifest.encoder.weights_sha256

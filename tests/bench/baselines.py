@@ -21,8 +21,8 @@ from training.evaluation.baselines.suite import METHODS
 from training.prepare.cache import CACHE
 from training.prepare.dataset import build_dataset
 from training.prepare.encoder import export_encoder
+from training.prepare.inputs import embed_inputs
 from training.progress import Timings
-from training.selection.depth import embed_inputs
 from training.selection.validation import complete
 
 

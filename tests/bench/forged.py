@@ -121,7 +121,7 @@ def opened(folder: Path, *, full: bool) -> Bench:
     )
     world.prompts.head(200).write_parquet(folder / "p.parquet")
     tables = load_tables(folder / "o.parquet", folder / "p.parquet")
-    lean = replace(TINY, predictors=("cluster", "ridge"))
+    lean = replace(TINY, predictors=("cluster", "kernel"))
     train(tables, lean, folder / "base", CACHE, Timings())
     base = Router.load(folder / "base")
     inputs = bundle_inputs(base, tuple(world.prompts["prompt"]), CACHE, Timings())

@@ -24,7 +24,7 @@ from training.progress import Timings
 @pytest.fixture(scope="session")
 def lean_config(tiny_config: TrainConfig) -> TrainConfig:
     """Two quick methods, for laws that do not depend on which."""
-    return replace(tiny_config, predictors=("cluster", "ridge"))
+    return replace(tiny_config, predictors=("cluster", "kernel"))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from training.config import METHODS, TrainConfig, build, load_config
+from training.config import (
+    METHODS,
+    EncoderConfig,
+    LabelsConfig,
+    LinearConfig,
+    TrainConfig,
+    build,
+    load_config,
+    recorded,
+    retired,
+)
 from training.errors import ConfigError
 
 
@@ -29,9 +39,9 @@ def test_one_number_will_do_where_a_list_is_asked_for(tmp_path: Path) -> None:
     assert read(tmp_path, "[cluster]\nk = 16\n").cluster.k == (16,)
 
 
-def test_methods_run_in_the_order_in_which_they_build_on_each_other(tmp_path: Path) -> None:
-    config = read(tmp_path, 'predictors = ["trees", "cluster"]')
-    assert config.predictors == ("cluster", "trees")
+def test_methods_have_one_order_however_a_file_names_them(tmp_path: Path) -> None:
+    config = read(tmp_path, 'predictors = ["kernel", "cluster"]')
+    assert config.predictors == ("cluster", "kernel")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +55,16 @@ def test_methods_run_in_the_order_in_which_they_build_on_each_other(tmp_path: Pa
         ("cluster = 3", r"cluster is a section; write \[cluster\]"),
         ('[encoder]\nprecision = "int4"', "must be int8 or fp32, got 'int4'"),
         ("[split]\ntest_share = 2.0", r"split.test_share must lie in \[0, 1\), got 2.0"),
-        ('predictors = ["tree"]', "unknown predictor 'tree'; did you mean 'trees'?"),
+        ('predictors = ["knnn"]', "unknown predictor 'knnn'; did you mean 'knn'?"),
+        ('predictors = ["taste"]', "predictors.taste: knn is level with it"),
+        ("[trees]\nrounds = 3", "trees: trees learn the level that all arms share"),
+        ("[encoder]\ndepths = [1.0]", "encoder.depths: one depth is exported, see encoder.depth"),
+        ("[encoder]\ndepth = 0.0", "encoder.depth must be a share of the layers"),
+        ("[encoder]\ndepth = 1.5", "encoder.depth must be a share of the layers"),
+        ("[stack]\nbelief = 2.0", "stack.belief: the stack is a plain mean"),
+        ("[stack]\nsharpness = 0.0", "stack.sharpness must be above 0"),
+        ("[stack]\nlevel_share = 2.0", "stack.level_share must lie between 0 and 1"),
+        ("[stack]\nwithin = -1.0", "stack.within must not be below 0"),
         ("predictors = []", "predictors is empty"),
         ("seed = ", "not valid TOML"),
     ],
@@ -65,3 +84,28 @@ def test_the_resolved_configuration_reads_back_from_a_manifest() -> None:
 
     config = TrainConfig(seed=5, predictors=METHODS[:2])
     assert build(TrainConfig, json.loads(json.dumps(config.to_dict())), "") == config
+
+
+def test_a_bundle_of_an_earlier_release_is_read_without_what_is_retired() -> None:
+    old = {
+        "seed": 4,
+        "predictors": ["cluster", "ridge", "taste", "trees"],
+        "encoder": {"depths": [1.0, 0.67], "precision": "fp32"},
+        "linear": {"ridge": [10.0], "logistic": [3.0], "feature_scale": 0.1, "iterations": 80},
+        "taste": {"k": [100]},
+        "trees": {"rounds": 60},
+        "stack": {"mean_weight": 0.0, "sharpness": [1.0, 1.25], "belief": 2.0},
+        "labels": {"alpha": [0.5], "min_rows": 9, "iterations": 100},
+    }
+    config = recorded(old)
+    assert config == TrainConfig(
+        seed=4,
+        predictors=("cluster",),
+        encoder=EncoderConfig(precision="fp32"),
+        linear=LinearConfig(feature_scale=0.1),
+        labels=LabelsConfig(min_rows=9),
+    )
+    assert {"predictors.taste", "trees", "encoder.depths", "stack.belief"} <= set(retired(old))
+    assert recorded({"predictors": ["taste"]}).predictors == METHODS
+    assert retired(TrainConfig().to_dict()) == []
+    assert recorded(TrainConfig().to_dict()) == TrainConfig()

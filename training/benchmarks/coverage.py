@@ -27,7 +27,7 @@ from router.types import Doubles, Ints
 
 from ..certify.bound import fixed_sequence
 from ..certify.certify import Request, Rows, along_the_grid, usable_rows
-from ..config import TrainConfig, build
+from ..config import recorded
 from ..prepare.cache import CACHE
 from ..progress import ConsoleReporter
 
@@ -191,7 +191,7 @@ def main(
 
 def _test_rows(bundle: Path, data: Path, prompts: Path, cache: Path, seed: int) -> Rows:
     router = Router.load(bundle)
-    settings = build(TrainConfig, router.manifest.config, "")
+    settings = recorded(router.manifest.config)
     tables = load_tables(data, prompts, split=settings.split)
     usable = usable_rows(router, tables, "test", cache, ConsoleReporter(Console(stderr=True)))
     return along_the_grid(router, usable.scored, seed=seed)

@@ -23,7 +23,7 @@ from data.tables import Tables, load_tables
 from router import Policy, Router
 from router.types import Doubles
 
-from ..config import TrainConfig, build
+from ..config import TrainConfig, recorded
 from ..evaluation.evaluate import Scored, score_split, threshold_sweep
 from ..measure.draws import RESAMPLES, Draws, interval
 from ..measure.figures import Points
@@ -205,7 +205,7 @@ def run(
     """Every task of one dataset left out once; the settings are those of `out/name/bundle`."""
     base = Router.load(out / name / "bundle").manifest
     config = fixed_config(base)
-    split_config = build(TrainConfig, dict(base.config), "").split
+    split_config = recorded(base.config).split
     tables = load_tables(
         datasets / f"{name}.parquet", datasets / f"{name}{PROMPTS}", split=split_config
     )

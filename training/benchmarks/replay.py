@@ -36,9 +36,9 @@ from ..pipeline import learn, origin_of
 from ..prepare.cache import CACHE
 from ..prepare.dataset import Dataset, build_dataset
 from ..prepare.encoder import ExportedEncoder
+from ..prepare.inputs import embed_inputs, open_encoder
 from ..progress import Timings
 from ..retrain.settings import for_rows
-from ..selection.depth import embed_inputs, open_encoder
 from ..selection.validation import complete
 from .curve import write_curve
 
@@ -91,7 +91,7 @@ def open_stream(tables: Tables, config: TrainConfig, cache: Path) -> Stream:
     """Embed the training prompts that every arm answered."""
     data = build_dataset(tables, config.arms)
     data = data.rows(~data.test & complete(data))
-    encoder = open_encoder(data, config, cache, Timings())
+    encoder = open_encoder(config.encoder, cache, Timings())
     inputs = embed_inputs(data.texts, encoder, cache, Timings())
     return Stream(
         tables=tables, data=data, inputs=inputs, encoder=encoder, config=config, cache=cache

@@ -33,7 +33,7 @@ class Rule:
     """The constants, the band that follows from them, and what they were chosen by."""
 
     info: DecisionInfo
-    band: Doubles  # (n,) near-tie widths of the training rows
+    band: Doubles  # (j,) near-tie widths of the judged rows
     tried: dict[str, float]  # tie band -> out-of-fold AIQ
 
 
@@ -42,32 +42,35 @@ def decision_constants(
     inputs: Inputs,
     data: Dataset,
     *,
-    quality: Floats,
-    cost_usd: Doubles,
+    oof_quality: Floats,
+    oof_cost_usd: Doubles,
+    mean: Doubles,
     config: TrainConfig,
 ) -> Rule:
     """Choose the tie band and read off the other constants.
 
     Args:
         model: the fitted model, for distances and standard errors.
-        inputs: the training prompts.
+        inputs: the judged prompts.
         data: their outcomes.
-        quality: (n, a) calibrated out-of-fold predictions.
-        cost_usd: (n, a) out-of-fold predicted costs.
+        oof_quality: (j, a) calibrated predictions.
+        oof_cost_usd: (j, a) predicted costs.
+        mean: (a,) mean quality of every arm.
         config: the candidates.
     """
     errors = model.table.blended(inputs, model.table.errors).astype(np.float64)
     everything = np.ones(errors.shape, dtype=np.bool_)
     bands = {width: near_tie_band(errors, everything, width) for width in config.decision.tie_bands}
-    tried = {w: frontier_quality(quality, cost_usd, data, band) for w, band in bands.items()}
+    tried = {
+        w: frontier_quality(oof_quality, oof_cost_usd, data, band) for w, band in bands.items()
+    }
     best = max(tried.values())
     width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
     _, distance = nearest(inputs.embedding, model.table.centroids)
     middle, far = np.percentile(distance, [50, 99])
-    mean = mean_quality(data, quality)
     cost = np.nanmean(data.cost_usd, axis=0)
     best_single = int(np.lexsort((cost, -mean))[0])
-    edges = np.percentile(1.0 - quality.mean(axis=1), [20, 40, 60, 80])
+    edges = np.percentile(1.0 - oof_quality.mean(axis=1), [20, 40, 60, 80])
     info = DecisionInfo(
         best_single=best_single,
         default_arm=best_single,
@@ -81,14 +84,14 @@ def decision_constants(
     return Rule(info=info, band=bands[width], tried=labels)
 
 
-def mean_quality(data: Dataset, predicted: Floats) -> Doubles:
+def mean_quality(data: Dataset, oof_quality: Floats) -> Doubles:
     """Mean quality of every arm over all prompts: (a,).
 
     In a log an arm was asked where it was thought good, and the mean of its outcomes flatters it;
     the mean of what is predicted for every prompt does not.
     """
     if np.isnan(data.quality).mean() > SPARSE:
-        return np.asarray(predicted.mean(axis=0, dtype=np.float64))
+        return np.asarray(oof_quality.mean(axis=0, dtype=np.float64))
     return arm_means(data.quality)
 
 

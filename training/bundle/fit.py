@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-
-import numpy as np
-
-from router.types import Doubles, Floats
+from router.types import Floats, Ints
 
 from ..config import TrainConfig
-from ..methods.base import Inputs, Predictor
+from ..methods.base import Inputs
 from ..methods.cluster import ClusterTable
-from ..methods.costs import Meter, fit_tokens
-from ..methods.pairs import Battles
-from ..methods.registry import Task, fit_predictor
+from ..methods.costs import Meter, TokenModel
 from ..prepare.dataset import Dataset
 from ..progress import Stage
 from ..selection.calibrate import Calibration, fit_calibration
-from ..selection.criteria import judge
 from ..selection.crossfit import Crossfit
-from ..selection.stack import Stack
-from ..selection.weights import aggregate
+from ..selection.stack import Stack, leading
 from .model import FittedModel
 
 UTILITY = "utility"  # the method that knows battles
@@ -29,46 +20,30 @@ DEFAULT_K = 32  # clusters that name regions when the cluster table is no config
 
 
 def combine(
-    fitted: Crossfit, data: Dataset, cost_usd: Doubles, config: TrainConfig
+    fitted: Crossfit, data: Dataset, config: TrainConfig
 ) -> tuple[Stack, Calibration, Floats]:
-    """Weigh the methods, calibrate their stack, and predict the training rows honestly.
+    """Average the methods, calibrate their stack, and predict the judged rows honestly.
 
-    For every fold, the stack's weights come from the other folds' out-of-fold predictions, so
-    that calibration sees predictions that neither a model nor a weight was fitted on.
-
+    Args:
+        fitted: the methods, and their out-of-fold predictions of j rows.
+        data: the training rows.
+        config: of stack and calibration.
     Returns:
-        The final stack, its calibration, and (n, a) calibrated out-of-fold predictions.
+        The final stack, its calibration, and (j, a) calibrated out-of-fold predictions.
     """
-    stack, raw = aggregate(accompanied(fitted, data, cost_usd), data, cost_usd, config.stack)
-    calibration = fit_calibration(raw, data.quality, config.calibration, fitted.fold)
+    folds, names = fitted.folds, leading(fitted.scores, config.stack.within)
+    parts = {name: fitted.chosen[name].oof_quality for name in names}
+
+    def predict(fold: int, places: Ints) -> Floats:
+        stack = Stack.of(names, data.quality[folds.of != fold], config.stack)
+        seen = {name: values[places] for name, values in parts.items()}
+        return stack.predict(seen, fitted.oof_level[places])
+
+    raw = folds.held_out(predict, len(data.arms))
+    quality = data.quality[folds.judged]
+    calibration = fit_calibration(raw, quality, config.calibration, folds.of_judged)
+    stack = Stack.of(names, data.quality, config.stack)
     return stack, calibration, calibration.apply(raw)
-
-
-def accompanied(fitted: Crossfit, data: Dataset, cost_usd: Doubles) -> Crossfit:
-    """With the company that suits the utility of labels and battles, or without that utility.
-
-    It alone knows the battles. Where labels are few it knows more than all the others together,
-    and their mean would drown it; where they are many it may add nothing. Its share is therefore
-    none, that of one method among all, a half beside the best other one, or everything: whichever
-    has the least regret on labels that the models did not see.
-    """
-    if UTILITY not in fitted.predictions or len(fitted.predictions) == 1:
-        return fitted
-
-    def score(predictions: Mapping[str, Floats]) -> float:
-        mean: Floats = np.mean(list(predictions.values()), axis=0)
-        return judge(mean, cost_usd, data, fitted.level)
-
-    own = fitted.predictions[UTILITY]
-    rest = {name: p for name, p in fitted.predictions.items() if name != UTILITY}
-    best = min(rest, key=lambda name: score({name: rest[name]}))
-    companies = (
-        rest,
-        dict(fitted.predictions),
-        {best: rest[best], UTILITY: own},
-        {UTILITY: own},
-    )
-    return replace(fitted, predictions=min(companies, key=score))
 
 
 def final_fit(
@@ -79,43 +54,29 @@ def final_fit(
     stack: Stack,
     calibration: Calibration,
     meter: Meter,
-    tokens: Floats,
+    tokens: TokenModel,
     config: TrainConfig,
     stage: Stage,
-    battles: Battles | None = None,
 ) -> FittedModel:
-    """Refit every method on all training rows, with the settings that cross-fitting chose."""
-    predictors: dict[str, Predictor] = {}
-    for name in needed(stack, config):
-        others = {key: fitted.predictions[key] for key in predictors}
-        task = Task(
-            inputs=inputs,
-            quality=data.quality,
-            labels=data.domains,
-            others=others,
-            battles=battles,
-            arms=data.arms,
-        )
-        predictors[name] = fit_predictor(name, fitted.chosen[name], task, config)
+    """The stack's methods on all training rows, with the settings that cross-fitting chose."""
+    predictors = {}
+    for name in stack.names:
+        predictors[name] = fitted.chosen[name].fit()
         stage.advance()
         stage.note(name)
     table = predictors.get("cluster")
+    if table is None and "cluster" in fitted.chosen:  # it names regions, in the stack or not
+        table = fitted.chosen["cluster"].fit()
     if not isinstance(table, ClusterTable):
-        size = int(fitted.chosen.get("cluster", {"k": DEFAULT_K})["k"])
-        table = ClusterTable.fit(inputs, data.quality, config.cluster, k=size, seed=config.seed)
+        table = ClusterTable.fit(
+            inputs, data.quality, config.cluster, k=DEFAULT_K, seed=config.seed
+        )
     return FittedModel(
         predictors=predictors,
         table=table,
         stack=stack,
+        trees=fitted.trees,
         calibration=calibration,
-        tokens=fit_tokens(inputs, tokens, config.linear),
+        tokens=tokens,
         meter=meter,
     )
-
-
-def needed(stack: Stack, config: TrainConfig) -> list[str]:
-    """The stack's methods and those that trees build on, in order."""
-    wanted = set(stack.names)
-    if "trees" in wanted:
-        wanted |= set(config.trees.builds_on)
-    return [name for name in config.predictors if name in wanted]

@@ -74,12 +74,10 @@ def training_record(
         "cells": int((~np.isnan(data.quality)).sum()),
         "dropped_arms": data.dropped_arms,
         "rejected_rows": dict(origin.rejected),
-        "chosen": {name: dict(settings) for name, settings in fitted.chosen.items()},
+        "chosen": {name: dict(found.settings) for name, found in fitted.chosen.items()},
         "tried": fitted.scores,
         "tie_bands_tried": rule.tried,
-        "stack": {
-            name: round(float(w), 4) for name, w in zip(stack.names, stack.weights, strict=True)
-        },
+        "stack": {name: round(1.0 / len(stack.names), 4) for name in stack.names},
         "parity": {
             "rows": parity.rows,
             "same_arm": round(parity.same_arm, 6),

@@ -18,6 +18,7 @@ from ..errors import ExportError
 from ..methods.base import GraphInputs, Inputs, Predictor
 from ..methods.cluster import ClusterTable, nearest
 from ..methods.costs import Meter, TokenModel
+from ..methods.level import LevelTrees
 from ..methods.onnx_graph import Graph
 from ..prepare.dataset import Dataset
 from ..selection.calibrate import Calibration
@@ -44,25 +45,25 @@ class Prediction:
 class FittedModel:
     """Everything that was fitted."""
 
-    predictors: dict[str, Predictor]  # in the order in which they build on each other
+    predictors: dict[str, Predictor]
     table: ClusterTable  # names clusters and measures distance, whether the stack uses it or not
     stack: Stack
+    trees: LevelTrees  # what all arms have in common on a prompt
     calibration: Calibration
     tokens: TokenModel
     meter: Meter
 
     def parts(self, inputs: Inputs) -> dict[str, Floats]:
         """What every method says of n prompts: (n, a) each."""
-        parts: dict[str, Floats] = {}
-        for name, predictor in self.predictors.items():
-            parts[name] = predictor.predict(inputs, parts)
-        return parts
+        return {name: predictor.predict(inputs) for name, predictor in self.predictors.items()}
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Predict for n prompts."""
         cluster, distance = nearest(inputs.embedding, self.table.centroids)
         return Prediction(
-            quality=self.calibration.apply(self.stack.predict(self.parts(inputs))),
+            quality=self.calibration.apply(
+                self.stack.predict(self.parts(inputs), self.trees.predict(inputs))
+            ),
             quality_se=self.table.blended(inputs, self.table.errors),
             output_tokens=self.tokens.predict(inputs),
             cluster=cluster,
@@ -78,17 +79,13 @@ class FittedModel:
 
     def add_parts(self, graph: Graph, inputs: GraphInputs) -> dict[str, str]:
         """The tensor of every method."""
-        parts: dict[str, str] = {}
-        for name, predictor in self.predictors.items():
-            parts[name] = predictor.add_to(graph, inputs, parts)
-        return parts
+        return {name: method.add_to(graph, inputs) for name, method in self.predictors.items()}
 
     def to_onnx(self, dimension: int) -> onnx.ModelProto:
         """The whole as one graph: embedding and features in, the fields of Prediction out."""
         graph, inputs = self.wire(dimension)
-        quality = self.calibration.add_to(
-            graph, self.stack.add_to(graph, self.add_parts(graph, inputs))
-        )
+        parts, level = self.add_parts(graph, inputs), self.trees.add_to(graph, inputs)
+        quality = self.calibration.add_to(graph, self.stack.add_to(graph, parts, level))
         index, weight, best = self.table.add_weights(graph, inputs)
         error = self.table.add_blend(graph, index, weight, self.table.errors)
         one = graph.const([1], np.int64)

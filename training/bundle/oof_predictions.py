@@ -26,7 +26,6 @@ from ..errors import TrainingError
 
 OOF_PREDICTIONS = "oof_predictions.onnx"
 OLD_NAME = "validation.onnx"  # of older bundles, in 16 bits
-MAX_ROWS = 10_000  # an even sample beyond that
 KEY_BITS = 32  # enough to recognise a prompt, too few to prove that one was there
 
 Keys = NDArray[np.uint32]
@@ -95,13 +94,9 @@ class OofPredictions:
         return bytes(model.SerializeToString())
 
 
-def kept_rows(n: int) -> slice:
-    """Which of n training rows a bundle keeps; the threshold's map is made of them too."""
-    return slice(None, None, max(-(-n // MAX_ROWS), 1))
-
-
 def oof_predictions(
     texts: Sequence[str],
+    trained_on: Sequence[str],
     *,
     quality: Floats,
     quality_se: Doubles | Floats,
@@ -110,18 +105,16 @@ def oof_predictions(
     n_chars: Ints,
     cluster: Ints,
 ) -> OofPredictions:
-    """Keep an even sample of the training rows; the fields are those of the class."""
-    keys = fingerprints(texts)
-    rows = kept_rows(len(keys))
+    """Those of the judged rows, by their texts, beside every text that was trained on."""
     return OofPredictions(
-        keys=keys[rows],
-        seen=np.unique(keys),
-        quality=quality[rows],
-        quality_se=quality_se[rows].astype(np.float32),
-        output_tokens=output_tokens[rows].astype(np.float32),
-        realised=realised[rows],
-        n_chars=n_chars[rows],
-        cluster=cluster[rows],
+        keys=fingerprints(texts),
+        seen=np.unique(fingerprints(trained_on)),
+        quality=quality,
+        quality_se=quality_se.astype(np.float32),
+        output_tokens=output_tokens.astype(np.float32),
+        realised=realised,
+        n_chars=n_chars,
+        cluster=cluster,
     )
 
 

@@ -17,9 +17,10 @@ from data.commands import _common as data_commands
 from data.tables import Tables, load_tables
 from router import Router
 from router.atomic import write_file
+from router.core.manifest import Manifest
 from router.errors import RouterError
 
-from ..config import TrainConfig, build
+from ..config import recorded, retired
 from ..errors import TrainingError
 from ..prepare.cache import CACHE
 from ..prepare.dataset import SPLITS
@@ -72,10 +73,18 @@ def note(text: str) -> None:
 
 def load_for(router: Router, data: Path, prompts: Path, pairs: Path | None = None) -> Tables:
     """Read tables with the split that a bundle was trained with; say what was left out."""
-    settings = build(TrainConfig, dict(router.manifest.config), "")
+    settings = recorded(router.manifest.config)
+    note_retired(router.manifest)
     tables = load_tables(data, prompts, pairs, split=settings.split)
     note_rejects(tables.report)
     return tables
+
+
+def note_retired(manifest: Manifest) -> None:
+    """Say which settings of a bundle's training this release no longer has."""
+    gone = retired(manifest.config)
+    if gone:
+        note(f"{manifest.bundle_id} was trained with {', '.join(gone)}, which no longer exist")
 
 
 def note_rejects(report: CleanReport) -> None:

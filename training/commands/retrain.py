@@ -14,7 +14,7 @@ from ..config import load_config
 from ..progress import ConsoleReporter
 from ..retrain.log_rows import HELD_OUT, read_traffic
 from ..retrain.retrain import retrain as train_candidate
-from ._common import CACHED, command, note, note_rejects, path_option, together
+from ._common import CACHED, command, note, note_rejects, note_retired, path_option, together
 
 
 @command
@@ -49,6 +49,8 @@ def retrain(
     if pairs is not None and data_path is None:
         raise click.ClickException("--pairs needs --data and --prompts")
     bundle = Bundle.load(base)
+    if config is None:
+        note_retired(bundle.manifest)
     reporter = ConsoleReporter()
     with reporter.stage("open log"):
         traffic = read_traffic(read_log(log_dir), bundle.manifest)

@@ -13,7 +13,7 @@ from router.core import features
 from router.core.choice import expected_at
 from router.types import Bools, Doubles, Ints, Scores
 
-from ..config import EncoderConfig, build
+from ..config import recorded
 from ..errors import TrainingError
 from ..measure.errors import EvaluationError
 from ..measure.outcomes import Outcomes, Sweep
@@ -22,8 +22,8 @@ from ..methods.base import Inputs
 from ..prepare.dataset import SPLITS, Dataset, dataset_of
 from ..prepare.embed import embed
 from ..prepare.encoder import export_encoder
+from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
-from ..selection.depth import embed_inputs
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
 from .baselines.evidence import Evidence, Fitted
@@ -151,7 +151,7 @@ def published_inputs(
     manifest = router.manifest
     if manifest.encoder.depth == 1.0:
         return bundle_inputs(router, texts, cache, reporter), scored.inputs
-    config = build(EncoderConfig, manifest.config["encoder"], "encoder.")
+    config = recorded(manifest.config).encoder
     whole = export_encoder(config, cache / "encoders")
     return (
         embed_inputs(texts, whole, cache, reporter),

@@ -6,36 +6,28 @@ never becomes a zero.
 Predictions must not jump when an input moves by a rounding, or the exported graph and the
 fitted model would disagree on some prompt. Blends therefore taper to zero at their last
 neighbour, and the inputs of trees are computed in double precision on both sides.
+
+What is made of prompts alone (standardisation, principal components, landmarks, centroids) is made
+once of all training rows. What is made of outcomes is made once per fold, without that fold's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from router.types import Bools, Doubles, Floats
+from router.types import Bools, Doubles, Floats, Ints
 
+from ..prepare.inputs import Inputs as Inputs  # noqa: PLC0414  (methods' callers find it here)
 from .onnx_graph import Graph
 
+if TYPE_CHECKING:
+    from .pairs import Battles
+
 ROWS_AT_ONCE = 4096  # bounds the memory of row-by-centroid and row-by-neighbour matrices
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What is known of n prompts before anybody answers them."""
-
-    embedding: Floats  # (n, d) unit rows
-    features: Floats  # (n, f) `router.core.features`
-
-    def __len__(self) -> int:
-        return len(self.embedding)
-
-    def rows(self, mask: Bools) -> Inputs:
-        """The prompts where `mask` (n,) is true."""
-        return Inputs(self.embedding[mask], self.features[mask])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +42,93 @@ class GraphInputs:
 class Predictor(Protocol):
     """A fitted method."""
 
-    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:
-        """Quality of every arm: (n, a).
-
-        Args:
-            inputs: the prompts.
-            others: predictions of methods that this one builds on, by name.
-        """
+    def predict(self, inputs: Inputs) -> Floats:
+        """Quality of every arm: (n, a)."""
         ...
 
-    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the method into a graph; returns the (n, a) float32 tensor."""
         ...
+
+
+Settings = Mapping[str, float | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """Which fold each of n training rows is in, and which rows are predicted out of fold.
+
+    Every choice is made on the judged rows: beyond some thousands an even sample says the same,
+    and what grows with candidates times rows stays bounded.
+    """
+
+    of: Ints  # (n,)
+    judged: Ints  # (j,) row numbers, rising
+
+    @property
+    def count(self) -> int:
+        """Number of folds."""
+        return int(self.of.max()) + 1
+
+    @property
+    def of_judged(self) -> Ints:
+        """(j,) folds of the judged rows."""
+        return self.of[self.judged]
+
+    def held_out(self, predict: Callable[[int, Ints], Doubles | Floats], arms: int) -> Floats:
+        """Predictions (j, a) of the judged rows, each by the fit that leaves its fold out.
+
+        Args:
+            predict: (fold, places among the judged rows) -> (places, a).
+            arms: a.
+        """
+        out = np.full((len(self.judged), arms), np.nan, dtype=np.float32)
+        for fold in np.unique(self.of_judged):
+            places = np.flatnonzero(self.of_judged == fold)
+            out[places] = predict(int(fold), places)
+        return out
+
+
+def fold_masks(fold: Ints) -> Iterator[tuple[Bools, Bools]]:
+    """(training rows, held-out rows) of every fold that holds any."""
+    for i in np.unique(fold):
+        held = fold == i
+        yield ~held, held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What methods learn from.
+
+    Attributes:
+        inputs: the n training prompts.
+        quality: (n, a) outcomes, NaN where missing.
+        folds: of the rows; a method is fitted without each fold and on everything.
+        labels: task labels of the n prompts, None where nobody said.
+        score: what candidates are chosen by, of (j, a) predictions; smaller is better.
+        battles: of training prompts, and their folds (m,); null where there are no pairs.
+    """
+
+    inputs: Inputs
+    quality: Floats
+    folds: Folds
+    labels: Sequence[str | None]
+    score: Callable[[Floats], float]
+    battles: tuple[Battles, Ints] | None = None
+
+    @property
+    def judged(self) -> Inputs:
+        """The prompts that are predicted out of fold."""
+        return self.inputs.rows(self.folds.judged)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A method with some settings: how it predicts what it did not see, and the final fit."""
+
+    settings: Settings
+    oof_quality: Floats  # (j, a)
+    fit: Callable[[], Predictor]  # on every row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +177,43 @@ def to_half(values: Doubles | Floats) -> Floats:
     return np.asarray(values).astype(np.float16).astype(np.float32)
 
 
-def spaced(n: int, most: int, seed: int) -> NDArrayInt:
+def spaced(n: int, most: int, seed: int) -> Ints:
     """At most `most` of n row numbers, drawn without replacement, in order."""
     if n <= most:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
-NDArrayInt = np.ndarray[tuple[int], np.dtype[np.int64]]
+def group_sums(values: Floats | Doubles, groups: Ints, count: int) -> Doubles:
+    """Sums of the rows (n, w) of each group, numbered below `count` by (n,): (count, w)."""
+    # sums of sorted runs: what `np.add.at` adds up, eight times faster
+    order = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups, minlength=count)
+    used, starts = np.flatnonzero(sizes), np.cumsum(sizes) - sizes
+    sums = np.zeros((count, values.shape[1]))
+    if len(used):
+        sums[used] = np.add.reduceat(values[order], starts[used], axis=0, dtype=np.float64)
+    return sums
+
+
+def leading_axes(centred: Doubles, components: int) -> Doubles:
+    """Orthonormal axes (d, k) of the largest spread of (n, d) rows, k at most `components`."""
+    if centred.shape[1] <= components:
+        return np.eye(centred.shape[1])
+    # eigenvectors of d by d sums: for thousands of rows far cheaper than their SVD
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    return np.asarray(vectors[:, ::-1][:, :components])
+
+
+def prompt_level(values: Floats | Doubles) -> Doubles:
+    """What all arms have in common on a prompt: (n,) mean of (n, a), NaN where nothing is known.
+
+    Arms are compared with their own means, so that a prompt is not hard because weak arms were
+    asked.
+    """
+    observed = ~np.isnan(values)
+    mean = np.where(observed, values, 0.0).sum(axis=0, dtype=np.float64)
+    mean = mean / np.maximum(observed.sum(axis=0), 1)
+    above = np.where(observed, values - mean, 0.0).sum(axis=1)
+    known = observed.sum(axis=1)
+    return np.where(known > 0, above / np.maximum(known, 1) + mean.mean(), np.nan)

@@ -7,19 +7,27 @@ measure the same distance, cosine to unit centroids.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import kmeans_plusplus
 
 from router.types import Doubles, Floats, Ints
 
-from ..config import ClusterConfig
-from .base import ROWS_AT_ONCE, GraphInputs, Inputs, arm_means, spaced
+from ..config import ClusterConfig, TrainConfig
+from .base import (
+    ROWS_AT_ONCE,
+    Candidate,
+    GraphInputs,
+    Inputs,
+    Task,
+    arm_means,
+    group_sums,
+    spaced,
+)
 from .onnx_graph import Graph
 
 ITERATIONS = 40
+EVEN = 1e-9  # keeps the weights defined when every similarity is the same
 
 
 def spherical_kmeans(embedding: Floats, k: int, *, fit_rows: int, seed: int) -> Floats:
@@ -34,7 +42,7 @@ def spherical_kmeans(embedding: Floats, k: int, *, fit_rows: int, seed: int) -> 
         (k, d) float32 unit rows; an emptied centroid restarts at the row it fits worst.
     """
     rows = embedding[spaced(len(embedding), fit_rows, seed)]
-    centroids, _ = kmeans_plusplus(rows, k, random_state=seed)
+    centroids = rows[_spread_rows(rows, k, seed)]
     labels = np.full(len(rows), -1)
     for _ in range(ITERATIONS):
         similarity = rows @ centroids.T
@@ -46,14 +54,24 @@ def spherical_kmeans(embedding: Floats, k: int, *, fit_rows: int, seed: int) -> 
     return np.ascontiguousarray(centroids, dtype=np.float32)
 
 
+def _spread_rows(rows: Floats, k: int, seed: int) -> Ints:
+    """k-means++ (Arthur and Vassilvitskii 2007): k rows, each drawn by its distance to the others.
+
+    On unit rows half the squared distance is one minus the cosine.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = [int(rng.integers(len(rows)))]
+    far = 1.0 - (rows @ rows[chosen[0]]).astype(np.float64)
+    for _ in range(1, k):
+        total = np.cumsum(np.maximum(far, 0.0) + 1e-12)
+        chosen.append(int(np.searchsorted(total, rng.random() * total[-1])))
+        far = np.minimum(far, 1.0 - rows @ rows[chosen[-1]])
+    return np.array(chosen)
+
+
 def _centres(rows: Floats, labels: Ints, k: int, fit: Floats) -> Floats:
-    # sums of sorted runs: the same additions in the same order as `np.add.at`, eight times faster
-    order = np.argsort(labels, kind="stable")
-    counts = np.bincount(labels, minlength=k)
-    used, starts = np.flatnonzero(counts), np.cumsum(counts) - counts
-    sums = np.zeros((k, rows.shape[1]))
-    sums[used] = np.add.reduceat(rows[order], starts[used], axis=0, dtype=np.float64)
-    empty = np.flatnonzero(counts == 0)
+    sums = group_sums(rows, labels, k)
+    empty = np.flatnonzero(np.bincount(labels, minlength=k) == 0)
     sums[empty] = rows[np.argsort(fit, kind="stable")[: len(empty)]]
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)
@@ -93,7 +111,7 @@ class ClusterTable:
             sharpness=config.sharpness,
         )
 
-    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:  # noqa: ARG002
+    def predict(self, inputs: Inputs) -> Floats:
         """Blend the values of the nearest centroids: (n, a)."""
         return self.blended(inputs, self.values)
 
@@ -102,12 +120,13 @@ class ClusterTable:
         out = np.empty((len(inputs), values.shape[1]), dtype=np.float32)
         for start in range(0, len(inputs), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            index, weight = self._weights(inputs.embedding[rows].astype(np.float64))
+            index, weight = self.weights(inputs.embedding[rows])
             out[rows] = np.einsum("np,npa->na", weight, values[index])
         return out
 
-    def _weights(self, embedding: Doubles) -> tuple[Ints, Doubles]:
-        similarity = embedding @ self.centroids.T.astype(np.float64)
+    def weights(self, embedding: Floats) -> tuple[Ints, Doubles]:
+        """The nearest centroids of (n, d) unit rows and what each counts: both (n, p)."""
+        similarity = embedding.astype(np.float64) @ self.centroids.T.astype(np.float64)
         index = np.argsort(-similarity, axis=1, kind="stable")[:, : self._top]
         return index, _taper(np.take_along_axis(similarity, index, axis=1), self.sharpness)
 
@@ -136,10 +155,30 @@ class ClusterTable:
         total = graph.op("ReduceSum", [weighted, graph.const([1], np.int64)], keepdims=0)
         return graph.cast(total, np.float32)
 
-    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the table into a graph."""
         index, weight, _ = self.add_weights(graph, inputs)
         return self.add_blend(graph, index, weight, self.values)
+
+
+def cluster_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
+    """Tables at every number of clusters; centroids know prompts alone, so all folds share them."""
+    most = max(len(task.inputs) // config.cluster.min_rows_per_cluster, 2)
+    return [_candidate(task, config, k) for k in sorted({min(k, most) for k in config.cluster.k})]
+
+
+def _candidate(task: Task, config: TrainConfig, k: int) -> Candidate:
+    table = ClusterTable.fit(task.inputs, task.quality, config.cluster, k=k, seed=config.seed)
+    size = len(table.centroids)
+    labels = nearest(task.inputs.embedding, table.centroids)[0]
+    index, weight = table.weights(task.judged.embedding)
+
+    def predict(fold: int, places: Ints) -> Doubles:
+        seen = task.folds.of != fold
+        values, _ = cell_means(labels[seen], task.quality[seen], size, config.cluster)
+        return np.asarray(np.einsum("np,npa->na", weight[places], values[index[places]]))
+
+    return Candidate({"k": k}, task.folds.held_out(predict, task.quality.shape[1]), lambda: table)
 
 
 def nearest(embedding: Floats, centroids: Floats) -> tuple[Ints, Floats]:
@@ -164,9 +203,7 @@ def cell_means(
     observed = ~np.isnan(quality)
     filled = np.where(observed, quality, 0.0).astype(np.float64)
     mean = arm_means(quality)
-    total, count = np.zeros((k, quality.shape[1])), np.zeros((k, quality.shape[1]))
-    np.add.at(total, labels, filled)
-    np.add.at(count, labels, observed.astype(np.float64))
+    total, count = group_sums(filled, labels, k), group_sums(observed.astype(np.float64), labels, k)
     prior = config.prior_rows
     values = (total + prior * mean) / (count + prior)
     spread = np.where(observed, (quality - mean) ** 2, 0.0).sum(axis=0) / np.maximum(
@@ -181,9 +218,6 @@ def _taper(similarity: Doubles, sharpness: float) -> Doubles:
     if similarity.shape[1] > 1:
         weight = weight - weight[:, -1:] + EVEN
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
-
-
-EVEN = 1e-9  # keeps the weights defined when every similarity is the same
 
 
 def add_taper(graph: Graph, top: str, sharpness: float, count: int) -> str:

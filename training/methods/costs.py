@@ -7,7 +7,7 @@ dollars. Arms whose table has dollars but no tokens are metered in dollars inste
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +15,17 @@ from scipy.optimize import nnls
 
 from router.types import Bools, Doubles, Floats, Ints
 
-from ..config import LinearConfig
+from ..config import TrainConfig
 from ..prepare.dataset import Dataset
-from .base import GraphInputs, Inputs
-from .linear import LinearHead, fit_ridge
+from .base import Folds, GraphInputs, Inputs, spaced
+from .level import LevelTrees, fit_level
+from .linear import LinearHead, linear_head, ridge_on_design
 from .onnx_graph import Graph
 
 if TYPE_CHECKING:
     from data.prices import PriceTable
 
+SMEAR_ROWS = 2048  # whose mean corrects that of the predictions
 ALPHA = 10.0  # ridge penalty of the token model; costs vary far less with it than quality does
 
 
@@ -100,21 +102,25 @@ def token_targets(data: Dataset, meter: Meter) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenModel:
-    """Ridge on the logarithm of output tokens, corrected to the right mean."""
+    """The logarithm of output tokens: trees for the prompt's level, ridge for the differences."""
 
     head: LinearHead
+    level: LevelTrees
     low: Doubles  # (a,) bounds of the logarithm seen in training
     high: Doubles
     smear: Doubles  # (a,) mean of tokens over mean of predictions (Duan 1983)
 
     def predict(self, inputs: Inputs) -> Floats:
         """Expected output tokens (n, a)."""
-        logs = self.head.predict(inputs, {}).astype(np.float64)
+        logs = joined_logs(self.head.predict(inputs), self.level.predict(inputs))
         return np.asarray(np.exp(np.clip(logs, self.low, self.high)) * self.smear, dtype=np.float32)
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the model into a graph."""
-        logs = graph.cast(self.head.add_to(graph, inputs, {}), np.float64)
+        head = graph.cast(self.head.add_to(graph, inputs), np.float64)
+        level = graph.cast(self.level.add_to(graph, inputs), np.float64)
+        mean = graph.op("ReduceMean", [head], axes=[1], keepdims=1)
+        logs = graph.op("Add", [graph.op("Sub", [head, mean]), level])
         shift = np.log(self.smear)  # a factor after the exponential is a shift before it
         moved = graph.op("Add", [logs, graph.const(shift, np.float64)])
         raised = graph.op("Max", [moved, graph.const(self.low + shift, np.float64)])
@@ -122,24 +128,60 @@ class TokenModel:
         return graph.cast(graph.op("Exp", [bounded]), np.float32)
 
 
-def fit_tokens(inputs: Inputs, tokens: Floats, config: LinearConfig) -> TokenModel:
-    """Fit the output-token model.
+def joined_logs(head: Floats, level: Doubles) -> Doubles:
+    """The head's differences between arms (n, a) around the level of the prompt (n,)."""
+    logs = head.astype(np.float64)
+    return np.asarray(logs - logs.mean(axis=1, keepdims=True) + level[:, None])
+
+
+def fit_tokens(
+    inputs: Inputs, tokens: Floats, folds: Folds, config: TrainConfig
+) -> tuple[Floats, TokenModel]:
+    """Fit the output-token model without each fold in turn, and on everything.
 
     Args:
         inputs: training prompts.
         tokens: (n, a), > 0, NaN where missing.
-        config: the design's settings.
+        folds: of the rows.
+        config: of the design and of the trees.
+    Returns:
+        Out-of-fold tokens of the judged rows (j, a), and the final model.
     """
     logs = np.log(np.maximum(tokens, 1e-3))
-    head = fit_ridge(inputs, logs, config, alpha=ALPHA)
-    low, high = (_percentile(logs, p) for p in (1, 99))
-    predicted = np.exp(np.clip(head.predict(inputs, {}), low, high))
-    seen = ~np.isnan(tokens)
-    mean = np.where(seen, predicted, 0.0).sum(axis=0, dtype=np.float64)
-    smear = np.where(seen, tokens, 0.0).sum(axis=0, dtype=np.float64) / np.maximum(mean, 1e-9)
-    return TokenModel(head=head, low=low, high=high, smear=np.maximum(smear, 1e-9))
+    scale = config.linear.feature_scale
+    design, (fits,) = ridge_on_design(inputs, logs, folds, scale, (ALPHA,))
+    trees = fit_level(inputs, logs, folds, config.level, share=False, seed=config.seed)
+
+    def fitted(left_out: int) -> TokenModel:
+        """By every row that is not in the fold; their mean is corrected on a sample of them."""
+        rows = np.flatnonzero(folds.of != left_out)
+        low, high = _bounds(logs[rows])
+        some = rows[spaced(len(rows), SMEAR_ROWS, config.seed)]
+        model = TokenModel(
+            head=linear_head(design, fits[left_out]),
+            level=trees[left_out],
+            low=low,
+            high=high,
+            smear=np.ones(tokens.shape[1]),
+        )
+        return replace(model, smear=_smear(tokens[some], model.predict(inputs.rows(some))))
+
+    asked = inputs.rows(folds.judged)
+    oof_tokens = folds.held_out(
+        lambda fold, places: fitted(fold).predict(asked.rows(places)), tokens.shape[1]
+    )
+    return oof_tokens, fitted(folds.count)
 
 
-def _percentile(logs: Floats, p: float) -> Doubles:
+def _smear(paid: Floats, predicted: Floats) -> Doubles:
+    seen = ~np.isnan(paid)
+    total = np.where(seen, paid, 0.0).sum(axis=0, dtype=np.float64)
+    expected = np.where(seen, predicted, 0.0).sum(axis=0, dtype=np.float64)
+    return np.where(seen.any(axis=0), np.maximum(total / np.maximum(expected, 1e-9), 1e-9), 1.0)
+
+
+def _bounds(logs: Floats) -> tuple[Doubles, Doubles]:
+    """The 1st and 99th percentile of each arm's logarithms."""
     columns = [column[~np.isnan(column)] for column in logs.T]
-    return np.array([np.percentile(c, p) if len(c) else 0.0 for c in columns], dtype=np.float64)
+    found = np.array([np.percentile(c, (1, 99)) if len(c) else (0.0, 0.0) for c in columns])
+    return found[:, 0], found[:, 1]

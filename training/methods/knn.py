@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from router.types import Doubles, Floats, Ints
 
-from ..config import KnnConfig
-from .base import ROWS_AT_ONCE, GraphInputs, Inputs, arm_means, spaced, to_half
+from ..config import KnnConfig, TrainConfig
+from .base import (
+    ROWS_AT_ONCE,
+    Candidate,
+    GraphInputs,
+    Inputs,
+    Task,
+    arm_means,
+    group_sums,
+    leading_axes,
+    spaced,
+    to_half,
+)
 from .onnx_graph import Graph
 
-
-class Search(Protocol):
-    """How neighbours are weighed."""
-
-    @property
-    def sharpness(self) -> float:
-        """Of the weight of cosine similarity."""
-
-    @property
-    def prior_rows(self) -> float:
-        """Pseudo-neighbours of the arm's mean."""
+EVEN = 1e-6  # weight of the arm's mean beside neighbours whose weights have at most 1
+TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class References:
+class Axes:
+    """Leading principal components of the embedding, stored in 16 bits."""
+
+    centre: Floats  # (d,)
+    axes: Floats  # (d, p)
+
+    @classmethod
+    def fit(cls, embedding: Floats, components: int) -> Axes:
+        """The components of (n, d) rows."""
+        centre = embedding.mean(axis=0, dtype=np.float64)
+        axes = leading_axes(embedding - centre, min(components, len(embedding)))
+        return cls(centre=to_half(centre), axes=to_half(axes))
+
+    def coordinates(self, embedding: Floats) -> Doubles:
+        """(n, p)."""
+        centred = embedding.astype(np.float64) - self.centre
+        return np.asarray(centred @ self.axes.astype(np.float64))
+
+    def place(self, embedding: Floats) -> Doubles:
+        """(n, p) unit rows: directions alone."""
+        rows = self.coordinates(embedding)
+        return np.asarray(rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True) + TINY))
+
+    def add_coordinates(self, graph: Graph, embedding: str) -> str:
+        """The same from doubles in a graph, once for all who share these axes."""
+        key = (self.centre.tobytes(), self.axes.tobytes())
+        return graph.once(key, lambda: self._added(graph, embedding))
+
+    def _added(self, graph: Graph, embedding: str) -> str:
+        centred = graph.op("Sub", [embedding, graph.half(self.centre, np.float64)])
+        return graph.op("MatMul", [centred, graph.half(self.axes, np.float64)])
+
+    def add_place(self, graph: Graph, embedding: str) -> str:
+        """Unit rows in a graph."""
+        rows = self.add_coordinates(graph, embedding)
+        squares = graph.op("Mul", [rows, rows])
+        total = graph.op("ReduceSum", [squares, graph.const([1], np.int64)], keepdims=1)
+        total = graph.op("Add", [total, graph.const(TINY, np.float64)])
+        return graph.op("Div", [rows, graph.op("Sqrt", [total])])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
     """Places of reference prompts with their outcomes, stored in 16 bits.
 
     Prompts at one place are one reference: a search could not choose among them but by rounding,
@@ -37,63 +79,71 @@ class References:
     to the same tokens, so such places are common.
     """
 
+    axes: Axes
     points: Floats  # (r, p) unit rows, no two alike
     gaps: Floats  # (r, a) sum over a place's outcomes of quality above the arm's mean
     observed: Floats | None  # (r, a) how many they are; null where each is one
     mean: Doubles  # (a,)
     k: int  # places that carry weight, below r
-    sharpness: float
-    prior_rows: float
+    config: KnnConfig
 
     @classmethod
-    def fit(
-        cls, places: Doubles, quality: Floats, mean: Doubles, config: Search, *, k: int
-    ) -> References:
+    def at(
+        cls, axes: Axes, places: Doubles, quality: Floats, mean: Doubles, config: KnnConfig, k: int
+    ) -> Neighbours:
         """Keep prompts at (r, p) unit rows with outcomes (r, a), NaN where missing."""
         seen = ~np.isnan(quality)
         points, place = _distinct(to_half(places))
-        gaps, observed = np.zeros((2, len(points), quality.shape[1]))
-        np.add.at(gaps, place, np.where(seen, quality - mean, 0.0))
-        np.add.at(observed, place, seen)
+        gaps = group_sums(np.where(seen, quality - mean, 0.0), place, len(points))
+        observed = group_sums(seen.astype(np.float64), place, len(points))
         return cls(
+            axes=axes,
             points=points,
             gaps=to_half(gaps),
             observed=None if (observed == 1).all() else to_half(observed),
             mean=mean,
             k=min(k, len(points) - 1),
-            sharpness=config.sharpness,
-            prior_rows=config.prior_rows,
+            config=config,
         )
 
-    def predict(self, places: Doubles) -> Floats:
-        """Weighted mean of the neighbours' outcomes: (n, a).
+    def predict(self, inputs: Inputs) -> Floats:
+        """Weighted mean of the neighbours' outcomes: (n, a)."""
+        out = np.empty((len(inputs), len(self.mean)), dtype=np.float32)
+        for rows in _blocks(len(inputs)):
+            out[rows] = self.averages(*self.nearest(inputs.embedding[rows]))
+        return out
 
-        Weights taper to 0 at neighbour k + 1, so that swapping the last two changes nothing.
-        """
-        similarity = places @ self.points.T.astype(np.float64)
+    def nearest(self, embedding: Floats) -> tuple[Doubles, Ints]:
+        """Similarities and indices of the k + 1 nearest places, falling: (n, k + 1) each."""
+        similarity = self.axes.place(embedding) @ self.points.T.astype(np.float64)
         index = np.argpartition(-similarity, self.k, axis=1)[:, : self.k + 1]
         near = np.take_along_axis(similarity, index, axis=1)
-        weight = np.exp(self.sharpness * (near - near.max(axis=1, keepdims=True)))
-        weight -= weight.min(axis=1, keepdims=True)
-        return np.asarray(self.mean + self._average(weight, index), dtype=np.float32)
+        order = np.argsort(-near, axis=1, kind="stable")
+        return np.take_along_axis(near, order, axis=1), np.take_along_axis(index, order, axis=1)
 
-    def _average(self, weight: Doubles, index: np.ndarray) -> Doubles:
+    def averages(self, near: Doubles, index: Ints) -> Doubles:
+        """Weighted mean of the outcomes at the nearest places: (n, a)."""
+        weight = np.exp(self.config.sharpness * (near - near[:, :1]))
+        # the last neighbour gets 0: entering the set is continuous, and a rounding swaps nothing
+        weight -= weight[:, -1:]
         mass = weight.sum(axis=1, keepdims=True)
         # neighbours that are all equally far weigh nothing against EVEN: no rounding picks some
-        prior = self.prior_rows * mass / max(self.k, 1) + EVEN
-        total = np.einsum("nk,nka->na", weight, self.gaps[index])
-        if self.observed is None:
-            return np.asarray(total / (mass + prior))
-        return np.asarray(total / (np.einsum("nk,nka->na", weight, self.observed[index]) + prior))
+        prior = self.config.prior_rows * mass / max(self.k, 1) + EVEN
+        total = _blend(weight, self.gaps[index])
+        if self.observed is not None:
+            mass = _blend(weight, self.observed[index])
+        return np.asarray(self.mean + total / (mass + prior))
 
-    def add_to(self, graph: Graph, places: str) -> str:
-        """Write the search into a graph; `places` and all sums are double."""
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write the search into a graph; all sums are double."""
+        places = self.axes.add_place(graph, inputs.embedding64)
         similarity = graph.op("MatMul", [places, graph.half(self.points.T, np.float64)])
         count = graph.const([self.k + 1], np.int64)
         near, index = graph.ops("TopK", [similarity, count], 2, axis=1)
         first, last = (graph.const([i], np.int64) for i in (0, self.k))
         gap = graph.op("Sub", [near, graph.op("Gather", [near, first], axis=1)])
-        weight = graph.op("Exp", [graph.op("Mul", [gap, graph.const(self.sharpness, np.float64)])])
+        sharpness = graph.const(self.config.sharpness, np.float64)
+        weight = graph.op("Exp", [graph.op("Mul", [gap, sharpness])])
         weight = graph.op("Sub", [weight, graph.op("Gather", [weight, last], axis=1)])
         average = self._add_average(graph, weight, index)
         quality = graph.op("Add", [average, graph.const(self.mean, np.float64)])
@@ -102,7 +152,7 @@ class References:
     def _add_average(self, graph: Graph, weight: str, index: str) -> str:
         one = graph.const([1], np.int64)
         mass = graph.op("ReduceSum", [weight, one], keepdims=1)
-        share = graph.const(self.prior_rows / max(self.k, 1), np.float64)
+        share = graph.const(self.config.prior_rows / max(self.k, 1), np.float64)
         prior = graph.op("Mul", [mass, share])
         prior = graph.op("Add", [prior, graph.const(EVEN, np.float64)])
         row = graph.op("Unsqueeze", [weight, one])  # (n, 1, k + 1)
@@ -116,6 +166,67 @@ class References:
         return graph.op("Div", [total, graph.op("Add", [rows, prior])])
 
 
+def fit_neighbours(
+    inputs: Inputs, quality: Floats, config: KnnConfig, *, k: int, seed: int
+) -> Neighbours:
+    """Keep the training prompts, or an even sample of them.
+
+    Args:
+        inputs: training prompts.
+        quality: (n, a), NaN where missing.
+        config: search space and shrinkage.
+        k: neighbours that carry weight.
+        seed: of the sample.
+    """
+    kept = spaced(len(inputs), config.max_reference, seed)
+    axes = Axes.fit(inputs.embedding[kept], config.components)
+    places = axes.place(inputs.embedding[kept])
+    return Neighbours.at(axes, places, quality[kept], arm_means(quality), config, k)
+
+
+def knn_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
+    """Neighbours, at every number of them; they are searched once, for the largest."""
+    knn, quality, folds = config.knn, task.quality, task.folds
+    counts = sorted({min(k, max(len(task.inputs) // 4, 2)) for k in knn.k})
+    # as many more as a fold leaves out: neighbours of held-out rows are then as near as served ones
+    most = knn.max_reference * folds.count // max(folds.count - 1, 1)
+    kept = spaced(len(task.inputs), most, config.seed)
+    axes = Axes.fit(task.inputs.embedding[kept], knn.components)
+    places, asked = axes.place(task.inputs.embedding[kept]), task.judged.embedding
+
+    def searched(fold: int, rows: Ints) -> Floats:
+        others = folds.of[kept] != fold
+        mean = arm_means(quality[folds.of != fold])
+        search = Neighbours.at(axes, places[others], quality[kept][others], mean, knn, counts[-1])
+        return np.concatenate(
+            [_by_count(search, asked[rows[block]], counts) for block in _blocks(len(rows))]
+        )
+
+    arms = quality.shape[1]
+    found = folds.held_out(searched, arms * len(counts))
+
+    def fit(k: int) -> Neighbours:
+        return fit_neighbours(task.inputs, quality, knn, k=k, seed=config.seed)
+
+    return [
+        Candidate({"k": k}, found[:, i * arms : (i + 1) * arms], lambda k=k: fit(k))  # type: ignore[misc]
+        for i, k in enumerate(counts)
+    ]
+
+
+def _by_count(search: Neighbours, embedding: Floats, counts: list[int]) -> Floats:
+    """(n, a) at every number of neighbours, of which `search` has the most, side by side."""
+    near, index = search.nearest(embedding)
+    some = [replace(search, k=min(k, search.k)) for k in counts]
+    parts = [s.averages(near[:, : s.k + 1], index[:, : s.k + 1]) for s in some]
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _blend(weight: Doubles, values: Floats) -> Doubles:
+    """Sums (n, a) of (n, k, a) values by their weights (n, k)."""
+    return np.asarray(np.matmul(weight[:, None, :], values)[:, 0])
+
+
 def _distinct(points: Floats) -> tuple[Floats, Ints]:
     """The rows that differ, in order of first appearance, and which of them each row is (n,)."""
     _, first, same = np.unique(points, axis=0, return_index=True, return_inverse=True)
@@ -125,94 +236,7 @@ def _distinct(points: Floats) -> tuple[Floats, Ints]:
     return points[first[order]], rank[same.reshape(-1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axes:
-    """Leading principal components of the embedding, as directions alone."""
-
-    centre: Floats  # (d,)
-    axes: Floats  # (d, p)
-
-    @classmethod
-    def fit(cls, embedding: Floats, components: int) -> Axes:
-        """The components of (n, d) rows, in 16 bits."""
-        width = min(components, embedding.shape[1], len(embedding))
-        pca = PCA(width, svd_solver="full").fit(embedding)
-        return cls(centre=to_half(pca.mean_), axes=to_half(pca.components_.T))
-
-    def place(self, embedding: Floats) -> Doubles:
-        """(n, p) unit rows."""
-        return unit((embedding.astype(np.float64) - self.centre) @ self.axes.astype(np.float64))
-
-    def add_to(self, graph: Graph, embedding: str) -> str:
-        """The same in a graph, from doubles, once for all who share these axes."""
-        key = (self.centre.tobytes(), self.axes.tobytes())
-        return graph.once(key, lambda: self._added(graph, embedding))
-
-    def _added(self, graph: Graph, embedding: str) -> str:
-        centred = graph.op("Sub", [embedding, graph.half(self.centre, np.float64)])
-        return add_unit(graph, graph.op("MatMul", [centred, graph.half(self.axes, np.float64)]))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbours:
-    """Reference prompts, found by the direction of their principal components."""
-
-    axes: Axes
-    references: References
-
-    @classmethod
-    def fit(
-        cls, inputs: Inputs, quality: Floats, config: KnnConfig, *, k: int, seed: int
-    ) -> Neighbours:
-        """Keep the training prompts, or an even sample of them.
-
-        Args:
-            inputs: training prompts.
-            quality: (n, a), NaN where missing.
-            config: search space and shrinkage.
-            k: neighbours that carry weight.
-            seed: of the sample.
-        """
-        kept = spaced(len(inputs), config.max_reference, seed)
-        rows = inputs.embedding[kept]
-        axes = Axes.fit(rows, config.components)
-        mean = arm_means(quality)
-        references = References.fit(axes.place(rows), quality[kept], mean, config, k=k)
-        return cls(axes=axes, references=references)
-
-    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:  # noqa: ARG002
-        """Weighted mean of the neighbours' outcomes: (n, a)."""
-        out = np.empty((len(inputs), len(self.references.mean)), dtype=np.float32)
-        for rows in blocks(len(inputs)):
-            out[rows] = self.references.predict(self.axes.place(inputs.embedding[rows]))
-        return out
-
-    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
-        """Write the search into a graph."""
-        return self.references.add_to(graph, self.axes.add_to(graph, inputs.embedding64))
-
-
-def blocks(n: int) -> Iterator[slice]:
+def _blocks(n: int) -> Iterator[slice]:
     """Slices of n rows, small enough for a matrix of rows by references."""
     for start in range(0, n, ROWS_AT_ONCE // 4):
         yield slice(start, start + ROWS_AT_ONCE // 4)
-
-
-EVEN = 1e-6  # weight of the arm's mean beside neighbours whose weights have at most 1
-
-
-def unit(rows: Doubles) -> Doubles:
-    """Scale each row to length 1."""
-    norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True) + TINY)
-    return np.asarray(rows / norms)
-
-
-def add_unit(graph: Graph, rows: str) -> str:
-    """Scale each row to length 1, as `unit` does."""
-    squares = graph.op("Mul", [rows, rows])
-    total = graph.op("ReduceSum", [squares, graph.const([1], np.int64)], keepdims=1)
-    total = graph.op("Add", [total, graph.const(TINY, np.float64)])
-    return graph.op("Div", [rows, graph.op("Sqrt", [total])])
-
-
-TINY = 1e-12

@@ -1,26 +1,33 @@
 """A table of quality by task label, looked up by the label that the prompt seems to have.
 
-A live router is not told the task, but training rows often are. A multinomial logistic regression
-learns P(label | prompt), and the value of an arm is its shrunken mean per label, averaged over
-those probabilities. Where labels mark what decides (the subjects of an exam), labels say more
-than any clustering finds without them; where they do not, the stack leaves the method out.
+A live router is not told the task, but training rows often are. Linear discriminant analysis with
+shrunken covariance (Friedman 1989) tells P(label | prompt), and the value of an arm is its shrunken
+mean per label, averaged over those probabilities. Where labels mark what decides (the subjects of
+an exam), they say more than any clustering finds without them.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from scipy import linalg
 
-from router.types import Doubles, Floats
+from router.types import Doubles, Floats, Ints
 
-from ..config import ClusterConfig, LabelsConfig, LinearConfig
-from .base import ROWS_AT_ONCE, Design, GraphInputs, Inputs, arm_means, spaced
+from ..config import LabelsConfig, TrainConfig
+from .base import (
+    ROWS_AT_ONCE,
+    Candidate,
+    Design,
+    GraphInputs,
+    Inputs,
+    Task,
+    group_sums,
+    spaced,
+)
 from .cluster import cell_means
 from .onnx_graph import Graph
 
@@ -36,71 +43,104 @@ class LabelTable:
     intercept: Doubles  # (l,)
     values: Doubles  # (l, a)
 
-    @classmethod
-    def fit(
-        cls,
-        inputs: Inputs,
-        quality: Floats,
-        labels: Labels,
-        config: LabelsConfig,
-        *,
-        alpha: float,
-        table: ClusterConfig,
-        linear: LinearConfig,
-        seed: int,
-    ) -> LabelTable:
-        """Fit the classifier and the table.
-
-        Args:
-            inputs: training prompts.
-            quality: (n, a), NaN where missing.
-            labels: of the prompts; those without one teach the means only.
-            config: which labels count.
-            alpha: > 0, penalty on the squared weights; embeddings have unit length.
-            table: how much its cells are shrunk.
-            linear: the design's settings.
-            seed: of the sample that the classifier is fitted on.
-        """
-        design = Design.fit(inputs, linear.feature_scale)
-        names = usable(labels, config)
-        code = np.array([names.index(label) if label in names else -1 for label in labels])
-        if len(names) < 2:  # nothing to tell apart: the arms' means, whatever the prompt
-            empty = np.zeros((inputs.embedding.shape[1] + inputs.features.shape[1], 1))
-            mean = arm_means(quality)[None, :]
-            return cls(design=design, weights=empty, intercept=np.zeros(1), values=mean)
-        labelled = np.flatnonzero(code >= 0)
-        values, _ = cell_means(code[labelled], quality[labelled], len(names), table)
-        rows = labelled[spaced(len(labelled), config.max_rows, seed)]
-        chosen = Inputs(inputs.embedding[rows], inputs.features[rows])
-        model = LogisticRegression(C=1.0 / alpha, max_iter=config.iterations)
-        with warnings.catch_warnings():
-            # stopping early is a little more shrinkage, no failure
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(design.matrix(chosen), code[rows])
-        coefficients, shift = model.coef_, model.intercept_
-        if len(names) == 2:  # scikit-learn keeps one column; softmax wants both
-            coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
-            shift = np.concatenate([[0.0], shift])
-        return cls(design=design, weights=coefficients.T, intercept=shift, values=values)
-
-    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:  # noqa: ARG002
+    def predict(self, inputs: Inputs) -> Floats:
         """(n, a)."""
         out = np.empty((len(inputs), self.values.shape[1]), dtype=np.float32)
         for start in range(0, len(inputs), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            part = Inputs(inputs.embedding[rows], inputs.features[rows])
-            raw = self.design.matrix(part) @ self.weights + self.intercept
-            share = np.exp(raw - raw.max(axis=1, keepdims=True))
-            out[rows] = (share / share.sum(axis=1, keepdims=True)) @ self.values
+            raw = self.design.matrix(inputs.rows(rows)) @ self.weights + self.intercept
+            out[rows] = _shares(raw) @ self.values
         return out
 
-    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the table into a graph."""
         design = self.design.add_to(graph, inputs)
         raw = graph.gemm(design, self.weights, self.intercept, np.float64)
         share = graph.op("Softmax", [raw], axis=1)
         nothing = np.zeros(self.values.shape[1])
         return graph.cast(graph.gemm(share, self.values, nothing, np.float64), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Of every fold's labelled prompts in the design: counts, sums and sums of squares."""
+
+    count: Doubles  # (folds, l)
+    total: Doubles  # (folds, l, m)
+    square: Doubles  # (folds, m, m)
+
+    def classifier(self, left_out: int, shrinkage: float) -> tuple[Doubles, Doubles]:
+        """Weights (m, l) and intercepts (l,) without a fold, or with all for one beyond the last.
+
+        Discriminants are x'Σ⁻¹μ - ½μ'Σ⁻¹μ + log π; Σ is pulled to a multiple of the identity.
+        """
+        kept = np.arange(len(self.count)) != left_out
+        count = self.count[kept].sum(axis=0)
+        mean = self.total[kept].sum(axis=0) / np.maximum(count, 1.0)[:, None]
+        within = self.square[kept].sum(axis=0) - (mean * count[:, None]).T @ mean
+        within /= max(float(count.sum()), 1.0)
+        scale = max(float(np.trace(within)) / len(within), 1e-9)
+        pooled = (1.0 - shrinkage) * within + shrinkage * scale * np.eye(len(within))
+        weights = linalg.solve(pooled, mean.T, assume_a="pos")
+        prior = np.log((count + 0.5) / (count.sum() + 0.5 * len(count)))
+        return weights, prior - 0.5 * np.einsum("lm,ml->l", mean, weights)
+
+
+def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
+    """Tables by predicted label, at every temperature; none where no two labels are usable."""
+    names = usable(task.labels, config.labels)
+    if len(names) < 2:
+        return []
+    place = {name: i for i, name in enumerate(names)}
+    code = np.array([place.get(label or "", -1) for label in task.labels])
+    design = Design.fit(task.inputs, config.linear.feature_scale)
+    moments = _moments(task, design, code, config.labels.max_rows, config.seed)
+    asked = design.matrix(task.judged)
+
+    def values(left_out: int) -> Doubles:
+        rows = (code >= 0) & (task.folds.of != left_out)
+        return cell_means(code[rows], task.quality[rows], len(names), config.cluster)[0]
+
+    count = task.folds.count
+    tables = [values(fold) for fold in range(count + 1)]
+    known = [moments.classifier(fold, config.labels.shrinkage) for fold in range(count + 1)]
+
+    def candidate(temperature: float) -> Candidate:
+        def predict(fold: int, places: Ints) -> Doubles:
+            weights, shift = known[fold]
+            return np.asarray(
+                _shares((asked[places] @ weights + shift) / temperature) @ tables[fold]
+            )
+
+        def fit() -> LabelTable:
+            weights, shift = (part / temperature for part in known[-1])
+            return LabelTable(design=design, weights=weights, intercept=shift, values=tables[-1])
+
+        oof_quality = task.folds.held_out(predict, task.quality.shape[1])
+        return Candidate({"temperature": temperature}, oof_quality, fit)
+
+    return [candidate(temperature) for temperature in config.labels.temperature]
+
+
+def _moments(task: Task, design: Design, code: Ints, most: int, seed: int) -> _Moments:
+    labelled = np.flatnonzero(code >= 0)
+    labelled = labelled[spaced(len(labelled), most, seed)]
+    count, size = int(code.max()) + 1, len(design.mean) + task.inputs.embedding.shape[1]
+    folds = task.folds.count
+    out = _Moments(np.zeros((folds, count)), np.zeros((folds, count, size)),
+                   np.zeros((folds, size, size)))  # fmt: skip
+    for fold in range(folds):
+        chosen = labelled[task.folds.of[labelled] == fold]
+        matrix = design.matrix(task.inputs.rows(chosen))
+        out.count[fold] = np.bincount(code[chosen], minlength=count)
+        out.total[fold] = group_sums(matrix, code[chosen], count)
+        out.square[fold] = matrix.T @ matrix
+    return out
+
+
+def _shares(raw: Doubles) -> Doubles:
+    share = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
 def usable(labels: Labels, config: LabelsConfig) -> list[str]:

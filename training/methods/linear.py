@@ -1,23 +1,25 @@
-"""Multi-output ridge and logistic regression on [embedding, text features].
+"""Ridge regression for all arms, all penalties and all folds at once, and the linear head.
 
-All arms share one pass over the design matrix; missing cells are masked. Graded quality counts
-as a soft label. Written out because scikit-learn's estimators fit one arm at a time and take
-no masked or soft multi-output targets.
+The sums X'X and X'y of every fold are made once; a fit without a fold adds up the others' and costs
+one Cholesky factorisation per penalty. Missing cells are masked: arms observed on the same rows
+share their sums, so complete tables need one factorisation for all arms, sparse ones one each.
+Written out because scikit-learn's estimators fit one arm at a time and take no masked targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy import linalg
 
-from router.types import Bools, Doubles, Floats
+from router.types import Bools, Doubles, Floats, Ints
 
-from ..config import LinearConfig
-from .base import ROWS_AT_ONCE, Design, GraphInputs, Inputs, arm_means
+from .base import ROWS_AT_ONCE, Design, Folds, GraphInputs, Inputs
 from .onnx_graph import Graph
+
+LEVEL_RIDGE = 1e-6  # on the intercept: next to nothing, and an arm without rows predicts 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,88 +31,98 @@ class LinearHead:
     intercept: Doubles  # (a,)
     logistic: bool
 
-    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:  # noqa: ARG002
+    def predict(self, inputs: Inputs) -> Floats:
         """(n, a)."""
         out = np.empty((len(inputs), len(self.intercept)), dtype=np.float32)
         for start in range(0, len(inputs), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            part = Inputs(inputs.embedding[rows], inputs.features[rows])
-            raw = self.design.matrix(part) @ self.weights + self.intercept
+            raw = self.design.matrix(inputs.rows(rows)) @ self.weights + self.intercept
             out[rows] = sigmoid(raw) if self.logistic else raw
         return out
 
-    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:  # noqa: ARG002
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the head into a graph."""
         design = self.design.add_to(graph, inputs)
         raw = graph.gemm(design, self.weights, self.intercept, np.float64)
         return graph.cast(graph.op("Sigmoid", [raw]) if self.logistic else raw, np.float32)
 
 
-def fit_ridge(inputs: Inputs, targets: Floats, config: LinearConfig, *, alpha: float) -> LinearHead:
-    """Fit a ridge per arm on its observed rows.
+def ridge_on_design(
+    inputs: Inputs, targets: Floats, folds: Folds, feature_scale: float, alphas: Sequence[float]
+) -> tuple[Design, Doubles]:
+    """The design, and what `ridge_folds` fits on it."""
+    design = Design.fit(inputs, feature_scale)
+    penalty = np.eye(inputs.embedding.shape[1] + inputs.features.shape[1])
+    return design, ridge_folds(
+        lambda rows: design.matrix(inputs.rows(rows)), targets, folds, penalty, alphas
+    )
+
+
+def linear_head(design: Design, weights: Doubles) -> LinearHead:
+    """A head by (d + f + 1, a) weights, intercepts last."""
+    return LinearHead(design=design, weights=weights[:-1], intercept=weights[-1], logistic=False)
+
+
+def ridge_folds(
+    columns: Callable[[Ints], Doubles],
+    targets: Floats,
+    folds: Folds,
+    penalty: Doubles,
+    alphas: Sequence[float],
+) -> Doubles:
+    """Ridge weights of every arm at every penalty: without each fold in turn, then on everything.
 
     Args:
-        inputs: training prompts.
+        columns: (b,) row numbers -> (b, m) what is regressed on.
         targets: (n, a), NaN where missing.
-        config: the design's settings.
-        alpha: > 0, penalty on the squared weights; embeddings have unit length.
+        folds: of the rows.
+        penalty: (m, m) positive definite; the intercept is not penalised.
+        alphas: > 0, factors of the penalty.
+    Returns:
+        (alphas, folds + 1, m + 1, a), intercepts in the last row of each.
     """
-    design = Design.fit(inputs, config.feature_scale)
-    matrix = design.matrix(inputs)
-    mean = arm_means(targets)
-    observed = ~np.isnan(targets)
-    weights = np.zeros((matrix.shape[1], targets.shape[1]))
-    intercept = np.zeros(targets.shape[1])
-    for rows, arms in same_masks(observed):
-        part = matrix[rows]
-        centre = part.mean(axis=0)
-        part = part - centre
-        gap = targets[np.ix_(rows, arms)].astype(np.float64) - mean[arms]
-        gram = part.T @ part + alpha * np.eye(part.shape[1])
-        weights[:, arms] = np.linalg.solve(gram, part.T @ gap)
-        intercept[arms] = mean[arms] - centre @ weights[:, arms]
-    return LinearHead(design=design, weights=weights, intercept=intercept, logistic=False)
+    size, count = len(penalty) + 1, folds.count
+    shrink = np.zeros((size, size))
+    shrink[:-1, :-1] = penalty
+    out = np.zeros((len(alphas), count + 1, size, targets.shape[1]))
+    for rows, arms in same_masks(~np.isnan(targets)):
+        gram, right = _moments(columns, targets[:, arms], rows, folds, size)
+        for left_out in range(count + 1):
+            # sums of the others, not all minus one: no rounding of the fold's outcomes is left
+            kept = np.arange(count) != left_out
+            known, wanted = gram[kept].sum(axis=0), right[kept].sum(axis=0)
+            known[-1, -1] += LEVEL_RIDGE
+            for i, alpha in enumerate(alphas):
+                solved = linalg.solve(known + alpha * shrink, wanted, assume_a="pos")
+                out[i, left_out][:, arms] = solved
+    return out
 
 
-def fit_logistic(
-    inputs: Inputs, quality: Floats, config: LinearConfig, *, alpha: float
-) -> LinearHead:
-    """Fit all arms' logistic regressions at once by L-BFGS; arguments as `fit_ridge`.
+def _moments(
+    columns: Callable[[Ints], Doubles], targets: Floats, rows: Bools, folds: Folds, size: int
+) -> tuple[Doubles, Doubles]:
+    """X'X (folds, m + 1, m + 1) and X'y (folds, m + 1, a) of the chosen rows, a block at a time."""
+    gram = np.zeros((folds.count, size, size))
+    right = np.zeros((folds.count, size, targets.shape[1]))
+    for fold in range(folds.count):
+        chosen = np.flatnonzero(rows & (folds.of == fold))
+        for start in range(0, len(chosen), ROWS_AT_ONCE):
+            block = chosen[start : start + ROWS_AT_ONCE]
+            matrix = np.concatenate([columns(block), np.ones((len(block), 1))], axis=1)
+            gram[fold] += matrix.T @ matrix
+            right[fold] += matrix.T @ targets[block].astype(np.float64)
+    return gram, right
 
-    Quality must lie between 0 and 1; values in between are soft labels.
-    """
-    design = Design.fit(inputs, config.feature_scale)
-    matrix = design.matrix(inputs)
-    centre = matrix.mean(axis=0)
-    matrix -= centre
-    observed = ~np.isnan(quality)
-    labels = np.where(observed, quality, 0.0).astype(np.float64)
-    mean = np.clip(arm_means(quality), 0.01, 0.99)
-    start = np.log(mean / (1 - mean))
-    size, arms = matrix.shape[1], quality.shape[1]
 
-    def loss(flat: Doubles) -> tuple[float, Doubles]:
-        weights, shift = flat[: size * arms].reshape(size, arms), flat[size * arms :]
-        raw = matrix @ weights + (shift + start)
-        value = np.where(observed, np.logaddexp(0.0, raw) - labels * raw, 0.0).sum()
-        slope = np.where(observed, sigmoid(raw) - labels, 0.0)
-        gradient = matrix.T @ slope + alpha * weights
-        total = float(value + 0.5 * alpha * (weights**2).sum())
-        return total, np.concatenate([gradient.ravel(), slope.sum(axis=0)])
-
-    zero = np.zeros(size * arms + arms)
-    options = {"maxiter": config.iterations}
-    found = minimize(loss, zero, jac=True, method="L-BFGS-B", options=options).x
-    weights = found[: size * arms].reshape(size, arms)
-    intercept = found[size * arms :] + start - centre @ weights
-    return LinearHead(design=design, weights=weights, intercept=intercept, logistic=True)
+def oof_values(asked: Doubles, fits: Doubles, folds: Folds) -> Floats:
+    """Out-of-fold values (j, a) of the judged rows (j, m), by (folds + 1, m + 1, a) `fits`."""
+    return folds.held_out(
+        lambda fold, places: asked[places] @ fits[fold, :-1] + fits[fold, -1], fits.shape[2]
+    )
 
 
 def same_masks(observed: Bools) -> list[tuple[Bools, Bools]]:
-    """Groups of arms observed on the same rows: pairs of (rows (n,), arms (a,)).
-
-    Complete tables need one factorisation for all arms, sparse ones one each.
-    """
+    """Groups of arms observed on the same rows: pairs of (rows (n,), arms (a,))."""
     groups: dict[bytes, list[int]] = {}
     for arm in range(observed.shape[1]):
         groups.setdefault(np.packbits(observed[:, arm]).tobytes(), []).append(arm)

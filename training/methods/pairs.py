@@ -15,7 +15,7 @@ import numpy as np
 
 from router.types import Arm, Bools, Doubles, Ints
 
-from .base import Inputs
+from ..prepare.inputs import Inputs
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,14 +16,15 @@ from scipy.optimize import minimize
 
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
-from ..config import LinearConfig, UtilityConfig
-from .base import Design, Inputs
+from ..config import LinearConfig, TrainConfig, UtilityConfig
+from .base import Candidate, Design, Inputs, Settings, Task, leading_axes
 from .linear import LinearHead, sigmoid
 from .pair_likelihood import battle_slopes, chances
 from .pairs import Battles
 
 PULL = 10.0  # pseudo-rows that hold scales at 1, and offset, ties and tastes at 0
 LEVEL_PULL = 1e-2  # the same for the arms' intercepts: next to nothing
+ALL_SOURCES = "battles"  # setting: what a battle of any source counts beside a label
 SHARED = 0.1  # of the penalty, on what all arms share
 
 
@@ -239,9 +240,56 @@ def fit_utility(
     )
 
 
-def leading_axes(centred: Doubles, components: int) -> Doubles:
-    """Orthonormal axes of the largest spread: (d, k), k at most `components`."""
-    if centred.shape[1] <= components:
-        return np.eye(centred.shape[1])
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(vectors[:, ::-1][:, :components])
+def utility_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
+    """Utilities of labels and battles: at every penalty, then at what battles may count.
+
+    First of all sources alike, then of each source on its own; none where there are no battles.
+    """
+    if task.battles is None or len(task.battles[0]) == 0:
+        return []
+    battles, fought = task.battles
+    found: list[Candidate] = []
+
+    def tried(settings: Settings) -> None:
+        if all(settings != candidate.settings for candidate in found):
+            found.append(_candidate(task, battles, fought, config, settings))
+
+    for alpha in config.utility.alpha:
+        tried({"alpha": alpha, ALL_SOURCES: config.utility.weights[0]})
+    sources = [f"{ALL_SOURCES}:{name}" for name in battles.sources]
+    for key in [ALL_SOURCES, *(sources if len(sources) > 1 else ())]:
+        best = min(found, key=lambda candidate: task.score(candidate.oof_quality)).settings
+        for weight in config.utility.weights:
+            tried({**best, key: weight})
+    return found
+
+
+def source_weights(battles: Battles, settings: Settings) -> Doubles:
+    """(sources,) what a battle of each counts beside a label."""
+    common = settings[ALL_SOURCES]
+    own = [settings.get(f"{ALL_SOURCES}:{name}", common) for name in battles.sources]
+    return np.array(own, dtype=np.float64)
+
+
+def _candidate(
+    task: Task, battles: Battles, fought: Ints, config: TrainConfig, settings: Settings
+) -> Candidate:
+    arms = task.quality.shape[1]
+
+    def fitted(left_out: int) -> LinearHead:
+        rows = task.folds.of != left_out
+        return fit_utility(
+            task.inputs.rows(rows),
+            task.quality[rows],
+            battles.prompts(fought != left_out),
+            config.utility,
+            config.linear,
+            alpha=settings["alpha"],
+            weight=source_weights(battles, settings),
+        ).head(arms)
+
+    asked = task.judged
+    oof_quality = task.folds.held_out(
+        lambda fold, places: fitted(fold).predict(asked.rows(places)), arms
+    )
+    return Candidate(settings, oof_quality, lambda: fitted(task.folds.count))

@@ -11,8 +11,8 @@ import polars as pl
 from ..methods.pairs import Battles, build_battles
 from ..prepare.dataset import Dataset
 from ..prepare.encoder import ExportedEncoder
+from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
-from ..selection.depth import embed_inputs
 from ..selection.stack import Stack
 from .pairs_only_arms import Newcomers
 

@@ -54,13 +54,13 @@ class Newcomers:
     error: float
     refused: Mapping[str, str]
 
-    def own_labels(self) -> Dataset:
-        """The rows with the outcomes that were observed, and the arms that have any."""
-        return columns(self.data, self.labelled)
+    def own_labels(self, data: Dataset) -> Dataset:
+        """Rows of `data` with the outcomes that were observed, and the arms that have any."""
+        return columns(data, self.labelled)
 
-    def observed(self) -> Floats:
-        """(n, a) qualities, NaN where they are predictions."""
-        quality = self.data.quality.copy()
+    def observed(self, data: Dataset) -> Floats:
+        """(n, a) qualities of rows of `data`, NaN where they are predictions."""
+        quality = data.quality.copy()
         quality[:, self.labelled :] = np.nan
         return quality
 
@@ -162,7 +162,7 @@ def transfer_error(
         quality[:, arm] = np.nan
         model = fit_by(battles, Labelled(inputs, quality), config, alpha)
         seen = ~np.isnan(data.quality[:, arm])
-        predicted = model.head(len(data.arms)).predict(inputs, {})[seen, arm]
+        predicted = model.head(len(data.arms)).predict(inputs)[seen, arm]
         gaps.append(float(predicted.mean() - data.quality[seen, arm].mean()))
     return float(np.sqrt(np.mean(np.square(gaps))))
 
@@ -281,5 +281,5 @@ def _predicted(
         seen = Labelled(inputs.rows(~held), data.quality[~held, :known])
         model = fit_by(battles.prompts(fought != fold), seen, config, alpha)
         head = model.head(len(data.arms))
-        quality[held, known:] = head.predict(inputs.rows(held), {})[:, known:]
+        quality[held, known:] = head.predict(inputs.rows(held))[:, known:]
     return replace(data, quality=quality)

@@ -38,9 +38,9 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.prompt_ids)
 
-    def rows(self, mask: Bools) -> Dataset:
-        """The prompts where `mask` (n,) is true."""
-        index = np.flatnonzero(mask)
+    def rows(self, chosen: Bools | Ints) -> Dataset:
+        """Some of the prompts, by mask (n,) or row numbers."""
+        index = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
         return Dataset(
             arms=self.arms,
             prompt_ids=tuple(self.prompt_ids[i] for i in index),

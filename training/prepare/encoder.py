@@ -74,7 +74,7 @@ def export_encoder(config: EncoderConfig, cache: Path, *, depth: float = 1.0) ->
 
 
 def _key(config: EncoderConfig, weights: str, depth: float) -> str:
-    asked = asdict(config) | {"depths": depth}  # the other depths make other files
+    asked = asdict(config) | {"depth": depth}
     text = json.dumps([EXPORT_VERSION, weights, asked], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -190,7 +190,7 @@ def _keep_first_layers(model: SentenceTransformer, depth: float) -> None:
     if len(stacks) != 1:
         raise TrainingError(
             f"found {len(stacks)} stacks of layers in the encoder, expected 1; "
-            "set encoder.depths = [1.0]"
+            "set encoder.depth = 1.0"
         )
     del stacks[0][max(round(depth * len(stacks[0])), 1) :]
 

@@ -24,7 +24,7 @@ from router.core.manifest import Manifest
 from router.types import Bools, Doubles, Ints
 
 from ..bundle.decision import Origin
-from ..config import TrainConfig, build
+from ..config import TrainConfig, recorded
 from ..errors import TrainingError
 from ..methods.base import Inputs
 from ..pipeline import Trained, learn
@@ -32,8 +32,8 @@ from ..preferences.evidence import split_battles
 from ..preferences.pairs_only_arms import beside
 from ..prepare.dataset import Dataset, dataset_of
 from ..prepare.encoder import ExportedEncoder
+from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
-from ..selection.depth import embed_inputs
 from ..threads import single_threaded
 from .feedback_outliers import FlaggedKey, accepted, flagged_keys
 from .log_battles import logged_battles, together
@@ -148,7 +148,7 @@ def retrain(
 
 def base_config(manifest: Manifest) -> TrainConfig:
     """The configuration that the base was trained with."""
-    return build(TrainConfig, dict(manifest.config), "")
+    return recorded(manifest.config)
 
 
 def base_encoder(base: Bundle) -> ExportedEncoder:

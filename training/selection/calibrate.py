@@ -17,7 +17,7 @@ from ..config import CalibrationConfig
 from ..methods.linear import sigmoid
 from ..methods.onnx_graph import Graph
 from .criteria import is_log
-from .stack import contrast_error
+from .regret import contrast_error
 
 POOL_ROWS = 50.0  # pull of the pooled calibration towards changing nothing
 LOW, HIGH = 0.005, 0.995  # predictions beyond are clipped before the logit
@@ -82,37 +82,40 @@ def _held_out(predicted: Floats, quality: Floats, prior_rows: float, fold: Ints)
 
 
 def _fit(predicted: Floats, quality: Floats, prior_rows: float) -> Calibration:
-    seen = ~np.isnan(quality)
-    clipped = np.clip(predicted, LOW, HIGH).astype(np.float64)
-    pool = _pool(predicted, quality)
-    found = np.tile(pool, (predicted.shape[1], 1))
-    for arm, rows in enumerate(seen.T):
-        if rows.any():
-            found[arm] = _platt(clipped[rows, arm], quality[rows, arm], pool, prior_rows)
-    return Calibration(slope=found[:, 0], shift=found[:, 1])
+    found = _platt(predicted, quality, np.array(_pool(predicted, quality)), prior_rows)
+    return Calibration(slope=found[0], shift=found[1])
 
 
-def _pool(predicted: Floats, quality: Floats) -> Doubles:
+def _pool(predicted: Floats, quality: Floats) -> tuple[float, float]:
     """(slope, shift) of all arms together."""
-    seen = ~np.isnan(quality)
-    clipped = np.clip(predicted[seen], LOW, HIGH).astype(np.float64)
-    return _platt(clipped, quality[seen], np.array([1.0, 0.0]), POOL_ROWS)
+    nothing = np.array([1.0, 0.0])
+    found = _platt(predicted.reshape(-1, 1), quality.reshape(-1, 1), nothing, POOL_ROWS)
+    slope, shift = found[:, 0]
+    return float(slope), float(shift)
 
 
-def _platt(predicted: Doubles, quality: Floats, prior: Doubles, prior_rows: float) -> Doubles:
-    """Newton steps of a two-parameter logistic regression: (slope, shift).
+def _platt(predicted: Floats, quality: Floats, prior: Doubles, prior_rows: float) -> Doubles:
+    """Newton steps of two-parameter logistic regressions, of all arms at once: (2, a).
 
     The pull: every row also votes for what `prior` makes of it, with `prior_rows` votes in all.
     """
-    columns = np.stack([np.log(predicted / (1.0 - predicted)), np.ones_like(predicted)], axis=1)
-    share = prior_rows / len(predicted)
-    label = (quality + share * sigmoid(columns @ prior)) / (1.0 + share)
-    found = prior.copy()
+    clipped = np.clip(predicted, LOW, HIGH).astype(np.float64)
+    logit, seen = np.log(clipped / (1.0 - clipped)), ~np.isnan(quality)
+    share = prior_rows / np.maximum(seen.sum(axis=0), 1)
+    outcome = np.where(seen, quality, 0.0)
+    label = (outcome + share * sigmoid(prior[0] * logit + prior[1])) / (1.0 + share)
+    found = np.tile(prior[:, None], (1, quality.shape[1]))
     for _ in range(STEPS):
-        now = sigmoid(columns @ found)
-        curvature = (columns * (now * (1.0 - now))[:, None]).T @ columns + 1e-6 * np.eye(2)
-        step = np.linalg.solve(curvature, columns.T @ (now - label))
-        found = found - np.clip(step, -1.0, 1.0)
+        now = sigmoid(found[0] * logit + found[1])
+        gap = np.where(seen, now - label, 0.0)
+        curve = np.where(seen, now * (1.0 - now), 0.0)
+        by_slope, by_shift = (gap * logit).sum(axis=0), gap.sum(axis=0)
+        # the 2 by 2 system [[a, b], [b, c]] of every arm
+        a = (curve * logit * logit).sum(axis=0) + 1e-6
+        b, c = (curve * logit).sum(axis=0), curve.sum(axis=0) + 1e-6
+        scale = a * c - b * b
+        step = np.stack([c * by_slope - b * by_shift, a * by_shift - b * by_slope]) / scale
+        found -= np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-10:
             break
-    return np.asarray(found)
+    return found

@@ -1,4 +1,4 @@
-"""What predictions are judged by: decision regret, or what tells most where outcomes are few.
+"""What settings are chosen by: decision regret, or what tells most where outcomes are few.
 
 *Complete tables* know what any choice would have brought: regret. *Sparse tables* have few arms per
 prompt: the error of contrasts between those. *Logs* have one outcome per prompt, and its squared
@@ -10,18 +10,15 @@ is also what effects are best selected by (Schuler et al. 2018).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from router.types import Doubles, Floats, Ints
 
 from ..config import TrainConfig
-from ..methods.base import Inputs, arm_means
-from ..methods.kernel import KernelHead
+from ..methods.base import Folds, Inputs, arm_means
+from ..methods.kernel import Landmarks, kernel_folds
 from ..prepare.dataset import Dataset
-from .regret import SPARSE, chosen_loss, decision_regret
-from .stack import contrast_errors
+from .regret import SPARSE, contrast_error, decision_regret
 
 FEW = 2.0  # outcomes per prompt below which a table counts as a log
 LEVEL_ALPHA = 10.0  # ridge of the common level; smooth is enough
@@ -32,25 +29,34 @@ def is_log(quality: Floats) -> bool:
     return bool((~np.isnan(quality)).sum(axis=1).mean() < FEW)
 
 
-def common_level(inputs: Inputs, data: Dataset, config: TrainConfig, fold: Ints) -> Doubles | None:
-    """What a prompt's asked arm is expected to bring, whichever it is: (n,); null unless a log.
+def common_level(
+    inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig
+) -> Doubles | None:
+    """What a prompt's asked arm is expected to bring, whichever it is: (j,); null unless a log.
 
     Out of fold: arms are taken off by their means, and the rest is regressed on the prompt.
     """
     if not is_log(data.quality):
         return None
-    level, width = np.empty(len(data)), config.kernel.width[0]
-    for i in np.unique(fold):
-        held = fold == i
-        quality = data.quality[~held]
+    seen = ~np.isnan(data.quality)
+    asked = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    outcome = np.where(seen, data.quality, 0.0) * asked
+    # means without a fold differ by fold; a ridge is linear in its targets, so one of who was
+    # asked, times those means, is taken off one of the outcomes
+    targets = np.concatenate([outcome.sum(axis=1, keepdims=True), asked], axis=1)
+    targets[~seen.any(axis=1)] = np.nan
+    marks = Landmarks.fit(inputs, config.kernel, width=config.kernel.width[0], seed=config.seed)
+    (fits,) = kernel_folds(marks, inputs, targets.astype(np.float32), folds, (LEVEL_ALPHA,))
+    kernel = marks.kernel(inputs.rows(folds.judged))
+
+    def predict(fold: int, places: Ints) -> Doubles:
+        quality = data.quality[folds.of != fold]
+        found = kernel[places] @ fits[fold, :-1] + fits[fold, -1]
         means = arm_means(quality)
-        rest = np.nanmean(quality - means, axis=1, keepdims=True)
-        head = KernelHead.fit(
-            inputs.rows(~held), rest.astype(np.float32), config.kernel,
-            width=width, alpha=LEVEL_ALPHA, seed=config.seed,
-        )  # fmt: skip
-        level[held] = head.predict(inputs.rows(held), {})[:, 0] + asked_shares(quality) @ means
-    return level
+        level = found[:, :1] - found[:, 1:] @ means[:, None]
+        return np.asarray(level + asked_shares(quality) @ means)
+
+    return folds.held_out(predict, 1)[:, 0].astype(np.float64)
 
 
 def asked_shares(quality: Floats) -> Doubles:
@@ -71,51 +77,22 @@ def standing_out(predicted: Floats, quality: Floats, level: Doubles) -> Doubles:
     return np.asarray((quality - level[:, None] - ahead) ** 2)
 
 
-def judge(
-    predicted: Floats, cost_usd: Doubles, data: Dataset, level: Doubles | None = None
+def selection_criterion(
+    oof_quality: Floats, oof_cost_usd: Doubles, data: Dataset, level: Doubles | None = None
 ) -> float:
-    """What variants are chosen by, smaller is better.
+    """What settings are chosen by, smaller is better.
 
     Args:
-        predicted: (n, a) quality, out of fold.
-        cost_usd: (n, a) predicted costs.
+        oof_quality: (n, a) predictions.
+        oof_cost_usd: (n, a) predicted costs.
         data: the outcomes.
-        level: (n,) of `common_level`; a log needs it.
-    """
-    if np.isnan(data.quality).mean() > SPARSE:
-        return float(np.nanmean(_errors(predicted, data, level)))
-    return decision_regret(predicted, cost_usd, data)
-
-
-def losses(
-    predicted: Floats,
-    cost_usd: Doubles,
-    data: Dataset,
-    shares: Mapping[float, float],
-    level: Doubles | None = None,
-) -> Doubles:
-    """What stacks are weighed by: of each prompt (n,), NaN where nothing is known of it.
-
-    Args:
-        predicted: (n, a) quality, out of fold.
-        cost_usd: (n, a) predicted costs.
-        data: the outcomes.
-        shares: weight of each price of money, of `spend_shares`.
         level: (n,) of `common_level`; a log needs it.
     """
     if np.isnan(data.quality).mean() <= SPARSE:
-        return chosen_loss(predicted, cost_usd, data, shares)
-    errors = _errors(predicted, data, level)
-    known = ~np.isnan(errors)
-    return np.asarray(np.nansum(errors, axis=1) / np.maximum(known.sum(axis=1), 1))
-
-
-def _errors(predicted: Floats, data: Dataset, level: Doubles | None) -> Doubles:
-    """Squared errors of a sparse table (n, a), NaN in missing cells."""
+        return decision_regret(oof_quality, oof_cost_usd, data)
     if level is not None:
-        return standing_out(predicted, data.quality, level)
-    if is_log(
-        data.quality
-    ):  # contrasts of one outcome are all 0: every prediction would look perfect
+        return float(np.nanmean(standing_out(oof_quality, data.quality, level)))
+    if is_log(data.quality):
+        # contrasts of one outcome are all 0: every prediction would look perfect
         raise ValueError("a log is judged against its common level")
-    return contrast_errors(predicted, data.quality)
+    return contrast_error(oof_quality, data.quality)

@@ -1,77 +1,81 @@
-"""Combine the methods by what decides: differences between arms on the same prompt.
+"""Combine the methods: a mean of them for what decides, with trees for what does not.
 
 A prompt's overall difficulty moves all arms together and never changes a choice. Methods are
-therefore averaged as *contrasts*, an arm's quality minus the mean over the prompt's arms, and the
-level of a prompt is their plain mean. The weights are those of `training.selection.weights`.
+therefore averaged as *contrasts*, an arm's quality minus the mean over the prompt's arms. A mean of
+predictions is too timid even where none of them is (Ranjan and Gneiting 2010), so its contrasts are
+spread by one factor around those of the arms' means. The level of a prompt is the methods' mean
+level and that of `methods.level`, half and half.
+
+Every weighting by past regret that was tried is level with the plain mean (EXPERIMENTS.md), so the
+mean is plain. Only a method that is clearly behind is left out of it: labels that are sources say
+nothing of a prompt, and where labels of quality are few, battles say more than all other methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from router.types import Bools, Doubles, Floats
+from router.types import Doubles, Floats
 
+from ..config import StackConfig
 from ..methods.base import arm_means
 from ..methods.onnx_graph import Graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """Weights of the methods on contrasts; the level of a prompt is their plain mean."""
+    """A plain mean of methods, its contrasts spread, its level shared with the trees."""
 
     names: tuple[str, ...]
-    weights: Doubles  # (m,) >= 0; their sum exceeds 1 where the methods together are too timid
     base: Doubles  # (a,) contrast of the arms' means, what no information would predict
+    config: StackConfig
 
     @classmethod
-    def of(cls, weights: Mapping[str, float], quality: Floats) -> Stack:
-        """The stack of some methods by weight, for arms with outcomes (n, a), NaN where missing."""
+    def of(cls, names: Sequence[str], quality: Floats, config: StackConfig) -> Stack:
+        """The stack of some methods, for arms with outcomes (n, a), NaN where missing."""
         mean = arm_means(quality)
-        values = np.array(list(weights.values()), dtype=np.float64)
-        return cls(names=tuple(weights), weights=values, base=mean - mean.mean())
+        return cls(names=tuple(names), base=mean - mean.mean(), config=config)
 
-    def predict(self, predictions: Mapping[str, Floats]) -> Floats:
-        """Combine (n, a) predictions by name."""
+    def predict(self, predictions: Mapping[str, Floats], level: Doubles) -> Floats:
+        """Combine (n, a) predictions by name with the trees' level (n,)."""
         parts = np.concatenate([predictions[name] for name in self.names], axis=1)
         mixing, shift = self._affine()
-        return np.asarray(parts.astype(np.float32) @ mixing + shift, dtype=np.float32)
+        mixed = parts.astype(np.float32) @ mixing + shift
+        own = (self.config.level_share * level[:, None]).astype(np.float32)
+        return np.asarray(mixed + own, dtype=np.float32)
 
     def _affine(self) -> tuple[Floats, Floats]:
-        """Level and weighted contrasts as one matrix (m·a, a) and a shift (a,).
+        """Methods to quality, as one matrix (m·a, a) and a shift (a,).
 
-        Method i adds weight·(prediction - its level) + level / m, and its level is a mean over
-        arms: both are linear in its a predictions.
+        A method adds sharpness·(prediction - its level) + what the trees leave of its level, over
+        m; its level is a mean over arms, so both are linear in its a predictions.
         """
-        arms, methods = len(self.base), len(self.names)
+        arms, spread = len(self.base), self.config.sharpness
         level = np.full((arms, arms), 1.0 / arms)
-        blocks = [w * np.eye(arms) + (1.0 / methods - w) * level for w in self.weights]
-        shift = (1.0 - self.weights.sum()) * self.base
-        return np.concatenate(blocks).astype(np.float32), shift.astype(np.float32)
+        one = spread * (np.eye(arms) - level) + (1.0 - self.config.level_share) * level
+        shift = (1.0 - spread) * self.base
+        mixing = np.tile(one / len(self.names), (len(self.names), 1))
+        return mixing.astype(np.float32), shift.astype(np.float32)
 
-    def add_to(self, graph: Graph, predictions: Mapping[str, str]) -> str:
-        """Write the combination into a graph."""
+    def add_to(self, graph: Graph, predictions: Mapping[str, str], level: str) -> str:
+        """Write the combination into a graph; `level` is (n, 1)."""
         parts = graph.op("Concat", [predictions[name] for name in self.names], axis=1)
         mixing, shift = self._affine()
-        return graph.gemm(parts, mixing, shift, np.float32)
+        mixed = graph.gemm(parts, mixing, shift, np.float32)
+        own = graph.op("Mul", [level, graph.const(self.config.level_share, np.float32)])
+        return graph.op("Add", [mixed, own])
 
 
-def contrast(values: Floats, observed: Bools) -> Doubles:
-    """`values` minus their mean over the observed arms of each prompt: (n, a)."""
-    counts = np.maximum(observed.sum(axis=1, keepdims=True), 1)
-    level = np.where(observed, values, 0.0).sum(axis=1, keepdims=True, dtype=np.float64) / counts
-    return np.asarray(values - level)
+def leading(scores: Mapping[str, Mapping[str, float]], within: float) -> list[str]:
+    """The methods whose least criterion is at most `within`, a share, above the least of all.
 
-
-def contrast_error(predicted: Floats, quality: Floats) -> float:
-    """Mean squared error of the contrasts over observed cells: what methods are tuned by."""
-    return float(np.nanmean(contrast_errors(predicted, quality)))
-
-
-def contrast_errors(predicted: Floats, quality: Floats) -> Doubles:
-    """Squared error of every contrast (n, a), NaN in missing cells."""
-    observed = ~np.isnan(quality)
-    gap = contrast(predicted, observed) - contrast(quality, observed)
-    return np.where(observed, gap**2, np.nan)
+    Args:
+        scores: method -> settings -> what they were chosen by, smaller is better.
+        within: >= 0.
+    """
+    least = {name: min(tried.values()) for name, tried in scores.items()}
+    bar = min(least.values()) * (1.0 + within)
+    return [name for name, value in least.items() if value <= bar]

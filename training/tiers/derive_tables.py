@@ -11,8 +11,8 @@ from ..config import TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Inputs
 from ..prepare.encoder import export_encoder
+from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
-from ..selection.depth import embed_inputs
 from .betabinomial import Beta
 from .derive import Derived, derive
 from .passing import fit_pass_model, posterior
@@ -28,7 +28,7 @@ def derive_tables(
     reporter: Reporter,
 ) -> Derived:
     """Embed the prompts, fit, derive."""
-    depth = config.encoder.depths[-1]  # form says more of difficulty than meaning does
+    depth = config.encoder.depth  # form says more of difficulty than meaning does
     encoder = export_encoder(config.encoder, cache / "encoders", depth=depth)
     inputs = embed_inputs(sampled.texts, encoder, cache, reporter)
     with reporter.stage("pass probabilities"):

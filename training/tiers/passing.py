@@ -15,8 +15,7 @@ import numpy as np
 from router.types import Doubles, Ints
 
 from ..config import LinearConfig
-from ..methods.base import Design, Inputs, spaced
-from ..selection.crossfit import fold_masks
+from ..methods.base import Design, Inputs, fold_masks, spaced
 from .betabinomial import (
     Beta,
     Counts,

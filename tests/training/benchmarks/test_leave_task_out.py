@@ -60,8 +60,8 @@ def test_fixed_settings_are_those_that_training_chose(tiny_bundle: Path) -> None
     found = fixed_config(manifest)
     chosen = manifest.training["chosen"]
     assert found.cluster.k == (chosen["cluster"]["k"],)
-    assert found.linear.ridge == (chosen["ridge"]["alpha"],)
-    assert found.encoder.depths == (manifest.encoder.depth,)
+    assert found.kernel.alpha == (chosen["kernel"]["alpha"],)
+    assert found.encoder.depth == manifest.encoder.depth
     assert found.decision.tie_bands == (manifest.decision.tie_band,)
 
 

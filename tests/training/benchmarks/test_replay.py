@@ -39,7 +39,7 @@ def test_a_stream_shows_one_outcome_a_prompt(
 def test_logs_and_full_rows_are_compared_on_as_many_cells(
     world_tables: Tables, tiny_config: TrainConfig, tmp_path: Path
 ) -> None:
-    config = replace(tiny_config, predictors=("cluster", "ridge"))
+    config = replace(tiny_config, predictors=("cluster", "kernel"))
     stream, told = open_stream(world_tables, config, CACHE), []
     arrived, full = stream.part(0.5, 0)
     assert not (stream.part(0.5, 1)[0] == arrived).all()

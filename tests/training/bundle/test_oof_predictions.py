@@ -17,8 +17,10 @@ from training.bundle.oof_predictions import (
     oof_predictions,
     read_oof_predictions,
 )
+from training.config import FoldsConfig
 from training.edit.rows import MapRows, new_map
 from training.errors import TrainingError
+from training.selection.crossfit import MAX_JUDGED, split_folds
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +71,22 @@ def test_the_file_is_hashed_like_every_other_and_holds_no_text(
     assert not any(text[:40].encode() in content for text in world_tables.prompts["prompt"])
 
 
-def test_arms_can_be_taken_out_and_large_tables_are_sampled(oof: OofPredictions) -> None:
+def test_arms_can_be_taken_out_and_every_trained_prompt_is_known(oof: OofPredictions) -> None:
     assert oof.arms([2, 0]).quality.tolist() == oof.quality[:, [2, 0]].tolist()
-    n = 25_000
-    column = np.zeros((n, 1), dtype=np.float32)
+    texts = [str(i) for i in range(25_000)]
+    folds = split_folds(tuple(texts), FoldsConfig())
+    column = np.zeros((len(folds.judged), 1), dtype=np.float32)
     large = oof_predictions(
-        [str(i) for i in range(n)],
+        [texts[i] for i in folds.judged],
+        texts,
         quality=column,
         quality_se=column,
         output_tokens=column,
         realised=column,
-        n_chars=np.arange(n),
-        cluster=np.zeros(n, dtype=np.int64),
+        n_chars=folds.judged,
+        cluster=np.zeros(len(column), dtype=np.int64),
     )
-    assert len(large) == 8334
+    assert len(large) == MAX_JUDGED
     assert large.trained_on(["1", "24999", "25000"]).tolist() == [True, True, False]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +11,13 @@ from router.core import features
 from router.types import Floats
 from tests.training.small import small_dataset
 from training.bundle.model import FittedModel, check_parity
-from training.config import ClusterConfig, LinearConfig
+from training.config import ClusterConfig, TrainConfig
 from training.errors import ExportError
-from training.methods.base import GraphInputs, Inputs, Predictor
+from training.methods.base import Folds, GraphInputs, Inputs, Predictor
 from training.methods.cluster import ClusterTable
 from training.methods.costs import fit_meter, fit_tokens
-from training.methods.linear import fit_ridge
+from training.methods.level import fit_level
+from training.methods.linear import linear_head, ridge_on_design
 from training.methods.onnx_graph import Graph
 from training.prepare.dataset import Dataset
 from training.selection.calibrate import Calibration
@@ -35,18 +35,21 @@ def prompts(seed: int = 0) -> Inputs:
 
 
 def fitted(quality: np.ndarray) -> tuple[FittedModel, Inputs, Dataset]:
-    """A cluster table and a ridge on outcomes (N, ARMS), half and half."""
+    """A cluster table and a ridge on outcomes (N, ARMS), half and half, and trees beside them."""
     inputs = prompts()
     cost = np.tile([1.0, 2.0, 3.0, 4.0], (N, 1)) * 1e-4
     data = small_dataset(quality.astype(np.float32), cost)
     table = ClusterTable.fit(inputs, data.quality, ClusterConfig(), k=8, seed=0)
-    ridge = fit_ridge(inputs, data.quality, LinearConfig(), alpha=10.0)
+    folds, config = Folds(np.arange(N) % 3, np.arange(N)), TrainConfig()
+    design, weights = ridge_on_design(inputs, data.quality, folds, 0.05, (10.0,))
+    tokens = data.output_tokens.astype(np.float32)
     model = FittedModel(
-        predictors={"cluster": table, "ridge": ridge},
+        predictors={"cluster": table, "ridge": linear_head(design, weights[0, -1])},
         table=table,
-        stack=Stack.of({"cluster": 0.5, "ridge": 0.5}, data.quality),
+        stack=Stack.of(["cluster", "ridge"], data.quality, config.stack),
+        trees=fit_level(inputs, data.quality, folds, config.level, share=True, seed=0)[-1],
         calibration=Calibration(slope=np.ones(ARMS), shift=np.zeros(ARMS)),
-        tokens=fit_tokens(inputs, data.output_tokens.astype(np.float32), LinearConfig()),
+        tokens=fit_tokens(inputs, tokens, folds, config)[1],
         meter=fit_meter(data, None),
     )
     return model, inputs, data
@@ -78,11 +81,11 @@ class Crooked:
 
     straight: Predictor
 
-    def predict(self, inputs: Inputs, others: Mapping[str, Floats]) -> Floats:
-        return self.straight.predict(inputs, others) + np.float32([0.0, 0.3, 0.0, 0.0])
+    def predict(self, inputs: Inputs) -> Floats:
+        return self.straight.predict(inputs) + np.float32([0.0, 0.3, 0.0, 0.0])
 
-    def add_to(self, graph: Graph, inputs: GraphInputs, others: Mapping[str, str]) -> str:
-        return self.straight.add_to(graph, inputs, others)
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+        return self.straight.add_to(graph, inputs)
 
 
 def test_the_error_names_prompt_arm_and_method() -> None:

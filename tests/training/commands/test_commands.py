@@ -59,7 +59,7 @@ def test_train_writes_a_bundle_where_it_was_asked_to(
     tables: list[object], world_files: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "train.toml"
-    config.write_text('predictors = ["cluster", "ridge"]\n[folds]\nfolds = 3\n')
+    config.write_text('predictors = ["cluster", "kernel"]\n[folds]\nfolds = 3\n')
     out = tmp_path / "bundle"
     pairs = ["--pairs", world_files / "pairs.parquet"]
     done = CliRunner().invoke(
@@ -69,7 +69,7 @@ def test_train_writes_a_bundle_where_it_was_asked_to(
     assert f"in {out}" in done.stdout
     assert json.loads(run("inspect", out))["training"]["pairs"]["used"] is False
     assert "reproduced" in run("verify", out)
-    assert set(json.loads(run("inspect", out))["training"]["stack"]) <= {"cluster", "ridge"}
+    assert set(json.loads(run("inspect", out))["training"]["stack"]) <= {"cluster", "kernel"}
 
 
 def test_battles_of_an_arm_without_outcomes_and_price_are_refused(

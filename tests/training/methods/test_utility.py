@@ -76,7 +76,7 @@ def error(model: Utility, arms: int = ARMS) -> float:
     """Mean squared error of P(acceptable) on fresh prompts."""
     fresh = prompts(500, seed=9)
     wanted = 1 / (1 + np.exp(-truth(fresh)))
-    return float(((model.head(arms).predict(fresh, {}) - wanted[:, :arms]) ** 2).mean())
+    return float(((model.head(arms).predict(fresh) - wanted[:, :arms]) ** 2).mean())
 
 
 NOBODY = np.empty((0, ARMS), dtype=np.float32)

@@ -69,7 +69,7 @@ def test_a_trained_bundle_says_what_its_tiers_ask(world_tables: Tables, tmp_path
     }
     path = tmp_path / "catalogue.json"
     path.write_text(json.dumps(raw))
-    config = replace(TINY, predictors=("cluster", "ridge"), arms=ArmsConfig(catalogue=str(path)))
+    config = replace(TINY, predictors=("cluster", "kernel"), arms=ArmsConfig(catalogue=str(path)))
     bundle = train(world_tables, config, tmp_path / "bundle", CACHE, Timings()).path
     manifest = read_manifest(bundle)
     assert set(manifest.catalogue["models"]) == {models[0]}

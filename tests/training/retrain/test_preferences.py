@@ -88,7 +88,7 @@ def test_retraining_learns_from_preferences_and_says_so(
         Preferred(row=int(w), other=int(o), preference=1.0, source="judge", key="")
         for w, o in zip(winners, np.resize(others, len(winners)), strict=True)
     )
-    config = replace(tiny_config, predictors=("ridge",))
+    config = replace(tiny_config, predictors=("kernel",))
     base, records = Bundle.load(traffic.base), []
     for name, preferred in (("without", ()), ("with", said)):
         told = replace(rows, preferred=preferred)
@@ -106,12 +106,12 @@ def test_retraining_learns_from_preferences_and_says_so(
 
 
 def test_a_configuration_without_the_utility_gets_it_where_there_are_battles(rows: Rows) -> None:
-    config = TrainConfig(predictors=("ridge",))
+    config = TrainConfig(predictors=("kernel",))
     assert with_utility(config, None) is config
     said = (Preferred(row=0, other=1, preference=1.0, source="user", key=""),)
     keep = np.ones(len(rows), dtype=np.bool_)
     battles = logged_battles(replace(rows, preferred=said), keep)
-    assert with_utility(config, battles).predictors == ("ridge", "utility")
+    assert with_utility(config, battles).predictors == ("kernel", "utility")
 
 
 def test_battles_of_tables_and_logs_are_learned_from_together(rows: Rows) -> None:

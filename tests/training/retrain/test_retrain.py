@@ -124,7 +124,7 @@ def test_the_command_trains_and_says_what_it_left_out(
     traffic: Traffic, log: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "fast.toml"
-    config.write_text('predictors = ["cluster", "ridge"]\n')
+    config.write_text('predictors = ["cluster", "kernel"]\n')
     done = CliRunner().invoke(
         main,
         ["retrain", "--log", str(log), "--base", str(traffic.base), "--out", str(tmp_path / "out"),

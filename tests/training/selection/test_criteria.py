@@ -9,8 +9,8 @@ import pytest
 
 from tests.training.small import small_dataset
 from training.config import TrainConfig
-from training.methods.base import Inputs
-from training.selection.criteria import common_level, is_log, judge, losses, standing_out
+from training.methods.base import Folds, Inputs
+from training.selection.criteria import common_level, is_log, selection_criterion, standing_out
 
 N, ARMS = 600, 3
 RNG = np.random.default_rng(4)
@@ -18,6 +18,7 @@ EASE = RNG.uniform(-0.35, 0.35, (N, 1))  # of the prompt, for every arm
 AHEAD = 0.1 * RNG.permuted(np.tile([-1.0, 0.0, 1.0], (N, 1)), axis=1)  # what tells arms apart
 TRUTH = (0.5 + EASE + AHEAD).astype(np.float32)
 FOLD = np.arange(N) % 5
+FOLDS = Folds(FOLD, np.arange(N))
 COST = np.tile([1e-4, 2e-4, 3e-4], (N, 1))
 INPUTS = Inputs(
     np.concatenate([np.cos(4 * EASE), np.sin(4 * EASE)], axis=1).astype(np.float32),
@@ -35,21 +36,21 @@ def asked_once(seed: int = 0) -> np.ndarray:
 def test_only_a_table_of_single_outcomes_has_a_level() -> None:
     table, log = small_dataset(TRUTH, COST), small_dataset(asked_once(), COST)
     assert (is_log(table.quality), is_log(log.quality)) == (False, True)
-    assert common_level(INPUTS, table, TrainConfig(), FOLD) is None
-    level = common_level(INPUTS, log, TrainConfig(), FOLD)
+    assert common_level(INPUTS, table, FOLDS, TrainConfig()) is None
+    level = common_level(INPUTS, log, FOLDS, TrainConfig())
     assert level is not None
     assert np.corrcoef(level, EASE[:, 0])[0, 1] > 0.8
 
 
 def test_no_row_s_level_knows_an_outcome_of_its_fold() -> None:
     quality = asked_once()
-    before = common_level(INPUTS, small_dataset(quality, COST), TrainConfig(), FOLD)
+    before = common_level(INPUTS, small_dataset(quality, COST), FOLDS, TrainConfig())
     held = FOLD == 2
     after = common_level(
         INPUTS,
         small_dataset(np.where(held[:, None], 1 - quality, quality), COST),
+        FOLDS,
         TrainConfig(),
-        FOLD,
     )
     assert before is not None
     assert after is not None
@@ -74,18 +75,19 @@ def test_a_log_prefers_who_knows_the_better_arm_to_who_knows_the_difficulty() ->
     knows_difficulty = np.repeat(0.5 + EASE, ARMS, axis=1).astype(np.float32)
     quality = asked_once()
     log = small_dataset(quality, COST)
-    level = common_level(INPUTS, log, TrainConfig(), FOLD)
+    level = common_level(INPUTS, log, FOLDS, TrainConfig())
     with pytest.raises(ValueError, match="common level"):
-        judge(knows_arms, COST, log)
+        selection_criterion(knows_arms, COST, log)
     assert np.nanmean((knows_difficulty - quality) ** 2) < np.nanmean((knows_arms - quality) ** 2)
-    assert judge(knows_arms, COST, log, level) < judge(knows_difficulty, COST, log, level)
-    per_prompt = losses(knows_arms, COST, log, {0.0: 1.0}, level)
-    assert per_prompt.mean() == pytest.approx(judge(knows_arms, COST, log, level))
+    assert selection_criterion(knows_arms, COST, log, level) < selection_criterion(
+        knows_difficulty, COST, log, level
+    )
 
 
 def test_sparse_tables_compare_the_arms_that_they_have() -> None:
     hidden = np.where(np.arange(ARMS) == FOLD[:, None] % ARMS, np.nan, TRUTH).astype(np.float32)
     sparse = replace(small_dataset(TRUTH, COST), quality=hidden)
     assert not is_log(sparse.quality)
-    assert judge(TRUTH - EASE.astype(np.float32), COST, sparse) == pytest.approx(0.0, abs=1e-12)
-    assert losses(TRUTH, COST, sparse, {0.0: 1.0}) == pytest.approx(np.zeros(N), abs=1e-12)
+    assert selection_criterion(TRUTH - EASE.astype(np.float32), COST, sparse) == pytest.approx(
+        0.0, abs=1e-12
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.config import CalibrationConfig
+from training.config import CalibrationConfig, StackConfig
 from training.selection.calibrate import fit_calibration
-from training.selection.stack import Stack, contrast, contrast_error
+from training.selection.regret import contrast, contrast_error
+from training.selection.stack import Stack, leading
 
 RNG = np.random.default_rng(0)
 N = 4000
@@ -24,18 +25,35 @@ def test_contrasts_compare_observed_arms_alone() -> None:
     assert contrast(values, seen)[0, :2] == pytest.approx([-0.1, 0.1])
 
 
-def test_a_stack_of_one_method_at_full_weight_is_that_method() -> None:
-    stack = Stack.of({"only": 1.0}, QUALITY)
-    assert stack.predict({"only": TRUTH}) == pytest.approx(TRUTH, abs=1e-6)
+def test_a_stack_of_one_method_is_that_method() -> None:
+    stack = Stack.of(["only"], QUALITY, StackConfig(sharpness=1.0, level_share=0.0))
+    assert stack.predict({"only": TRUTH}, np.zeros(N)) == pytest.approx(TRUTH, abs=1e-6)
 
 
-def test_a_weight_above_one_spreads_contrasts_and_leaves_the_level() -> None:
-    stack = Stack.of({"only": 1.25}, QUALITY)
-    got = stack.predict({"only": TRUTH})
+def test_sharpness_spreads_contrasts_and_leaves_the_level() -> None:
+    stack = Stack.of(["only"], QUALITY, StackConfig(sharpness=1.25, level_share=0.0))
+    got = stack.predict({"only": TRUTH}, np.zeros(N))
     assert got.mean(axis=1) == pytest.approx(TRUTH.mean(axis=1), abs=1e-6)
     spread = contrast(got, np.ones(got.shape, dtype=np.bool_)) - stack.base
     before = contrast(TRUTH, np.ones(got.shape, dtype=np.bool_)) - stack.base
     assert spread == pytest.approx(1.25 * before, abs=1e-6)
+
+
+def test_the_level_of_the_trees_moves_all_arms_alike() -> None:
+    stack = Stack.of(["a", "b"], QUALITY, StackConfig(level_share=0.5))
+    parts, level = {"a": TRUTH, "b": 1.0 - TRUTH}, TRUTH.mean(axis=1).astype(np.float64)
+    low, high = stack.predict(parts, level), stack.predict(parts, level + 0.2)
+    assert high - low == pytest.approx(np.full(TRUTH.shape, 0.1), abs=1e-6)
+    # both methods together say a half of every prompt
+    assert low.mean(axis=1) == pytest.approx(0.25 + 0.5 * level, abs=1e-6)
+
+
+def test_only_a_method_that_is_clearly_behind_is_left_out() -> None:
+    scores = {"good": {"k=1": 0.2, "k=2": 0.1}, "fair": {"": 0.104}, "bad": {"": 0.12}}
+    assert leading(scores, 0.05) == ["good", "fair"]
+    assert leading(scores, 0.0) == ["good"]
+    assert leading({"only": {"": 0.9}}, 0.05) == ["only"]
+    assert leading({"oracle": {"": 0.0}, "other": {"": 0.1}}, 0.05) == ["oracle"]
 
 
 def test_a_perfect_prediction_has_the_smaller_contrast_error() -> None:

@@ -14,12 +14,11 @@ import numpy as np
 
 from router.types import Bools, Doubles, Floats, Ints
 
-from ...config import TreesConfig
 from ...measure.frontier import upper_hull
 from ...measure.outcomes import Sweep
 from ...methods.base import Inputs, arm_means
-from ...methods.trees import TreeHeads
 from ...prepare.dataset import Dataset
+from .arm_trees import ArmTrees
 from .evidence import Evidence, NotApplicable, folds, mean_cost
 
 DEPTH = 3  # calls at most, as published
@@ -75,7 +74,7 @@ def frugalgpt(evidence: Evidence) -> Sweep:
     chains = best_chains(score[rows], data.quality[rows], data.cost_usd[rows])
     test = _columns(evidence.test, pool)
     heads = _heads(inputs, data, evidence.seed)
-    judged = heads.predict(evidence.test_inputs, {"length": _length(test)})
+    judged = heads.predict(evidence.test_inputs, _length(test))
     found = [chain.follow(judged, test.cost_usd) for chain in chains]
     final = np.array(pool)[np.stack([arm for arm, _ in found])]
     extra = np.stack([paid for _, paid in found]).astype(np.float32)
@@ -107,20 +106,17 @@ def _length(data: _Columns) -> Floats:
     return np.log1p(data.output_tokens).astype(np.float32)
 
 
-def _heads(inputs: Inputs, data: _Columns, seed: int, rows: Bools | None = None) -> TreeHeads:
+def _heads(inputs: Inputs, data: _Columns, seed: int, rows: Bools | None = None) -> ArmTrees:
     """P(answer acceptable | prompt, length of the answer), a LightGBM ensemble an arm."""
     kept = np.ones(len(inputs), dtype=np.bool_) if rows is None else rows
-    length = {"length": _length(data)[kept]}
-    return TreeHeads.fit(
-        inputs.rows(kept), data.quality[kept], TreesConfig(), others=length, seed=seed
-    )
+    return ArmTrees.fit(inputs.rows(kept), data.quality[kept], seed=seed, own=_length(data)[kept])
 
 
 def _cross_fitted(inputs: Inputs, data: _Columns, seed: int) -> Floats:
     score = np.empty_like(data.quality)
     for fitted, held in folds(len(inputs), 3, seed):
         heads = _heads(inputs, data, seed, fitted)
-        score[held] = heads.predict(inputs.rows(held), {"length": _length(data)[held]})
+        score[held] = heads.predict(inputs.rows(held), _length(data)[held])
     return score
 
 

@@ -11,7 +11,7 @@ from ...measure.outcomes import Sweep
 from ...measure.sweeps import lambda_sweep
 from ...methods.base import ROWS_AT_ONCE, Inputs, arm_means
 from ...methods.costs import fit_meter, token_targets
-from ...methods.knn import Neighbours
+from ...methods.knn import fit_neighbours
 from .evidence import Evidence, folds, squared_error, swept
 
 NEIGHBOURS = 100
@@ -22,10 +22,10 @@ CARROT_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 def knn(evidence: Evidence) -> Sweep:
     """Similarity-weighted mean of the 100 nearest training prompts (2505.12601)."""
     config = KnnConfig(components=10_000, max_reference=len(evidence.train))
-    model = Neighbours.fit(
+    model = fit_neighbours(
         evidence.train_inputs, evidence.train.quality, config, k=NEIGHBOURS, seed=evidence.seed
     )
-    return swept("knn", model.predict(evidence.test_inputs, {}), evidence)
+    return swept("knn", model.predict(evidence.test_inputs), evidence)
 
 
 def routerbench_knn(evidence: Evidence) -> Sweep:

@@ -10,10 +10,9 @@ from sklearn.neural_network import MLPRegressor
 
 from router.types import Doubles
 
-from ...config import TreesConfig
 from ...measure.outcomes import Sweep
 from ...methods.base import arm_means
-from ...methods.trees import TreeHeads
+from .arm_trees import ArmTrees
 from .evidence import Evidence, swept
 
 EPOCHS = 200  # at most, as RouterBench has it
@@ -23,10 +22,8 @@ FEW = 20  # rows below which an arm keeps its mean
 
 def lightgbm(evidence: Evidence) -> Sweep:
     """LightGBM per arm on principal components and text features."""
-    model = TreeHeads.fit(
-        evidence.train_inputs, evidence.train.quality, TreesConfig(), others={}, seed=evidence.seed
-    )
-    return swept("lightgbm", model.predict(evidence.test_inputs, {}), evidence)
+    model = ArmTrees.fit(evidence.train_inputs, evidence.train.quality, seed=evidence.seed)
+    return swept("lightgbm", model.predict(evidence.test_inputs), evidence)
 
 
 def routerbench_mlp(evidence: Evidence) -> Sweep:

@@ -38,7 +38,7 @@ def cluster_table(evidence: Evidence) -> Sweep:
     table = ClusterTable.fit(
         evidence.train_inputs, quality, ClusterConfig(), k=CLUSTERS, seed=evidence.seed
     )
-    return swept("cluster_table", table.predict(evidence.test_inputs, {}), evidence)
+    return swept("cluster_table", table.predict(evidence.test_inputs), evidence)
 
 
 def uniroute(evidence: Evidence) -> Sweep:

@@ -1,0 +1,54 @@
+"""Prompts as vectors: embeddings by the encoder that goes into the bundle, and text features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.core import features
+from router.types import Bools, Floats, Ints
+
+from ..config import EncoderConfig
+from ..progress import Reporter
+from .embed import embed
+from .encoder import ExportedEncoder, export_encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is known of n prompts before anybody answers them."""
+
+    embedding: Floats  # (n, d) unit rows
+    features: Floats  # (n, f) `router.core.features`
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+    def rows(self, chosen: Bools | Ints | slice) -> Inputs:
+        """Some of the prompts, by mask (n,), row numbers or slice."""
+        return Inputs(self.embedding[chosen], self.features[chosen])
+
+
+def open_encoder(config: EncoderConfig, cache: Path, reporter: Reporter) -> ExportedEncoder:
+    """Export the encoder, or find its export.
+
+    Args:
+        config: which encoder, how deep.
+        cache: folder of encoder exports and embeddings.
+        reporter: shows the export as a stage.
+    """
+    with reporter.stage("export encoder", 1) as stage:
+        encoder = export_encoder(config, cache / "encoders", depth=config.depth)
+        stage.advance()
+        info = encoder.info
+        stage.note(f"{info.precision}, cosine to fp32 {info.cosine_to_fp32}")
+    return encoder
+
+
+def embed_inputs(
+    texts: tuple[str, ...], encoder: ExportedEncoder, cache: Path, reporter: Reporter
+) -> Inputs:
+    """Embed the prompts and compute their text features."""
+    folder = cache / "embeddings" / encoder.sha256[:16]
+    vectors = embed(texts, encoder.open(), folder, reporter)
+    return Inputs(vectors, features.extract(texts))
