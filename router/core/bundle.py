@@ -10,7 +10,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -18,13 +20,14 @@ from ..errors import BundleError
 from ..types import Scores
 from . import features
 from .encoder import Encoder, OnnxEncoder
-from .manifest import Manifest, read_manifest
+from .manifest import EncoderInfo, Manifest, read_manifest
 from .scoring import Scorer
 
 HEADS = "router.onnx"
 GOLDEN = "golden.json"
 ENCODER = "encoder"
-REQUIRED = (HEADS, GOLDEN, f"{ENCODER}/model.onnx", f"{ENCODER}/tokenizer.json")
+ENCODER_FILES = ("model.onnx", "tokenizer.json")
+REQUIRED = (HEADS, GOLDEN, *(f"{ENCODER}/{name}" for name in ENCODER_FILES))
 
 # Integer kernels differ between processors, and a tree can flip a leaf over it; a wrong or
 # mismatched model is off by far more than this.
@@ -57,13 +60,8 @@ class Bundle:
                 f"manifest.json needs text features version {manifest.feature_version}; "
                 f"this version computes {features.VERSION}"
             )
-        info = manifest.encoder
-        encoder = OnnxEncoder(
-            folder / ENCODER,
-            dimension=info.dimension,
-            max_tokens=info.max_tokens,
-            max_chars=info.max_chars,
-        )
+        content = [manifest.files[f"{ENCODER}/{name}"].sha256 for name in ENCODER_FILES]
+        encoder = open_encoder(folder / ENCODER, manifest.encoder, (content[0], content[1]))
         scorer = Scorer(folder / HEADS, manifest)
         bundle = cls(path=folder, manifest=manifest, encoder=encoder, scorer=scorer)
         bundle.replay_golden()
@@ -93,6 +91,34 @@ class Bundle:
                 f"{GOLDEN} is not reproduced: quality is off by {gap.mean():.4f} on average and "
                 f"{gap.max():.4f} at most (allowed {GOLDEN_MEAN_GAP} and {GOLDEN_LARGEST_GAP})"
             )
+
+
+# encoders in use, by content: a candidate beside the live bundle has mostly the same one, which
+# then costs no second copy in memory and no second start
+_OPEN: WeakValueDictionary[tuple[str, str, int, int], OnnxEncoder] = WeakValueDictionary()
+_OPENING = Lock()
+
+
+def open_encoder(folder: Path, info: EncoderInfo, content: tuple[str, str]) -> OnnxEncoder:
+    """The encoder in a folder, or one in use with the same content.
+
+    Args:
+        folder: holds model.onnx and tokenizer.json.
+        info: how it is run.
+        content: sha256 of the two files.
+    """
+    key = (*content, info.max_tokens, info.max_chars)
+    with _OPENING:
+        found = _OPEN.get(key)
+        if found is None:
+            found = OnnxEncoder(
+                folder,
+                dimension=info.dimension,
+                max_tokens=info.max_tokens,
+                max_chars=info.max_chars,
+            )
+            _OPEN[key] = found
+    return found
 
 
 def find_bundle(path: Path) -> Path:

@@ -14,8 +14,15 @@ from pathlib import Path
 import onnx
 
 from router.atomic import replaced_folder
-from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, file_sha256
-from router.core.encoder import OnnxEncoder
+from router.core.bundle import (
+    ENCODER,
+    ENCODER_FILES,
+    GOLDEN,
+    HEADS,
+    Bundle,
+    file_sha256,
+    open_encoder,
+)
 from router.core.manifest import MANIFEST, FileEntry, Manifest
 from router.core.scoring import Scorer
 
@@ -82,7 +89,7 @@ def _write(
     check_target(out)
     with replaced_folder(out) as building:
         (building / ENCODER).mkdir()
-        for name in ("model.onnx", "tokenizer.json"):
+        for name in ENCODER_FILES:
             shutil.copyfile(encoder / name, building / ENCODER / name)
         (building / HEADS).write_bytes(heads)
         if oof is not None:
@@ -105,13 +112,8 @@ def check_target(out: Path) -> None:
 
 def write_golden(folder: Path, manifest: Manifest) -> None:
     """Answer the golden prompts with the files in `folder` and write the answers down."""
-    info = manifest.encoder
-    encoder = OnnxEncoder(
-        folder / ENCODER,
-        dimension=info.dimension,
-        max_tokens=info.max_tokens,
-        max_chars=info.max_chars,
-    )
+    model, tokenizer = (file_sha256(folder / ENCODER / name) for name in ENCODER_FILES)
+    encoder = open_encoder(folder / ENCODER, manifest.encoder, (model, tokenizer))
     scorer = Scorer(folder / HEADS, manifest)
     bundle = Bundle(path=folder, manifest=manifest, encoder=encoder, scorer=scorer)
     quality = bundle.score_texts(list(GOLDEN_PROMPTS)).quality

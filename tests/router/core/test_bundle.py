@@ -141,3 +141,10 @@ def test_external_data_is_refused(copy: Path, tmp_path: Path) -> None:
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
     with pytest.raises(BundleError, match="external data"):
         open_session(path)
+
+
+def test_bundles_with_the_same_encoder_share_it(tiny_bundle: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_bundle, tmp_path / "copy")
+    first, second = Bundle.load(tiny_bundle), Bundle.load(copy)
+    assert first.encoder is second.encoder
+    assert first.scorer is not second.scorer

