@@ -21,7 +21,6 @@ def test_no_function_is_longer_than_a_screen(ours: list[Module]) -> None:
     assert [f"{f.name}: {f.lines}" for m in ours for f in m.functions if f.lines > 50] == []
 
 
-@pytest.mark.xfail(reason="being cut")
 def test_no_module_is_longer_than_four_hundred_lines(ours: list[Module]) -> None:
     assert [f"{module.path}: {module.lines}" for module in ours if module.lines > 400] == []
 
