@@ -149,7 +149,7 @@ class UtilityConfig:
     weights: tuple[float, ...] = (1.0, 0.3, 0.1, 0.0)  # of a source's battle beside a label
     components: int = 128  # principal components of embedding and text features
     iterations: int = 100
-    length: bool = True  # learn a judge's taste for long answers, and leave it out
+    length: bool = True  # learn how a judge likes long answers, and leave that out
     min_battles: int = 30  # that an arm without labels needs to be routed to
 
 

@@ -1,7 +1,10 @@
 """The stages of training, in order; nothing else.
 
-tables -> matrices -> encoder and its depth -> embeddings -> costs -> cross-fitted methods ->
-stack and calibration -> final fit -> decision constants -> graph and parity -> bundle.
+tables -> matrices -> encoder -> embeddings -> costs -> cross-fitted methods -> stack and
+calibration -> final fit -> decision constants -> graph and parity -> bundle.
+
+Names that begin with `oof_` are predictions of training rows by models that did not see them; what
+the tables say is `data`.
 """
 
 from __future__ import annotations
@@ -10,18 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from router.core.manifest import Manifest
+from router.types import Doubles, Floats
 
 from .bundle.decision import Origin, arm_infos, decision_constants, mean_quality
 from .bundle.export import check_target, write_bundle
-from .bundle.fit import combine, final_fit
-from .bundle.manifest import describe, training_record
-from .bundle.model import Parity, check_parity
-from .bundle.oof_predictions import oof_predictions
+from .bundle.fit import Costs, OutOfFold, combine, final_fit
+from .bundle.manifest import Learned, describe, training_record
+from .bundle.model import FittedModel, Parity, check_parity
+from .bundle.oof_predictions import OofPredictions, oof_predictions
 from .config import TrainConfig
-from .methods.base import Inputs
+from .methods.base import Folds, Inputs
 from .methods.cluster import nearest
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .preferences.evidence import pairs_record, split_battles
@@ -38,8 +40,6 @@ from .threads import single_threaded
 
 if TYPE_CHECKING:
     from data.tables import Tables
-
-PARITY_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,80 +128,94 @@ def learn(
         reporter: shows stages, counts and remaining time.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
-    battles = None if joined is None else joined.battles
     folds = split_folds(data.texts, config.folds)
-    judged, judged_inputs = data.rows(folds.judged), inputs.rows(folds.judged)
+    battles = None if joined is None else joined.battles
+    judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     with reporter.stage("cost model"):
-        meter = fit_meter(data, origin.prices)
-        targets = token_targets(data, meter)
-        oof_output_tokens, tokens = fit_tokens(inputs, targets, folds, config)
-        oof_cost_usd = meter.cost_usd(judged.n_chars, oof_output_tokens)
+        costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config)
     with reporter.stage("cross-fit methods", len(config.predictors)) as stage:
         fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
     with reporter.stage("stack and calibrate") as stage:
         stack, calibration, oof_quality = combine(fitted, data, config)
         stage.note("mean of " + ", ".join(stack.names))
+    oof = OutOfFold(judged, inputs.rows(folds.judged), oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(stack.names)) as stage:
-        model = final_fit(
-            inputs,
-            data,
-            fitted,
-            stack=stack,
-            calibration=calibration,
-            meter=meter,
-            tokens=tokens,
-            config=config,
-            stage=stage,
-        )
-        model = model if joined is None else joined.widened(model)
+        model = final_fit(inputs, data, fitted, stack, calibration, costs, config, stage)
+        model = joined.widened(model) if joined is not None else model
     with reporter.stage("decision constants") as stage:
-        mean = mean_quality(data, oof_quality)
-        rule = decision_constants(
-            model,
-            judged_inputs,
-            judged,
-            oof_quality=oof_quality,
-            oof_cost_usd=oof_cost_usd,
-            mean=mean,
-            config=config,
-        )
-        seen = judged if joined is None else replace(judged, quality=joined.observed(judged))
-        # of the very rows that the bundle keeps: an edit at unchanged prices makes the same map
-        table = threshold_map(oof_quality, oof_cost_usd, seen.quality, rule.band)
+        mean = mean_quality(data, oof.quality)
+        rule = decision_constants(model, oof, mean, config)
+        table = threshold_map(oof.quality, oof.cost_usd, _realised(oof, joined), rule.band)
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
-        rows = np.linspace(0, len(judged) - 1, min(len(judged), PARITY_ROWS)).astype(int)
-        parity = check_parity(model, graph, judged_inputs.rows(rows), judged.rows(rows))
-        infos = arm_infos(model, data, origin, mean)
-        observed = judged if joined is None else joined.own_labels(judged)
-        known = len(observed.arms)
-        manifest = describe(
-            encoder=encoder.info,
-            arms=infos if joined is None else joined.infos(infos),
-            rule=rule,
-            threshold_map=table,
-            training=training_record(
-                data if joined is None else joined.own_labels(data),
-                origin, fitted, stack, rule, parity,
-            )
-            | pairs_record(joined, stack),
-            metrics=validation_metrics(
-                oof_quality[:, :known], oof_cost_usd[:, :known], observed, rule.band
-            ),
-            config=config,
-            catalogue=catalogue_of(origin.catalogue, data.arms),
-        )  # fmt: skip
-        oof = oof_predictions(
-            judged.texts,
-            data.texts,
-            quality=oof_quality,
-            quality_se=model.table.blended(judged_inputs, model.table.errors),
-            output_tokens=oof_output_tokens,
-            realised=seen.quality,
-            n_chars=judged.n_chars,
-            cluster=nearest(judged_inputs.embedding, model.table.centroids)[0],
-        )
-        manifest = write_bundle(out, manifest, graph, encoder, oof)
+        parity = check_parity(model, graph, oof.inputs, judged)
+        learned = Learned(data, fitted, stack, rule, table, parity, mean)
+        manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
+        manifest = write_bundle(out, manifest, graph, encoder, _kept(model, oof, data, joined))
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)
+
+
+def _costs(
+    data: Dataset, inputs: Inputs, folds: Folds, origin: Origin, config: TrainConfig
+) -> tuple[Costs, Floats, Doubles]:
+    """Prices and token model; out-of-fold tokens and costs (j, a) of the judged rows."""
+    meter = fit_meter(data, origin.prices)
+    oof_tokens, tokens = fit_tokens(inputs, token_targets(data, meter), folds, config)
+    n_chars = data.n_chars[folds.judged]
+    return Costs(meter, tokens), oof_tokens, meter.cost_usd(n_chars, oof_tokens)
+
+
+def _manifest(
+    model: FittedModel,
+    learned: Learned,
+    oof: OutOfFold,
+    origin: Origin,
+    encoder: ExportedEncoder,
+    config: TrainConfig,
+    joined: Newcomers | None,
+) -> Manifest:
+    """What the bundle says of itself; figures are of outcomes that were observed."""
+    infos = arm_infos(model, learned.data, origin, learned.mean)
+    own, observed = learned.data, oof.data
+    if joined is not None:
+        infos = joined.infos(infos)
+        own, observed = joined.own_labels(own), joined.own_labels(observed)
+    known, band = len(own.arms), learned.rule.band
+    record = training_record(replace(learned, data=own), origin)
+    return describe(
+        encoder=encoder.info,
+        arms=infos,
+        rule=learned.rule,
+        threshold_map=learned.table,
+        training=record | pairs_record(joined, learned.stack),
+        metrics=validation_metrics(oof.quality[:, :known], oof.cost_usd[:, :known], observed, band),
+        config=config,
+        catalogue=catalogue_of(origin.catalogue, learned.data.arms),
+    )
+
+
+def _kept(
+    model: FittedModel, oof: OutOfFold, data: Dataset, joined: Newcomers | None
+) -> OofPredictions:
+    """The out-of-fold predictions that go into the bundle."""
+    return oof_predictions(
+        oof.data.texts,
+        data.texts,
+        quality=oof.quality,
+        quality_se=model.table.blended(oof.inputs, model.table.errors),
+        output_tokens=oof.output_tokens,
+        realised=_realised(oof, joined),
+        n_chars=oof.data.n_chars,
+        cluster=nearest(oof.inputs.embedding, model.table.centroids)[0],
+    )
+
+
+def _realised(oof: OutOfFold, joined: Newcomers | None) -> Floats:
+    """(j, a) outcomes; NaN where missing, or predicted for want of any label of the arm.
+
+    The map is made of the very values that the bundle keeps, so that an edit at unchanged prices
+    makes the same map.
+    """
+    return oof.data.quality if joined is None else joined.observed(oof.data)

@@ -14,12 +14,13 @@ from router.core.manifest import ArmInfo, DecisionInfo
 from router.types import Arm, Doubles, Floats
 
 from ..config import TrainConfig
-from ..methods.base import Inputs, arm_means
+from ..methods.base import arm_means
 from ..methods.cluster import nearest
 from ..methods.costs import Meter, significant
 from ..prepare.dataset import Dataset
 from ..selection.regret import SPARSE
 from ..selection.validation import frontier_quality
+from .fit import OutOfFold
 from .model import FittedModel
 
 if TYPE_CHECKING:
@@ -38,39 +39,29 @@ class Rule:
 
 
 def decision_constants(
-    model: FittedModel,
-    inputs: Inputs,
-    data: Dataset,
-    *,
-    oof_quality: Floats,
-    oof_cost_usd: Doubles,
-    mean: Doubles,
-    config: TrainConfig,
+    model: FittedModel, oof: OutOfFold, mean: Doubles, config: TrainConfig
 ) -> Rule:
     """Choose the tie band and read off the other constants.
 
     Args:
         model: the fitted model, for distances and standard errors.
-        inputs: the judged prompts.
-        data: their outcomes.
-        oof_quality: (j, a) calibrated predictions.
-        oof_cost_usd: (j, a) predicted costs.
+        oof: out-of-fold predictions of the judged rows.
         mean: (a,) mean quality of every arm.
         config: the candidates.
     """
-    errors = model.table.blended(inputs, model.table.errors).astype(np.float64)
+    errors = model.table.blended(oof.inputs, model.table.errors).astype(np.float64)
     everything = np.ones(errors.shape, dtype=np.bool_)
     bands = {width: near_tie_band(errors, everything, width) for width in config.decision.tie_bands}
     tried = {
-        w: frontier_quality(oof_quality, oof_cost_usd, data, band) for w, band in bands.items()
+        w: frontier_quality(oof.quality, oof.cost_usd, oof.data, band) for w, band in bands.items()
     }
     best = max(tried.values())
     width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
-    _, distance = nearest(inputs.embedding, model.table.centroids)
+    _, distance = nearest(oof.inputs.embedding, model.table.centroids)
     middle, far = np.percentile(distance, [50, 99])
-    cost = np.nanmean(data.cost_usd, axis=0)
+    cost = np.nanmean(oof.data.cost_usd, axis=0)
     best_single = int(np.lexsort((cost, -mean))[0])
-    edges = np.percentile(1.0 - oof_quality.mean(axis=1), [20, 40, 60, 80])
+    edges = np.percentile(1.0 - oof.quality.mean(axis=1), [20, 40, 60, 80])
     info = DecisionInfo(
         best_single=best_single,
         default_arm=best_single,

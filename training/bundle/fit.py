@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from router.types import Floats, Ints
+from dataclasses import dataclass
+
+from router.types import Doubles, Floats, Ints
 
 from ..config import TrainConfig
 from ..methods.base import Inputs
@@ -17,6 +19,25 @@ from .model import FittedModel
 
 UTILITY = "utility"  # the method that knows battles
 DEFAULT_K = 32  # clusters that name regions when the cluster table is no configured method
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What answers cost: prices, and how many tokens they take."""
+
+    meter: Meter
+    tokens: TokenModel
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """The judged rows, and what models that did not see them predict of them."""
+
+    data: Dataset  # j rows
+    inputs: Inputs
+    quality: Floats  # (j, a) calibrated
+    cost_usd: Doubles  # (j, a)
+    output_tokens: Floats  # (j, a), or micro-dollars where the arm is metered in them
 
 
 def combine(
@@ -50,11 +71,9 @@ def final_fit(
     inputs: Inputs,
     data: Dataset,
     fitted: Crossfit,
-    *,
     stack: Stack,
     calibration: Calibration,
-    meter: Meter,
-    tokens: TokenModel,
+    costs: Costs,
     config: TrainConfig,
     stage: Stage,
 ) -> FittedModel:
@@ -77,6 +96,6 @@ def final_fit(
         stack=stack,
         trees=fitted.trees,
         calibration=calibration,
-        tokens=tokens,
-        meter=meter,
+        tokens=costs.tokens,
+        meter=costs.meter,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,7 @@ from router.core.manifest import (
     Manifest,
     ThresholdMap,
 )
+from router.types import Doubles
 from router.version import __version__
 
 from ..config import TrainConfig
@@ -60,15 +62,23 @@ def describe(
     )
 
 
-def training_record(
-    data: Dataset,
-    origin: Origin,
-    fitted: Crossfit,
-    stack: Stack,
-    rule: Rule,
-    parity: Parity,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What training came to, for its record."""
+
+    data: Dataset
+    fitted: Crossfit
+    stack: Stack
+    rule: Rule
+    table: ThresholdMap
+    parity: Parity
+    mean: Doubles  # (a,) mean quality of every arm
+
+
+def training_record(learned: Learned, origin: Origin) -> dict[str, Any]:
     """What was learned from what: counts, rejects by reason, choices and what they beat."""
+    data, fitted, parity = learned.data, learned.fitted, learned.parity
+    names = learned.stack.names
     return {
         "prompts": len(data),
         "cells": int((~np.isnan(data.quality)).sum()),
@@ -76,8 +86,8 @@ def training_record(
         "rejected_rows": dict(origin.rejected),
         "chosen": {name: dict(found.settings) for name, found in fitted.chosen.items()},
         "tried": fitted.scores,
-        "tie_bands_tried": rule.tried,
-        "stack": {name: round(1.0 / len(stack.names), 4) for name in stack.names},
+        "tie_bands_tried": learned.rule.tried,
+        "stack": {name: round(1.0 / len(names), 4) for name in names},
         "parity": {
             "rows": parity.rows,
             "same_arm": round(parity.same_arm, 6),

@@ -15,7 +15,7 @@ from router.core.encoder import single_threaded_session
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import ExportError
-from ..methods.base import GraphInputs, Inputs, Predictor
+from ..methods.base import GraphInputs, Inputs, Predictor, spaced
 from ..methods.cluster import ClusterTable, nearest
 from ..methods.costs import Meter, TokenModel
 from ..methods.level import LevelTrees
@@ -25,6 +25,7 @@ from ..selection.calibrate import Calibration
 from ..selection.regret import choices, price_grid
 from ..selection.stack import Stack
 
+PARITY_ROWS = 4096  # prompts on which graph and fitted models are compared
 MAX_GAP = 1e-4  # largest difference between graph and fitted models that is float32 rounding
 MIN_SAME = 0.999  # share of decisions that must agree
 EQUAL = 1e-5  # utilities this close, beside 1 and what is paid, are equal
@@ -122,11 +123,13 @@ def check_parity(
     Args:
         model: the fitted models.
         graph: what they were written to.
-        inputs: n prompts.
+        inputs: n prompts; an even sample of many is compared.
         data: the same n prompts, for names and lengths.
     Raises:
         ExportError: they differ by more than rounding; names prompt, arm and method.
     """
+    some = spaced(len(inputs), PARITY_ROWS, 0)
+    inputs, data = inputs.rows(some), data.rows(some)
     quality, tokens = _graph_says(graph, inputs, ["quality", "output_tokens"])
     fitted = model.predict(inputs)
     costs = [model.meter.cost_usd(data.n_chars, t) for t in (fitted.output_tokens, tokens)]

@@ -4,7 +4,7 @@ u(x, a) = c_a + (w_0 + w_a)·x, x the prompt's embedding and text features in th
 principal components; w_0 is the difficulty that all arms share. A label is acceptable with
 P = σ(s·u + b), a scale and an offset for the table of labels, because an exam is not a judge. A
 battle of source k sees t_k·u, and the log ratio of the answers' lengths as a covariate: a
-judge's taste for long answers is learned apart and left out of what is predicted.
+judge's liking of long answers is learned apart and left out of what is predicted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .linear import LinearHead, sigmoid
 from .pair_likelihood import battle_slopes, chances
 from .pairs import Battles
 
-PULL = 10.0  # pseudo-rows that hold scales at 1, and offset, ties and tastes at 0
+PULL = 10.0  # pseudo-rows that hold scales at 1, and offset, ties and lengths at 0
 LEVEL_PULL = 1e-2  # the same for the arms' intercepts: next to nothing
 ALL_SOURCES = "battles"  # setting: what a battle of any source counts beside a label
 SHARED = 0.1  # of the penalty, on what all arms share
@@ -152,11 +152,11 @@ class _Problem:
         if len(fought) == 0:
             return 0.0, np.zeros_like(judges)
         scale = np.exp(judges[0, source])
-        taste = 0.5 * judges[2, source] * self.length
+        longer = 0.5 * judges[2, source] * self.length
         row = fought.row + len(self.quality)
         a, b = u[row, fought.first], u[row, fought.second]
         found = battle_slopes(
-            scale * a + taste, scale * b - taste, judges[1, source], fought.said, self.forced
+            scale * a + longer, scale * b - longer, judges[1, source], fought.said, self.forced
         )
         first, second = self.weight * found.first, self.weight * found.second
         np.add.at(slope, (row, fought.first), scale * first)
@@ -182,7 +182,7 @@ def fit_utility(
 
     Args:
         inputs: n prompts with labels.
-        quality: (n, a) of the first a arms, NaN where missing; values between are soft labels.
+        quality: (n, a) of the first a arms, NaN where missing; between 0 and 1 are soft labels.
         battles: of a or more arms.
         config: principal components and iterations.
         linear: the design's settings.
@@ -198,9 +198,8 @@ def fit_utility(
     centre = matrix.mean(axis=0)
     axes = leading_axes(matrix - centre, config.components)
     observed = ~np.isnan(quality)
-    forced = battles.forced()
     heard = np.bincount(battles.source, minlength=len(battles.sources)) * weight
-    evidence = np.concatenate([[float(observed.sum())], heard])
+    evidence = np.array([float(observed.sum()), *heard])
     problem = _Problem(
         points=(matrix - centre) @ axes,
         quality=np.where(observed, quality, 0.0).astype(np.float64),
@@ -208,19 +207,22 @@ def fit_utility(
         battles=battles,
         weight=weight[battles.source],
         length=battles.length if config.length else np.zeros(len(battles)),
-        forced=forced[battles.source],
+        forced=battles.forced()[battles.source],
         shares=evidence / max(float(evidence.sum()), 1.0),
         alpha=alpha,
     )
-    found = minimize(
-        problem.loss,
-        np.zeros(sum(problem.sizes())),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": config.iterations},
-    ).x
+    start, steps = np.zeros(sum(problem.sizes())), {"maxiter": config.iterations}
+    found = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options=steps).x
+    return _utility(problem, found, design, centre, axes)
+
+
+def _utility(
+    problem: _Problem, found: Doubles, design: Design, centre: Doubles, axes: Doubles
+) -> Utility:
+    """The utility of a parameter vector, on the design instead of its centred components."""
     own, shared, level, label, judges = problem.parts(found)
-    weights = axes @ (own + shared[:, None])
+    battles, weights = problem.battles, axes @ (own + shared[:, None])
+    forced = battles.forced()
     return Utility(
         arms=battles.arms,
         design=design,

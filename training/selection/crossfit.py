@@ -76,21 +76,7 @@ def crossfit(
     Raises:
         TrainingError: no configured method can learn from this table.
     """
-    judged = data.rows(folds_of_rows.judged)
-    level = common_level(inputs, data, folds_of_rows, config)
-
-    def score(oof_quality: Floats) -> float:
-        return selection_criterion(oof_quality, oof_cost_usd, judged, level)
-
-    count, seed = config.folds.folds, config.folds.seed
-    task = Task(
-        inputs=inputs,
-        quality=data.quality,
-        folds=folds_of_rows,
-        labels=data.domains,
-        score=score,
-        battles=None if battles is None else (battles, folds(battles.texts, count, seed)),
-    )
+    task = _task(inputs, data, folds_of_rows, oof_cost_usd, config, battles)
     trees = fit_level(inputs, data.quality, task.folds, config.level, share=True, seed=config.seed)
     out = Crossfit(folds_of_rows, oof_levels(trees, inputs, task.folds), trees[-1])
     for name in config.predictors:
@@ -98,7 +84,7 @@ def crossfit(
         stage.advance()
         if not found:
             continue
-        scores = [score(candidate.oof_quality) for candidate in found]
+        scores = [task.score(candidate.oof_quality) for candidate in found]
         labels = [_label(candidate) for candidate in found]
         out.scores[name] = {k: float(f"{v:.6g}") for k, v in zip(labels, scores, strict=True)}
         best = int(np.argmin(scores))
@@ -111,6 +97,31 @@ def crossfit(
             "method too"
         )
     return out
+
+
+def _task(
+    inputs: Inputs,
+    data: Dataset,
+    folds_of_rows: Folds,
+    oof_cost_usd: Doubles,
+    config: TrainConfig,
+    battles: Battles | None,
+) -> Task:
+    judged = data.rows(folds_of_rows.judged)
+    level = common_level(inputs, data, folds_of_rows, config)
+
+    def score(oof_quality: Floats) -> float:
+        return selection_criterion(oof_quality, oof_cost_usd, judged, level)
+
+    count, seed = config.folds.folds, config.folds.seed
+    return Task(
+        inputs=inputs,
+        quality=data.quality,
+        folds=folds_of_rows,
+        labels=data.domains,
+        score=score,
+        battles=None if battles is None else (battles, folds(battles.texts, count, seed)),
+    )
 
 
 def _label(candidate: Candidate) -> str:
