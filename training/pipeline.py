@@ -27,7 +27,7 @@ from .methods.base import Folds, Inputs
 from .methods.cluster import nearest
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .preferences.evidence import pairs_record, split_battles
-from .preferences.pairs_only_arms import Newcomers, onboard
+from .preferences.pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
 from .prepare.catalogue import catalogue_of, list_prices, load_catalogue
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
@@ -78,7 +78,7 @@ def train(
     joined = None
     if battles is not None:
         with reporter.stage("arms known by battles") as stage:
-            joined = onboard(data, inputs, battles, origin.prices, config)
+            joined = add_pairs_only_arms(data, inputs, battles, origin.prices, config)
             data = joined.data
             stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
     return learn(
@@ -114,7 +114,7 @@ def learn(
     config: TrainConfig,
     out: Path,
     reporter: Reporter,
-    joined: Newcomers | None = None,
+    joined: PairsOnlyArms | None = None,
 ) -> Trained:
     """Everything after the embeddings.
 

@@ -82,7 +82,7 @@ class Bench:
         held = Inputs(self.inputs.embedding[-HELD:], self.inputs.features[-HELD:])
         scores = router.bundle.scorer.score(held.embedding, held.features, np.full(HELD, 200))
         everyone = np.ones(scores.quality.shape, dtype=np.bool_)
-        chosen = router.choose(scores, everyone, Policy())
+        chosen = router.rule(Policy()).choose(scores, everyone)
         return np.bincount(chosen, minlength=len(router.arms)) / HELD
 
 

@@ -40,7 +40,7 @@ from .fixed_config import fixed_config
 from .groups import task_of
 from .run import PROMPTS, dataset_names
 
-LEAST = 20  # prompts of a task in the evaluated split, for a verdict
+MIN_TASK_PROMPTS = 20  # prompts of a task in the evaluated split, for a verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def verdict(left: LeftOut, *, resamples: int = RESAMPLES, seed: int = 0) -> dict
             "quality": float(outcomes.quality[rows, top].mean()),
             "cost": float(outcomes.cost_usd[rows, top].mean()),
         },
-        "too_few": outcomes.n < LEAST,
+        "too_few": outcomes.n < MIN_TASK_PROMPTS,
     }
 
 

@@ -15,7 +15,7 @@ from router.types import Doubles
 
 from ..measure.betting import log_wealth, planned_stakes
 
-MOST_BET = 0.75  # of the capital that one row could lose
+MAX_STAKE = 0.75  # of the capital that one row could lose
 STEPS = 40  # of the bisection for the bound: 2^-40 of the loss's range
 
 
@@ -30,7 +30,7 @@ def p_value(loss: Doubles, limit: float, *, level: float) -> float:
     if len(loss) == 0:
         return 1.0
     # a row can lose at most 1 - limit; at limit 1 it can lose nothing, so nothing caps the stake
-    cap = MOST_BET / (1.0 - limit) if limit < 1.0 else np.inf
+    cap = MAX_STAKE / (1.0 - limit) if limit < 1.0 else np.inf
     capital = log_wealth(loss - limit, np.minimum(planned_stakes(loss, level), cap))
     return float(np.exp(-max(float(capital.max()), 0.0)))
 

@@ -28,7 +28,7 @@ from ..status.certificate_drift import population_of
 from .bound import fixed_sequence, prompts_needed, upper_bound
 
 METHOD = "betting p-values (Waudby-Smith & Ramdas 2023), fixed-sequence testing from 1 down"
-FEWEST = 50  # prompts; fewer certify nothing that anybody would use
+MIN_PROMPTS = 50  # prompts; fewer certify nothing that anybody would use
 DIGITS = 6
 
 
@@ -96,17 +96,17 @@ def usable_rows(
     side = {"test": data.test, "train": ~data.test, "all": np.ones_like(seen)}[split]
     trained = int((seen & side).sum())
     fresh = int((side & ~seen).sum())
-    if fresh < FEWEST:
+    if fresh < MIN_PROMPTS:
         raise TrainingError(
             f"split {split!r} has {int(side.sum())} prompts, {trained} of which the bundle was "
-            f"trained on; a certificate needs at least {FEWEST} that neither training nor "
+            f"trained on; a certificate needs at least {MIN_PROMPTS} that neither training nor "
             "selection used"
         )
     scored = score_split(router, data.rows(~seen), split, cache, reporter)
-    if len(scored.data) < FEWEST:
+    if len(scored.data) < MIN_PROMPTS:
         raise TrainingError(
             f"{len(scored.data)} of {fresh} prompts have an outcome of every arm; a certificate "
-            f"needs at least {FEWEST}"
+            f"needs at least {MIN_PROMPTS}"
         )
     return Usable(scored=scored, known_prompts=oof is not None, trained_on=trained)
 

@@ -13,7 +13,7 @@ from ..bundle.oof_predictions import oof_file
 from ..edit.add import CAUTION
 from ..edit.edit import add_model as add
 from ..edit.edit import new_tables
-from ..edit.labels import MOST
+from ..edit.labels import MAX_LABELS
 from ..prepare.catalogue import load_catalogue
 from ..progress import ConsoleReporter
 from ._common import BUNDLE, CACHED, PROMPTS, command, note, note_rejects, path_option
@@ -70,12 +70,12 @@ def add_model(
     if found.left_out:
         note(f"left out {found.left_out} prompts that the bundle was trained on")
     counts = (~np.isnan(found.data.quality)).sum(axis=0)
-    for (name, fitted), count in zip(added.newcomers.items(), counts, strict=True):
+    for (name, fitted), count in zip(added.new_arms.items(), counts, strict=True):
         error = fitted.errors
         click.echo(
             f"{name}: {count} labels; squared error held out {error['chosen']:.4f}, of its mean "
             f"alone {error['mean']:.4f}"
         )
-        if count > MOST:
-            click.echo(f"with more than {MOST} labels, tierwise train learns more")
+        if count > MAX_LABELS:
+            click.echo(f"with more than {MAX_LABELS} labels, tierwise train learns more")
     click.echo(f"bundle {added.manifest.bundle_id} in {out}, {len(added.manifest.arms)} arms")

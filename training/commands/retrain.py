@@ -70,13 +70,14 @@ def retrain(
     )
     for reason, count in sorted(traffic.rejected.items()):
         note(f"left out {count}: {reason}")
-    for flagged in found.flagged:
+    used = found.evidence
+    for flagged in used.flagged:
         note(
             f"set aside {flagged.rows} rewards by key {flagged.key}: those of {flagged.arm} differ "
             f"from everybody else's by {flagged.errors} standard errors"
         )
     click.echo(
-        f"candidate {found.trained.manifest.bundle_id} in {out}, from {found.logged} logged "
-        f"decisions{f', {found.battles} preferences' if found.battles else ''} and {found.full} "
+        f"candidate {found.trained.manifest.bundle_id} in {out}, from {used.logged} logged "
+        f"decisions{f', {used.battles} preferences' if used.battles else ''} and {used.full} "
         f"prompts of tables; base {bundle.manifest.bundle_id}"
     )

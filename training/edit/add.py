@@ -27,10 +27,10 @@ from ..prepare.catalogue import catalogue_of
 from ..threads import single_threaded
 from .graph_columns import before, find_blend, run, with_columns
 from .labels import Labelled
-from .new_arm import Newcomer, fit_newcomer
+from .new_arm import NewArm, Settings, fit_new_arm
 from .rows import MapRows, changed, redecided
 
-MOST_GAP = 1e-4  # of the graph against the fitted arm; more is no rounding
+MAX_GRAPH_GAP = 1e-4  # of the graph against the fitted arm; more is no rounding
 PRIOR_ROWS = 20.0  # of a cell's standard error, where the bundle does not say
 CAUTION = 1.0  # standard errors of a new arm's level that decisions do without
 
@@ -43,7 +43,7 @@ class Added:
     """A bundle with new arms, and how each was learned."""
 
     manifest: Manifest
-    newcomers: dict[str, Newcomer]
+    new_arms: dict[str, NewArm]
 
 
 @single_threaded
@@ -74,61 +74,64 @@ def add_arms(
     Raises:
         TrainingError, ExportError: the labels do not suffice, or the graph cannot take the arms.
     """
-    data, known = found.data, found.known
+    data, known, meter = found.data, found.known, fit_meter(found.data, prices)
     prior_rows = float(router.manifest.config.get("cluster", {}).get("prior_rows", PRIOR_ROWS))
-    meter = fit_meter(data, prices)
-    targets = token_targets(data, meter)
-    newcomers = {}
+    settings = Settings(prior_rows=prior_rows, caution=caution, seed=seed)
+    new_arms = _fitted(found, meter, settings)
+    base = MapRows.of_prompts(known, data.n_chars) if oof is None else MapRows.of_training_rows(oof)
+    weights = known.weights if oof is None else np.eye(known.weights.shape[1])[oof.cluster]
+    rows_now = _with_new_arms(base, list(new_arms.values()), weights)
+    infos = _infos(router.manifest, found, meter, rows_now, prices, catalogue)
+    graph = extended(onnx.load(router.bundle.path / HEADS), list(new_arms.values()))
+    _check(graph, list(new_arms.values()), found, inputs, len(router.arms))
+    merged = joined(catalogue.only(data.arms), router.catalogue)
+    kept_catalogue = catalogue_of(merged, tuple(info.arm for info in infos))
+    manifest = redecided(router.manifest, infos, rows_now, kept_catalogue)
+    for name, fitted in new_arms.items():
+        manifest = changed(manifest, _record(name, fitted, found))
+    kept = None if oof is None else rows_now.as_oof(oof)
+    manifest = rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=kept)
+    return Added(manifest=manifest, new_arms=new_arms)
+
+
+def _fitted(found: Labelled, meter: Meter, settings: Settings) -> dict[str, NewArm]:
+    data, known = found.data, found.known
+    targets, fitted = token_targets(data, meter), {}
     for i, arm in enumerate(data.arms):
         rows = ~np.isnan(data.quality[:, i])
-        newcomers[arm.id] = fit_newcomer(
+        fitted[arm.id] = fit_new_arm(
             known.quality[rows],
             known.output_tokens[rows],
             known.weights[rows],
             known.cluster[rows],
             label=data.quality[rows, i].astype(np.float64),
             answer_tokens=targets[rows, i].astype(np.float64),
-            prior_rows=prior_rows,
-            caution=caution,
-            seed=seed,
+            settings=settings,
         )
-    base = MapRows.of_prompts(known, data.n_chars) if oof is None else MapRows.of_training_rows(oof)
-    weights = known.weights if oof is None else np.eye(known.weights.shape[1])[oof.cluster]
-    rows_now = _with_newcomers(base, list(newcomers.values()), weights)
-    infos = _infos(router.manifest, found, meter, rows_now, prices, catalogue)
-    graph = extended(onnx.load(router.bundle.path / HEADS), list(newcomers.values()))
-    _check(graph, list(newcomers.values()), found, inputs, len(router.arms))
-    merged = joined(catalogue.only(data.arms), router.catalogue)
-    kept_catalogue = catalogue_of(merged, tuple(info.arm for info in infos))
-    manifest = redecided(router.manifest, infos, rows_now, kept_catalogue)
-    for name, fitted in newcomers.items():
-        manifest = changed(manifest, _record(name, fitted, found))
-    kept = None if oof is None else rows_now.as_oof(oof)
-    manifest = rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=kept)
-    return Added(manifest=manifest, newcomers=newcomers)
+    return fitted
 
 
-def extended(model: onnx.ModelProto, newcomers: Sequence[Newcomer]) -> onnx.ModelProto:
-    """The bundle's graph with a column for each newcomer."""
+def extended(model: onnx.ModelProto, new_arms: Sequence[NewArm]) -> onnx.ModelProto:
+    """The bundle's graph with a column for each new arm."""
     blend = find_blend(model)
     quality, tokens = before(model, "quality"), before(model, "output_tokens")
     graph = Graph(prefix=f"{quality}_")
-    columns = [newcomer.add_to(graph, blend, quality, tokens) for newcomer in newcomers]
+    columns = [new_arm.add_to(graph, blend, quality, tokens) for new_arm in new_arms]
     names = ("quality", "quality_se", "output_tokens")
     added = {
         name: graph.op("Concat", [column[i] for column in columns], axis=1)
         for i, name in enumerate(names)
     }
-    return with_columns(model, graph, added, len(newcomers))
+    return with_columns(model, graph, added, len(new_arms))
 
 
-def _with_newcomers(base: MapRows, newcomers: list[Newcomer], weights: Doubles) -> MapRows:
+def _with_new_arms(base: MapRows, new_arms: list[NewArm], weights: Doubles) -> MapRows:
     rows = base
-    for newcomer in newcomers:
+    for new_arm in new_arms:
         rows = rows.with_arm(
-            quality=newcomer.quality(base.quality, weights),
-            quality_se=newcomer.quality_se(base.quality, weights),
-            output_tokens=newcomer.output_tokens(base.output_tokens),
+            quality=new_arm.quality(base.quality, weights),
+            quality_se=new_arm.quality_se(base.quality, weights),
+            output_tokens=new_arm.output_tokens(base.output_tokens),
         )
     return rows
 
@@ -170,17 +173,17 @@ def _between(quality: Doubles, cluster: Ints) -> float:
     return float((total[count > 0] / count[count > 0]).std())
 
 
-def _record(name: str, newcomer: Newcomer, found: Labelled) -> dict[str, object]:
+def _record(name: str, new_arm: NewArm, found: Labelled) -> dict[str, object]:
     place = [arm.id for arm in found.data.arms].index(name)
-    pull, cell = newcomer.chosen
+    pull, cell = new_arm.chosen
     return {
         "change": "added",
         "arm": name,
         "labels": int((~np.isnan(found.data.quality[:, place])).sum()),
-        "caution": newcomer.caution,
+        "caution": new_arm.caution,
         "deviation_pull": pull,
         "cell_pull": None if np.isinf(cell) else cell,
-        "squared_error": {key: round(value, 6) for key, value in newcomer.errors.items()},
+        "squared_error": {key: round(value, 6) for key, value in new_arm.errors.items()},
     }
 
 
@@ -195,13 +198,13 @@ def joined(first: Catalogue, second: Catalogue) -> Catalogue:
 
 
 def _check(
-    graph: onnx.ModelProto, newcomers: list[Newcomer], found: Labelled, inputs: Inputs, first: int
+    graph: onnx.ModelProto, new_arms: list[NewArm], found: Labelled, inputs: Inputs, first: int
 ) -> None:
     """The graph must say of a new arm what was fitted, to rounding."""
     now = run(graph, inputs)
     raw = now.quality[:, :first]
-    for i, newcomer in enumerate(newcomers):
-        gap = np.abs(now.quality[:, first + i] - newcomer.quality(raw, now.weights)).max()
-        if gap > MOST_GAP:
+    for i, new_arm in enumerate(new_arms):
+        gap = np.abs(now.quality[:, first + i] - new_arm.quality(raw, now.weights)).max()
+        if gap > MAX_GRAPH_GAP:
             arm = found.data.arms[i].id
-            raise ExportError(f"the graph is off by {gap:.2g} for {arm} (allowed {MOST_GAP})")
+            raise ExportError(f"the graph is off by {gap:.2g} for {arm} (allowed {MAX_GRAPH_GAP})")

@@ -26,7 +26,7 @@ from ..prepare.dataset import Dataset, dataset_of
 from ..progress import Reporter
 from .graph_columns import Known, run
 
-LEAST, MOST = 50, 1000  # labels of one arm; beyond that retraining learns more
+MIN_LABELS, MAX_LABELS = 50, 1000  # labels of one arm; beyond that retraining learns more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +83,10 @@ def labelled(
     data, place = data.rows(usable), place[usable]
     counts = (~np.isnan(data.quality)).sum(axis=0)
     for arm, count in zip(arms, counts, strict=True):
-        if count < LEAST:
+        if count < MIN_LABELS:
             lost = f" ({left_out} prompts were trained on and cannot count)" if left_out else ""
             raise TrainingError(
-                f"{arm.id} has {count} labelled prompts{lost}; at least {LEAST} are needed"
+                f"{arm.id} has {count} labelled prompts{lost}; at least {MIN_LABELS} are needed"
             )
     inputs = bundle_inputs(router, data.texts, cache, reporter)
     known = run(onnx.load(router.bundle.path / HEADS), inputs)

@@ -27,17 +27,17 @@ LOW, HIGH = 0.005, 0.995  # predictions beyond are clipped before the logit
 SLOPE_PULL = 4.0  # of s towards 1
 SHIFT_PULL = 1e-3  # of b towards 0; the labels always tell the level
 # of v towards 0, and rows of 0 that r is shrunk by: good on every training table, see README
-USUAL = (10.0, 100.0)
+USUAL_PULLS = (10.0, 100.0)
 DEVIATION_PULLS = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # candidates beside the usual
 CELL_PULLS = (10.0, 30.0, 100.0, np.inf)
-BETTER = 2.0  # standard errors by which held-out error must be less to leave the usual
+SURE_ERRORS = 2.0  # standard errors by which held-out error must be less to leave the usual
 FOLDS = 10
 STEPS = 40
 TOKEN_PULL = 10.0  # rows by which the slope of log tokens is pulled to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Newcomer:
+class NewArm:
     """A fitted new arm.
 
     Attributes:
@@ -132,6 +132,21 @@ class Newcomer:
         return graph.op("Mul", [raised, graph.const(self.smear, np.float64)])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How cautious a new arm is.
+
+    Attributes:
+        prior_rows: that a cell's standard error counts beside its labels, as for known arms.
+        caution: standard errors of the level that decisions do without.
+        seed: of the folds.
+    """
+
+    prior_rows: float
+    caution: float
+    seed: int
+
+
 def design(quality: Floats) -> Doubles:
     """[1, m, d]: (n, a + 2) from the known arms' predictions (n, a)."""
     clipped = np.clip(quality.astype(np.float64), LOW, HIGH)
@@ -166,7 +181,7 @@ def mean_log(tokens: Floats) -> Doubles:
     return np.asarray(np.log(np.maximum(tokens.astype(np.float64), 1e-3)).mean(axis=1))
 
 
-def fit_newcomer(
+def fit_new_arm(
     known: Floats,
     tokens: Floats,
     weights: Doubles,
@@ -174,10 +189,8 @@ def fit_newcomer(
     *,
     label: Doubles,
     answer_tokens: Doubles,
-    prior_rows: float,
-    caution: float,
-    seed: int,
-) -> Newcomer:
+    settings: Settings,
+) -> NewArm:
     """Fit a new arm.
 
     Args:
@@ -188,11 +201,9 @@ def fit_newcomer(
         cluster: (n,) nearest.
         label: (n,) quality, 0 to 1.
         answer_tokens: (n,) tokens of the arm's own answers, or micro-dollars; NaN where unknown.
-        prior_rows: that a cell's standard error counts beside its labels, as for known arms.
-        caution: standard errors of the level that decisions do without.
-        seed: of the folds.
+        settings: how cautious to be.
     """
-    fold = np.random.default_rng(seed).permutation(len(label)) % min(FOLDS, len(label))
+    fold = np.random.default_rng(settings.seed).permutation(len(label)) % min(FOLDS, len(label))
     tried = {
         (pull, cell): _held_out(known, weights, cluster, label, fold, pull, cell)
         for pull in DEVIATION_PULLS
@@ -205,15 +216,15 @@ def fit_newcomer(
     spread = float(((label - sigmoid(x @ found)) ** 2).mean())
     count = np.bincount(cluster, minlength=weights.shape[1])
     line, bounds, smear = _token_line(mean_log(tokens), answer_tokens)
-    return Newcomer(
+    return NewArm(
         weights=found,
         root=np.asarray(np.linalg.cholesky(covariance), dtype=np.float64),
         residual=residual,
-        cell_se=np.sqrt(spread / (count + prior_rows)),
+        cell_se=np.sqrt(spread / (count + settings.prior_rows)),
         token_line=line,
         token_bounds=bounds,
         smear=smear,
-        caution=caution,
+        caution=settings.caution,
         chosen=best,
         errors={
             "mean": _mean_error(label, fold),
@@ -230,9 +241,9 @@ def chosen_pulls(tried: dict[tuple[float, float], Doubles]) -> tuple[float, floa
         tried: pulls -> (n,) squared errors of held-out labels.
     """
     best = min(tried, key=lambda pulls: float(tried[pulls].mean()))
-    gap = tried[USUAL] - tried[best]
-    sure = gap.mean() > BETTER * gap.std() / np.sqrt(len(gap))
-    return best if sure else USUAL
+    gap = tried[USUAL_PULLS] - tried[best]
+    sure = gap.mean() > SURE_ERRORS * gap.std() / np.sqrt(len(gap))
+    return best if sure else USUAL_PULLS
 
 
 def _held_out(

@@ -14,7 +14,7 @@ from ..prepare.encoder import ExportedEncoder
 from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
 from ..selection.stack import Stack
-from .pairs_only_arms import Newcomers
+from .pairs_only_arms import PairsOnlyArms
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -56,7 +56,7 @@ def answer_lengths(tables: Tables, prompts: set[str]) -> dict[tuple[str, str], f
     return {(prompt, arm): float(tokens) for prompt, arm, tokens in told.iter_rows()}
 
 
-def pairs_record(joined: Newcomers | None, stack: Stack) -> dict[str, Any]:
+def pairs_record(joined: PairsOnlyArms | None, stack: Stack) -> dict[str, Any]:
     """What the manifest says of the battles that were learned from; nothing without battles.
 
     A half that may be either kind of tie counts as a tie.

@@ -22,7 +22,7 @@ from ..methods.utility import Utility, fit_utility
 
 PLAIN = "Bradley-Terry"
 RESAMPLES = 1000
-LEAST = 1e-6  # of a probability whose logarithm is taken
+MIN_CHANCE = 1e-6  # of a probability whose logarithm is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def by_utility(model: Utility, asked: Battles) -> Doubles:
         rows = asked.source == i
         part = asked.where(rows)
         said = model.judged(part.inputs, part.row, part.first, part.second, place.get(name, 0))
-        out[rows] = said[:, 0] / np.maximum(said[:, 0] + said[:, 1], LEAST)
+        out[rows] = said[:, 0] / np.maximum(said[:, 0] + said[:, 1], MIN_CHANCE)
     return out
 
 
@@ -107,7 +107,7 @@ def log_loss(chance: Doubles, battles: Battles) -> Doubles:
         chance: (b,) P(a wins | somebody does).
         battles: what was said.
     """
-    sure = np.clip(chance, LEAST, 1.0 - LEAST)
+    sure = np.clip(chance, MIN_CHANCE, 1.0 - MIN_CHANCE)
     return np.asarray(-(battles.said[:, 0] * np.log(sure) + battles.said[:, 1] * np.log1p(-sure)))
 
 

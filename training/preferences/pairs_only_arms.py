@@ -29,13 +29,13 @@ from .forecast import Labelled, choose_alpha, fit_by
 if TYPE_CHECKING:
     from data.prices import PriceTable
 
-TRIED = 4  # labelled arms on which the transfer from battles is measured
-UNMEASURED = 0.2  # standard error of an arm's level where no labelled arm can tell it
+TRANSFER_ARMS = 4  # labelled arms on which the transfer from battles is measured
+DEFAULT_LEVEL_ERROR = 0.2  # standard error of an arm's level where no labelled arm can tell it
 CHARS_PER_TOKEN = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Newcomers:
+class PairsOnlyArms:
     """The training rows with the arms that only battle as further columns.
 
     Attributes:
@@ -93,13 +93,13 @@ class Newcomers:
         }
 
 
-def onboard(
+def add_pairs_only_arms(
     data: Dataset,
     inputs: Inputs,
     battles: Battles,
     prices: PriceTable | None,
     config: TrainConfig,
-) -> Newcomers:
+) -> PairsOnlyArms:
     """Add the arms that have battles, a price and no labels to the training rows.
 
     Raises:
@@ -113,7 +113,7 @@ def onboard(
     alpha = choose_alpha(battles, Labelled(inputs, data.quality), data.texts, config)
     wider = _priced(data, battles, found_arms(battles, known, len(found)), prices)
     filled = _predicted(wider, inputs, battles, config, alpha=alpha, known=known)
-    return Newcomers(
+    return PairsOnlyArms(
         data=filled,
         battles=battles,
         labelled=known,
@@ -123,10 +123,10 @@ def onboard(
     )
 
 
-def beside(data: Dataset, battles: Battles) -> Newcomers:
+def beside(data: Dataset, battles: Battles) -> PairsOnlyArms:
     """Battles that inform the arms of the rows, and add none."""
     none = np.empty(0, dtype=np.int64)
-    return Newcomers(
+    return PairsOnlyArms(
         data=data, battles=battles, labelled=len(data.arms), fought=none, error=0.0, refused={}
     )
 
@@ -153,9 +153,11 @@ def transfer_error(
 ) -> float:
     """Root mean squared error of a labelled arm's mean quality, predicted without its labels."""
     order = np.argsort(-battles.per_arm()[: len(data.arms)], kind="stable")
-    enough = [i for i in order if battles.per_arm()[i] >= config.utility.min_battles][:TRIED]
+    enough = [i for i in order if battles.per_arm()[i] >= config.utility.min_battles][
+        :TRANSFER_ARMS
+    ]
     if len(data.arms) < 2 or not enough:
-        return UNMEASURED
+        return DEFAULT_LEVEL_ERROR
     gaps = []
     for arm in enough:
         quality = data.quality.copy()

@@ -131,28 +131,12 @@ def _rows(
     said: dict[str, dict[str, Any]],
     rejected: Counter[str],
 ) -> Traffic:
-    n, a = len(events), len(arms)
-    propensity, expected, usd = np.zeros((n, a)), np.full((n, a), np.nan), np.full((n, a), np.nan)
-    arm = np.zeros(n, dtype=np.int64)
-    for i, event in enumerate(events):
-        names = log.bundles[event.bundle_id].arms
-        arm[i] = place[names[event.chosen]]
-        known = [(j, place[names[k]]) for j, k in enumerate(event.eligible) if names[k] in place]
-        ours = [at for _, at in known]
-        for matrix, column in (
-            (propensity, "propensity"),
-            (expected, "quality"),
-            (usd, "cost_usd"),
-        ):
-            matrix[i, ours] = [getattr(event, column)[j] for j, _ in known]
-    # what went to arms that the base does not have is no option any more
-    propensity /= np.maximum(propensity.sum(axis=1, keepdims=True), 1e-12)
-
+    arm, propensity, expected, usd = _predicted(events, log, place)
     row_of = {event.decision_id: i for i, event in enumerate(events)}
     hashes = tuple(event.request_hash for event in events)
     preferred = read_preferences(log, row_of, arm, hashes, rejected)
 
-    def told(name: str) -> Doubles:
+    def reported(name: str) -> Doubles:
         values = [said.get(event.decision_id, {}).get(name) for event in events]
         return np.array([np.nan if value is None else float(value) for value in values])
 
@@ -171,14 +155,37 @@ def _rows(
         propensity=propensity,
         expected=expected,
         expected_usd=usd,
-        quality=told("quality"),
-        input_tokens=told("input_tokens"),
-        output_tokens=told("output_tokens"),
-        cost_usd=told("cost_usd"),
+        quality=reported("quality"),
+        input_tokens=reported("input_tokens"),
+        output_tokens=reported("output_tokens"),
+        cost_usd=reported("cost_usd"),
         keys=tuple(said.get(event.decision_id, {}).get("key", "") for event in events),
         rejected=rejected,
         preferred=preferred,
     )
+
+
+def _predicted(
+    events: list[DecisionEvent], log: EventLog, place: dict[str, int]
+) -> tuple[Ints, Doubles, Doubles, Doubles]:
+    """The arms that answered (n,); propensities, expected qualities and costs, (n, a) each."""
+    n, a = len(events), len(place)
+    propensity, expected, usd = np.zeros((n, a)), np.full((n, a), np.nan), np.full((n, a), np.nan)
+    arm = np.zeros(n, dtype=np.int64)
+    for i, event in enumerate(events):
+        names = log.bundles[event.bundle_id].arms
+        arm[i] = place[names[event.chosen]]
+        known = [(j, place[names[k]]) for j, k in enumerate(event.eligible) if names[k] in place]
+        ours = [at for _, at in known]
+        for matrix, column in (
+            (propensity, "propensity"),
+            (expected, "quality"),
+            (usd, "cost_usd"),
+        ):
+            matrix[i, ours] = [getattr(event, column)[j] for j, _ in known]
+    # what went to arms that the base does not have is no option any more
+    propensity /= np.maximum(propensity.sum(axis=1, keepdims=True), 1e-12)
+    return arm, propensity, expected, usd
 
 
 def _feedback(log: EventLog) -> dict[str, dict[str, Any]]:

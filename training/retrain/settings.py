@@ -17,7 +17,7 @@ from ..methods.pairs import Battles
 from ..prepare.dataset import Dataset
 from ..selection.criteria import is_log
 
-LEAST_K, MOST_K = 100, 1000  # neighbours
+MIN_K, MAX_K = 100, 1000  # neighbours
 NEIGHBOURS = (8, 4)  # a neighbourhood is the log divided by one of them
 PRIOR_ROWS = 30.0  # of neighbours
 
@@ -26,7 +26,7 @@ def for_rows(config: TrainConfig, data: Dataset) -> TrainConfig:
     """The configuration, changed where the rows are those of a log."""
     if not is_log(data.quality):
         return config
-    wide = {int(np.clip(len(data) // n, LEAST_K, MOST_K)) for n in NEIGHBOURS}
+    wide = {int(np.clip(len(data) // n, MIN_K, MAX_K)) for n in NEIGHBOURS}
     return replace(config, knn=replace(config.knn, k=tuple(sorted(wide)), prior_rows=PRIOR_ROWS))
 
 

@@ -19,9 +19,9 @@ from router.types import Bools, Doubles, Ints
 
 from .log_rows import Traffic
 
-MOST = 4.0  # times an outcome counts, at most
-FEW, MANY = 0.02, 0.98  # shares of feedback beyond which it is not modelled
-LEAST = 0.05  # of the modelled probability of feedback
+MAX_WEIGHT = 4.0  # times an outcome counts, at most
+MIN_SHARE, MAX_SHARE = 0.02, 0.98  # shares of feedback beyond which it is not modelled
+MIN_CHANCE = 0.05  # of the modelled probability of feedback
 
 
 def outcome_weights(traffic: Traffic, use: Bools) -> Doubles:
@@ -29,13 +29,13 @@ def outcome_weights(traffic: Traffic, use: Bools) -> Doubles:
     rows = np.flatnonzero(use)
     drawn = traffic.propensity[rows, traffic.arm[rows]]
     weight = 1.0 / (drawn * feedback_chance(traffic)[rows])
-    return np.asarray(np.minimum(weight / weight.min(), MOST))
+    return np.asarray(np.minimum(weight / weight.min(), MAX_WEIGHT))
 
 
 def feedback_chance(traffic: Traffic) -> Doubles:
     """P(feedback | prompt, arm), by logistic regression; 1 where nearly all or none came: (n,)."""
     came = ~np.isnan(traffic.quality)
-    if not FEW < came.mean() < MANY:
+    if not MIN_SHARE < came.mean() < MAX_SHARE:
         return np.ones(len(traffic))
     features = traffic.inputs.features
     scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
@@ -44,7 +44,7 @@ def feedback_chance(traffic: Traffic) -> Doubles:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=1.0, max_iter=100).fit(matrix, came)
-    return np.asarray(np.maximum(model.predict_proba(matrix)[:, 1], LEAST))
+    return np.asarray(np.maximum(model.predict_proba(matrix)[:, 1], MIN_CHANCE))
 
 
 def repeated(weight: Doubles, seed: int) -> Ints:

@@ -18,7 +18,7 @@ from router.types import Doubles, Floats, Ints
 from ..retrain.log_rows import Traffic
 from .detectors import direction_index, psi
 from .finding import ALARM, OK, Finding
-from .report import LEAST
+from .report import MIN_DECISIONS
 
 FEATURES = 128
 DRAWS = 999
@@ -80,7 +80,7 @@ def embeddings_moved(population: Population, embedding: Floats) -> tuple[float, 
 def certificate_findings(traffic: Traffic | None, manifest: Manifest) -> list[Finding]:
     """Today's prompts against the certificate's; nothing without one or on few decisions."""
     certificate = manifest.certificate
-    if certificate is None or traffic is None or len(traffic) < LEAST:
+    if certificate is None or traffic is None or len(traffic) < MIN_DECISIONS:
         return []
     index, p = clusters_moved(certificate.population, traffic.cluster)
     moved, p_moved = embeddings_moved(certificate.population, traffic.inputs.embedding)

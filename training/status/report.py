@@ -22,7 +22,7 @@ from .sequential import Watch, watch
 LEVEL = 0.01  # p-value of an alarm, divided by the number of arms where there are several
 PSI_LOOK, PSI_ALARM = 0.1, 0.25
 EXPECTED_FAR = 0.01  # share of training prompts beyond their own 99th percentile
-LEAST = 100  # decisions in a window; fewer are not judged
+MIN_DECISIONS = 100  # decisions in a window; fewer are not judged
 BELOW_PROMISE = 0.05  # of quality; predictions of the arm that looks best flatter a little
 
 
@@ -73,8 +73,8 @@ def drift_report(
     n = 0 if traffic is None else len(traffic)
     if traffic is not None:
         findings += promise_findings(traffic)
-    if traffic is None or n < 2 * LEAST:
-        reason = f"{n} decisions; {2 * LEAST} are needed to compare two windows"
+    if traffic is None or n < 2 * MIN_DECISIONS:
+        reason = f"{n} decisions; {2 * MIN_DECISIONS} are needed to compare two windows"
         return DriftReport(
             bundle_id=manifest.bundle_id, decisions=n, findings=tuple(findings), reason=reason
         )
@@ -133,7 +133,7 @@ def answer_findings(traffic: Traffic) -> list[Finding]:
     for i, arm in enumerate(traffic.arms):
         for kind, values in (("quality", residual), ("length", length)):
             here = (traffic.arm == i) & ~np.isnan(values)
-            if here.sum() < LEAST:
+            if here.sum() < MIN_DECISIONS:
                 continue
             change = change_point(values[here])
             sure = change.p_value < limit

@@ -15,7 +15,7 @@ from router.types import Doubles
 
 from ..measure.betting import log_wealth, open_ended_stakes
 
-MOST_STAKE = 0.5  # of what one pair could cost
+MAX_STAKE = 0.5  # of what one pair could cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def watch(canary: Doubles, live: Doubles, *, margin: float = 0.02, alpha: float 
     """
     n = min(len(canary), len(live))
     gap = canary[:n] - live[:n] + margin  # its mean is >= 0 unless the canary is worse
-    path = log_wealth(gap, np.minimum(open_ended_stakes(gap), MOST_STAKE))
+    path = log_wealth(gap, np.minimum(open_ended_stakes(gap), MAX_STAKE))
     over = np.flatnonzero(path >= np.log(1 / alpha))
     return Watch(
         wealth=float(np.exp(path[-1])) if n else 1.0,

@@ -18,7 +18,7 @@ from ..methods.linear import sigmoid
 
 STIFF = 10.0  # how much harder the concentration's weights are pulled than the mean's
 LOW, HIGH = np.log(0.2), np.log(1000.0)  # bounds of ln(a + b)
-LEAST = 1e-5  # means are kept this far from 0 and 1
+MIN_MEAN = 1e-5  # means are kept this far from 0 and 1
 
 Beta = tuple[Doubles, Doubles]  # a and b, both (n, m)
 
@@ -45,7 +45,7 @@ def linear(matrix: Doubles, heads: Doubles) -> Doubles:
 
 def beta(raw: Doubles) -> Beta:
     """Beta(a, b) of raw values."""
-    mean = np.clip(sigmoid(raw[0]), LEAST, 1.0 - LEAST)
+    mean = np.clip(sigmoid(raw[0]), MIN_MEAN, 1.0 - MIN_MEAN)
     total = np.exp(np.clip(raw[1], LOW, HIGH))
     return mean * total, (1.0 - mean) * total
 
@@ -123,7 +123,7 @@ def _loss(raw: Doubles, counts: Counts) -> tuple[float, Doubles]:
     both = digamma(total) - digamma(total + counts.samples)
     by_a = digamma(a + c) - digamma(a) + both
     by_b = digamma(b + lost) - digamma(b) + both
-    inside = (mean > LEAST) & (mean < 1.0 - LEAST)
+    inside = (mean > MIN_MEAN) & (mean < 1.0 - MIN_MEAN)
     free = (raw[1] > LOW) & (raw[1] < HIGH)
     by_mean = inside * total * mean * (1.0 - mean) * (by_a - by_b)
     by_total = free * total * (mean * by_a + (1.0 - mean) * by_b)

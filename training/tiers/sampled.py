@@ -50,12 +50,7 @@ def build_sampled(tables: SampleTables, base: str) -> Sampled:
     Raises:
         TrainingError: no sample was; names the tiers that there are.
     """
-    samples = tables.samples.filter(pl.col("tier") == base)
-    if samples.is_empty():
-        found = sorted(tables.samples["tier"].unique())
-        raise TrainingError(
-            f"no sample was drawn at tier {base!r}; samples have {', '.join(found)}"
-        )
+    samples = _drawn_at(tables, base)
     prompts = tables.prompts.filter(
         pl.col("prompt_id").is_in(samples["prompt_id"].unique().implode())
     ).sort("prompt_id")
@@ -95,6 +90,16 @@ def build_sampled(tables: SampleTables, base: str) -> Sampled:
             for turn in sorted(turns["round"].unique())
         },
     )
+
+
+def _drawn_at(tables: SampleTables, base: str) -> pl.DataFrame:
+    samples = tables.samples.filter(pl.col("tier") == base)
+    if samples.is_empty():
+        found = sorted(tables.samples["tier"].unique())
+        raise TrainingError(
+            f"no sample was drawn at tier {base!r}; samples have {', '.join(found)}"
+        )
+    return samples
 
 
 def _scored(

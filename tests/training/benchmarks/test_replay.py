@@ -20,7 +20,7 @@ from training.benchmarks.replay import (
 from training.config import TrainConfig
 from training.prepare.cache import CACHE
 from training.prepare.dataset import build_dataset
-from training.retrain.settings import LEAST_K, for_rows
+from training.retrain.settings import MIN_K, for_rows
 
 
 def test_a_stream_shows_one_outcome_a_prompt(
@@ -84,5 +84,5 @@ def test_logs_get_wide_neighbourhoods_and_tables_keep_their_settings(
     data = build_dataset(world_tables, tiny_config.arms)
     assert for_rows(tiny_config, data) is tiny_config
     seen = for_rows(tiny_config, one_arm_each(data, 0))
-    assert max(seen.knn.k) == max(len(data) // 4, LEAST_K)
+    assert max(seen.knn.k) == max(len(data) // 4, MIN_K)
     assert replace(seen, knn=tiny_config.knn) == tiny_config

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.edit.new_arm import Newcomer, fit_newcomer
+from training.edit.new_arm import NewArm, Settings, fit_new_arm
 from training.methods.linear import sigmoid
 
 K = 8
@@ -26,45 +26,43 @@ def drawn(n: int, seed: int, *, odd: float = 0.0) -> tuple[NDArray[np.float32], 
     return known, weights, truth
 
 
-def fitted(n: int, seed: int, *, odd: float = 0.0, caution: float = 1.0) -> Newcomer:
+def fitted(n: int, seed: int, *, odd: float = 0.0, caution: float = 1.0) -> NewArm:
     known, weights, truth = drawn(n, seed, odd=odd)
     rng = np.random.default_rng([seed, 1])
-    return fit_newcomer(
+    return fit_new_arm(
         known,
         np.full(known.shape, 200.0, dtype=np.float32),
         weights,
         weights.argmax(axis=1),
         label=(rng.random(n) < truth).astype(np.float64),
         answer_tokens=rng.lognormal(6.0, 0.4, n),
-        prior_rows=20.0,
-        caution=caution,
-        seed=0,
+        settings=Settings(prior_rows=20.0, caution=caution, seed=0),
     )
 
 
 def test_it_learns_what_the_known_arms_know_of_a_prompt() -> None:
     known, weights, truth = drawn(2000, 99)
     for seed in range(3):
-        newcomer = fitted(300, seed)
-        error = ((newcomer.expected(known, weights) - truth) ** 2).mean()
+        new_arm = fitted(300, seed)
+        error = ((new_arm.expected(known, weights) - truth) ** 2).mean()
         assert error < 0.35 * truth.var()
-        assert newcomer.errors["chosen"] < newcomer.errors["mean"]
+        assert new_arm.errors["chosen"] < new_arm.errors["mean"]
 
 
 def test_what_is_odd_in_one_cluster_is_learned_there() -> None:
-    newcomer = fitted(1000, 1, odd=-0.5)
-    assert newcomer.residual[0] < -0.15
-    assert newcomer.residual[1:].min() > newcomer.residual[0] + 0.2
-    assert np.isfinite(newcomer.chosen[1])
+    new_arm = fitted(1000, 1, odd=-0.5)
+    assert new_arm.residual[0] < -0.15
+    assert new_arm.residual[1:].min() > new_arm.residual[0] + 0.2
+    assert np.isfinite(new_arm.chosen[1])
 
 
 def test_doubt_shrinks_with_labels_and_decisions_get_the_lower_end() -> None:
     known, weights, _ = drawn(500, 99)
     doubts = [fitted(n, 2).level_se(known).mean() for n in (50, 200, 1000)]
     assert doubts[0] > 1.5 * doubts[1] > 2.0 * doubts[2]
-    newcomer = fitted(50, 2)
-    assert (newcomer.quality(known, weights) < newcomer.expected(known, weights)).all()
-    assert (newcomer.quality_se(known, weights) > newcomer.level_se(known)).all()
+    new_arm = fitted(50, 2)
+    assert (new_arm.quality(known, weights) < new_arm.expected(known, weights)).all()
+    assert (new_arm.quality_se(known, weights) > new_arm.level_se(known)).all()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -84,10 +82,10 @@ def test_the_lower_end_is_rarely_above_the_truth() -> None:
 
 
 def test_lengths_keep_their_mean() -> None:
-    newcomer = fitted(300, 3)
+    new_arm = fitted(300, 3)
     tokens = np.full((10, 3), 200.0, dtype=np.float32)
     wanted = np.random.default_rng([3, 1])
     wanted.random(300)
-    assert newcomer.output_tokens(tokens).mean() == pytest.approx(
+    assert new_arm.output_tokens(tokens).mean() == pytest.approx(
         wanted.lognormal(6.0, 0.4, 300).mean(), rel=1e-6
     )

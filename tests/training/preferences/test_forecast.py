@@ -48,7 +48,7 @@ def test_strengths_are_the_log_odds_of_winning() -> None:
     assert with_tie[0] - with_tie[1] == pytest.approx(np.log(3), abs=0.01)
 
 
-def test_figures_of_foretelling_are_worked_out_by_hand() -> None:
+def test_figures_of_forecasts_are_worked_out_by_hand() -> None:
     asked = won([0, 0, 1], [WIN, LOSS, [0.5, 0.5, 0, 0, 0]])
     chance = np.array([0.8, 0.8, 0.8])
     assert hits(chance, asked).tolist() == [1.0, 0.0, 0.5]

@@ -93,7 +93,7 @@ def test_retraining_learns_from_preferences_and_says_so(
     for name, preferred in (("without", ()), ("with", said)):
         told = replace(rows, preferred=preferred)
         found = retrain(told, base, tmp_path / name, CACHE, Timings(), config=config, holdout=0.0)
-        assert found.battles == len(preferred)
+        assert found.evidence.battles == len(preferred)
         records.append(read_manifest(tmp_path / name))
     assert records[0].bundle_id != records[1].bundle_id
     without, with_them = (record.training for record in records)

@@ -22,7 +22,8 @@ from training.errors import TrainingError
 from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.retrain.log_rows import held_out, read_traffic
-from training.retrain.retrain import logged_rows, retrain, with_prior
+from training.retrain.retrain import retrain
+from training.retrain.rows import logged_rows, with_prior
 from training.retrain.weights import feedback_chance, outcome_weights, repeated
 
 ROUTED, HELD = slice(0, 900), slice(2700, None)
@@ -42,7 +43,7 @@ def candidate(
     base = Bundle.load(traffic.base)
     rows = read_traffic(read_log(log), base.manifest)
     found = retrain(rows, base, out, CACHE, Timings(), config=tiny_config, holdout=0.0)
-    assert found.logged == 900
+    assert found.evidence.logged == 900
     return out
 
 
@@ -162,7 +163,7 @@ def test_a_flagged_key_leaves_no_trace_in_the_candidate(
                                            rows.output_tokens))  # fmt: skip
     for name, told, flagged in (("forged", rows, ["forger"]), ("never", never, [])):
         found = retrain(told, base, tmp_path / name, CACHE, Timings(), config=lean_config)
-        assert [each.key for each in found.flagged] == flagged
+        assert [each.key for each in found.evidence.flagged] == flagged
     heads = [(tmp_path / name / HEADS).read_bytes() for name in ("forged", "never")]
     assert heads[0] == heads[1]
     maps = [read_manifest(tmp_path / name).threshold_map for name in ("forged", "never")]
