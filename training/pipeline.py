@@ -174,7 +174,7 @@ def _manifest(
     origin: Origin,
     encoder: ExportedEncoder,
     config: TrainConfig,
-    joined: Newcomers | None,
+    joined: PairsOnlyArms | None,
 ) -> Manifest:
     """What the bundle says of itself; figures are of outcomes that were observed."""
     infos = arm_infos(model, learned.data, origin, learned.mean)
@@ -197,7 +197,7 @@ def _manifest(
 
 
 def _kept(
-    model: FittedModel, oof: OutOfFold, data: Dataset, joined: Newcomers | None
+    model: FittedModel, oof: OutOfFold, data: Dataset, joined: PairsOnlyArms | None
 ) -> OofPredictions:
     """The out-of-fold predictions that go into the bundle."""
     return oof_predictions(
@@ -212,7 +212,7 @@ def _kept(
     )
 
 
-def _realised(oof: OutOfFold, joined: Newcomers | None) -> Floats:
+def _realised(oof: OutOfFold, joined: PairsOnlyArms | None) -> Floats:
     """(j, a) outcomes; NaN where missing, or predicted for want of any label of the arm.
 
     The map is made of the very values that the bundle keeps, so that an edit at unchanged prices
