@@ -19,25 +19,25 @@ import time
 from pathlib import Path
 from typing import Any
 
+from data.errors import DataError
+from data.tables import load_tables
+from router import Router
+from router.errors import RouterError
+from training.config import TrainConfig
+from training.errors import TrainingError
+from training.evaluation.evaluate import evaluate_bundle
+from training.measure.errors import EvaluationError
 from training.measure.result import Evaluation
+from training.measure.summarise import summarise
+from training.pipeline import train
 from training.prepare.cache import CACHE
+from training.progress import Timings
 
 COLUMNS = f"{'table':<20} {'prompts':>7} {'arms':>4} {'CPU s':>7} {'MB':>6} {'AIQ':>7} {'ece':>7}"
 
 
 def one(outcomes: Path, prompts: Path) -> dict[str, Any]:
     """Train and evaluate in this process; a refusal is a figure too."""
-    from data.errors import DataError
-    from data.tables import load_tables
-    from router import Router
-    from router.errors import RouterError
-    from training.config import TrainConfig
-    from training.errors import TrainingError
-    from training.evaluation.evaluate import evaluate_bundle
-    from training.measure.errors import EvaluationError
-    from training.pipeline import train
-    from training.progress import Timings
-
     found: dict[str, Any] = {"failed": None}
     try:
         tables = load_tables(outcomes, prompts)
@@ -56,8 +56,6 @@ def one(outcomes: Path, prompts: Path) -> dict[str, Any]:
 
 def figures(found: Evaluation) -> dict[str, float | None]:
     """AIQ of the router and its expected calibration error, each null where there is none."""
-    from training.measure.summary import summarise
-
     summary = summarise(found)
     return {"aiq": summary.router.aiq, "ece": summary.router.ece}
 
