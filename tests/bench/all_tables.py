@@ -4,7 +4,8 @@
 
 Each NAME.parquet with a NAME.prompts.parquet beside it is trained with the default settings and
 evaluated on its test split, in a process of its own. Seconds are of the CPU, embedding included
-where the cache lacks it. The exit code is 1 if one failed.
+where the cache lacks it. A table with too little to learn from is refused with a reason; anything
+else that goes wrong is a failure, and the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from data.tables import load_tables
 from router import Router
 from router.errors import RouterError
 from training.config import TrainConfig
-from training.errors import TrainingError
+from training.errors import ExportError, TrainingError
 from training.evaluation.evaluate import evaluate_bundle
 from training.measure.errors import EvaluationError
 from training.measure.result import Evaluation
@@ -37,8 +38,8 @@ COLUMNS = f"{'table':<20} {'prompts':>7} {'arms':>4} {'CPU s':>7} {'MB':>6} {'AI
 
 
 def one(outcomes: Path, prompts: Path) -> dict[str, Any]:
-    """Train and evaluate in this process; a refusal is a figure too."""
-    found: dict[str, Any] = {"failed": None}
+    """Train and evaluate in this process."""
+    found: dict[str, Any] = {"refused": None, "failed": None}
     try:
         tables = load_tables(outcomes, prompts)
         with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +49,7 @@ def one(outcomes: Path, prompts: Path) -> dict[str, Any]:
             router = Router.load(out)
             found |= figures(evaluate_bundle(router, tables, cache=CACHE, reporter=Timings())[0])
     except (DataError, TrainingError, EvaluationError, RouterError) as err:
-        found["failed"] = str(err)
+        found["failed" if "arms" in found or isinstance(err, ExportError) else "refused"] = str(err)
     found["cpu_s"] = time.process_time()
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
@@ -66,7 +67,7 @@ def measure(outcomes: Path, prompts: Path) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
-        return {"failed": f"crashed: {last[0]}"}
+        return {"refused": None, "failed": f"crashed: {last[0]}"}
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -81,7 +82,14 @@ def line(name: str, found: dict[str, Any]) -> str:
     cells = [("prompts", "d", 7), ("arms", "d", 4), ("cpu_s", ".1f", 7), ("peak_mb", ".0f", 6)]
     cells += [("aiq", ".4f", 7), ("ece", ".4f", 7)]
     row = " ".join(shown(*cell) for cell in cells)
-    return f"{name:<20} {row}  {'ok' if found['failed'] is None else found['failed']}"
+    return f"{name:<20} {row}  {outcome(found)}"
+
+
+def outcome(found: dict[str, Any]) -> str:
+    """How it ended, in one line."""
+    if found["failed"] is not None:
+        return f"FAILED: {found['failed']}"
+    return "ok" if found["refused"] is None else f"refused: {found['refused']}"
 
 
 def main() -> None:

@@ -184,7 +184,10 @@ def test_one_arm_cannot_be_routed_between(world_tables: Tables) -> None:
     one = world_tables.outcomes.filter(pl.col("model") == world_tables.outcomes["model"][0]).filter(
         pl.col("tier") == world_tables.outcomes["tier"][0]
     )
-    with pytest.raises(TrainingError, match="routing needs two arms"):
+    with pytest.raises(
+        TrainingError,
+        match=r"routing needs two arms with at least 30 .* found 1: .*; dropped none\.",
+    ):
         build_dataset(dataclasses.replace(world_tables, outcomes=one), ArmsConfig())
 
 

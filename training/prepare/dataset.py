@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SPLITS = ("test", "train", "all")  # rows that an evaluation can ask for
 
+SHOWN = 3  # dropped arms that an error names
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
@@ -65,13 +67,21 @@ def build_dataset(tables: Tables, config: ArmsConfig) -> Dataset:
     outcomes = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
     kept, dropped = _arms(outcomes.filter(pl.col("split") == "train"), config)
     if len(kept) < 2:
-        without = "; further arms may be known by pairs alone, these two may not"
-        raise TrainingError(
-            f"routing needs two arms with at least {config.min_rows} training outcomes each and "
-            f"{config.min_coverage:.0%} of the best-covered arm's; found {len(kept)}: "
-            f"{kept or 'none'}; dropped: {dropped}{without if tables.pairs is not None else ''}"
-        )
+        raise TrainingError(_too_few(kept, dropped, config, paired=tables.pairs is not None))
     return dataset_of(tables, [Arm.parse(arm) for arm in kept], dropped)
+
+
+def _too_few(kept: list[str], dropped: dict[str, str], config: ArmsConfig, *, paired: bool) -> str:
+    """What was asked of arms, what was found, and what would work."""
+    shown = [f"{arm}: {reason}" for arm, reason in list(dropped.items())[:SHOWN]]
+    more = [f"and {len(dropped) - SHOWN} more"] if len(dropped) > SHOWN else []
+    return (
+        f"routing needs two arms with at least {config.min_rows} training outcomes each and "
+        f"{config.min_coverage:.0%} of the best-covered arm's; found {len(kept)}: "
+        f"{', '.join(kept) or 'none'}; dropped {'; '.join(shown + more) or 'none'}. More prompts, "
+        "a smaller split.test_share, arms.min_rows or arms.min_coverage would let them in"
+        + ("; further arms may be known by pairs alone, these two may not" if paired else "")
+    )
 
 
 def dataset_of(tables: Tables, arms: list[Arm], dropped: dict[str, str] | None = None) -> Dataset:
