@@ -1,21 +1,20 @@
 """What a tier costs: one call's tokens become the dollars of a whole answer.
 
-The price rule of every kind of tier, in one place. Tokens are arrays of any one shape (or plain
-numbers), dollars have the same shape. An arm that was observed at its tier is priced by the
-tokens that its tier really took; this rule is for tiers that are derived from single calls.
+The price rule of every kind of tier, in one place, for tiers that are derived from single calls; an
+arm that was observed at its tier is priced by the tokens that its tier really took. Tokens are
+arrays of any one shape, dollars have the same shape.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from router.catalogue.catalogue import Catalogue, Model, Price, Retriever, Verifier
 from router.catalogue.hints import ONE_CALL
 from router.catalogue.tiers import TierSpec
-from router.errors import CatalogueError
-from router.types import Arm, Doubles
+from router.types import Doubles
 
 NOTHING: Doubles = np.zeros(())
 
@@ -26,64 +25,18 @@ class Usage:
 
     input_tokens: Doubles  # the whole prompt
     output_tokens: Doubles  # reasoning included
-    reasoning_tokens: Doubles = field(default_factory=lambda: NOTHING)  # of the output
-    cached_tokens: Doubles = field(
-        default_factory=lambda: NOTHING
-    )  # of the input, read from the provider's cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """US dollars of one answer, by what they are for."""
+    """US dollars of one answer: what the model read, and everything."""
 
     input_usd: Doubles
-    output_usd: Doubles
-    reasoning_usd: Doubles
-    verifier_usd: Doubles
-    retrieval_usd: Doubles
-
-    @property
-    def total_usd(self) -> Doubles:
-        """The sum."""
-        return np.asarray(
-            self.input_usd
-            + self.output_usd
-            + self.reasoning_usd
-            + self.verifier_usd
-            + self.retrieval_usd
-        )
+    total_usd: Doubles
 
 
-def bill_arm(catalogue: Catalogue, arm: Arm, usage: Usage) -> Bill:
-    """The bill of an arm by a catalogue's prices.
-
-    Raises:
-        CatalogueError: the model has no price, or the tier is not specified.
-    """
-    price, tier = catalogue.price(arm.model), catalogue.tier(arm)
-    if tier is None:
-        known = ", ".join(catalogue.tiers) or "none"
-        raise CatalogueError(f"tier {arm.tier} is not specified; the catalogue's tiers are {known}")
-    return bill(
-        tier,
-        price,
-        usage,
-        model=catalogue.model(arm.model),
-        verifier=catalogue.verifiers.get(tier.sampling.verifier or ""),
-        retriever=catalogue.retrievers.get(tier.retrieval.retriever or ""),
-    )
-
-
-def bill(
-    tier: TierSpec,
-    price: Price,
-    usage: Usage,
-    *,
-    model: Model,
-    verifier: Verifier | None = None,
-    retriever: Retriever | None = None,
-) -> Bill:
-    """The dollars of one answer at a tier.
+def bill(catalogue: Catalogue, model: str, tier: TierSpec, usage: Usage) -> Bill:
+    """The dollars of one answer of a model at a tier, by a catalogue's prices.
 
     - Samples count the input once where one call draws them all (`ONE_CALL`); else the later
       ones read it at the cached price where there is one, and at full price where not.
@@ -91,32 +44,26 @@ def bill(
       before it.
     - Depth of recurrence and size of byte patches multiply the price of every token by the
       tier's `compute_factor`.
-    - Reasoning tokens bill as output unless they are priced apart.
     - A verifier reads prompt and answer of every sample.
     - Look-ups pay their fee, and what they bring is input from then on; the steps of a chain
       are calls of their own, a low-confidence answer is drafted once without.
+
+    Raises:
+        CatalogueError: the model has no price.
     """
-    price = _scaled(price, tier.compute_factor)
+    price = _scaled(catalogue.price(model), tier.compute_factor)
+    verifier = catalogue.verifiers.get(tier.sampling.verifier or "")
+    retriever = catalogue.retrievers.get(tier.retrieval.retriever or "")
     n, cap = tier.sampling.n, tier.max_output_tokens
     out = usage.output_tokens if cap is None else np.minimum(usage.output_tokens, cap)
-    thought = np.minimum(usage.reasoning_tokens, out)
     read, drafted, queries, tokens = _retrieved(tier, usage.input_tokens, retriever)
-    prompt_usd = _input_usd(price, tokens, usage.cached_tokens)
-    again = _again_usd(tier, price, model, tokens, out)
-    written = out * (n + drafted)
-    fee = 0.0 if retriever is None else queries * retriever.usd_per_query
-    steps = tier.retrieval.length or 0
-    return Bill(
-        input_usd=np.asarray(prompt_usd + again + read * price.usd_per_1m_input / 1e6),
-        output_usd=np.asarray(
-            ((written - thought * (n + drafted)) + steps * tier.retrieval.step_output_tokens)
-            * price.usd_per_1m_output
-            / 1e6
-        ),
-        reasoning_usd=np.asarray(thought * (n + drafted) * _reasoning_usd(price) / 1e6),
-        verifier_usd=np.asarray(_verifier_usd(verifier, n, tokens, out)),
-        retrieval_usd=np.asarray(fee + np.zeros_like(out)),
-    )
+    read_usd = (tokens + read) * price.usd_per_1m_input / 1e6
+    input_usd = read_usd + _again_usd(tier, price, catalogue.model(model), tokens, out)
+    steps = (tier.retrieval.length or 0) * tier.retrieval.step_output_tokens
+    output_usd = (out * (n + drafted) + steps) * price.usd_per_1m_output / 1e6
+    fees = 0.0 if retriever is None else queries * retriever.usd_per_query
+    total = input_usd + output_usd + _verifier_usd(verifier, n, tokens, out) + fees
+    return Bill(input_usd=np.asarray(input_usd), total_usd=np.asarray(total))
 
 
 def _scaled(price: Price, factor: float | None) -> Price:
@@ -145,14 +92,6 @@ def _retrieved(
     return NOTHING, 0.0, 0.0, tokens
 
 
-def _input_usd(price: Price, tokens: Doubles, cached: Doubles) -> Doubles:
-    """Of one reading of a prompt of which some tokens are in the provider's cache."""
-    known = np.minimum(cached, tokens)
-    rate = price.usd_per_1m_cached_input
-    rate = price.usd_per_1m_input if rate is None else rate
-    return np.asarray(((tokens - known) * price.usd_per_1m_input + known * rate) / 1e6)
-
-
 def _again_usd(
     tier: TierSpec, price: Price, model: Model, tokens: Doubles, out: Doubles
 ) -> Doubles:
@@ -164,11 +103,6 @@ def _again_usd(
     rate = price.usd_per_1m_input if rate is None else rate
     earlier = NOTHING if tier.parallel else out * price.usd_per_1m_input
     return np.asarray(more * (tokens * rate + earlier) / 1e6)
-
-
-def _reasoning_usd(price: Price) -> float:
-    apart = price.usd_per_1m_reasoning
-    return price.usd_per_1m_output if apart is None else apart
 
 
 def _verifier_usd(verifier: Verifier | None, n: int, tokens: Doubles, out: Doubles) -> Doubles:

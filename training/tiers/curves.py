@@ -13,8 +13,6 @@ from scipy.optimize import least_squares
 
 from router.types import Doubles
 
-from .integrate import best_of_known
-
 START = (1.0, 0.3)
 
 
@@ -112,13 +110,3 @@ def auc(score: Doubles, passed: Doubles) -> float:
     below = np.searchsorted(order, score[good], side="left")
     level = np.searchsorted(order, score[good], side="right")
     return float((below + level).mean() / 2.0 / len(order))
-
-
-__all__ = [
-    "RevisionCurve",
-    "VerifierCurve",
-    "auc",
-    "best_of_known",
-    "fit_revisions",
-    "fit_verifier",
-]

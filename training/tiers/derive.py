@@ -195,14 +195,7 @@ def _rows(
     usage = Usage(
         input_tokens=sampled.input_tokens[rows, m], output_tokens=sampled.output_tokens[rows, m]
     )
-    paid = bill(
-        spec,
-        price,
-        usage,
-        model=catalogue.model(model),
-        verifier=catalogue.verifiers.get(spec.sampling.verifier or ""),
-        retriever=catalogue.retrievers.get(spec.retrieval.retriever or ""),
-    )
+    paid = bill(catalogue, model, spec, usage)
     read = paid.input_usd / price.usd_per_1m_input * 1e6 if price.usd_per_1m_input else None
     tokens = usage.input_tokens if read is None else read
     written = usage.output_tokens * spec.sampling.n

@@ -13,13 +13,11 @@ from router.catalogue.catalogue import Catalogue, Model, Price, Retriever, Verif
 from router.catalogue.tiers import TierSpec
 from router.errors import CatalogueError
 from router.strict import build
-from router.types import Arm
-from training.tiers.billing import Usage, bill, bill_arm
+from training.tiers.billing import Usage, bill
 
-# a million tokens at these prices: 1, 10, 0.1 and 20 dollars
+# a million tokens at these prices: 1, 10 and 0.1 dollars
 PRICE = Price(usd_per_1m_input=1.0, usd_per_1m_output=10.0)
 CACHES = Price(usd_per_1m_input=1.0, usd_per_1m_output=10.0, usd_per_1m_cached_input=0.1)
-THINKS = Price(usd_per_1m_input=1.0, usd_per_1m_output=10.0, usd_per_1m_reasoning=20.0)
 ONE = Usage(input_tokens=np.array([1e6]), output_tokens=np.array([1e5]))
 
 
@@ -27,12 +25,17 @@ def total(
     tier: dict[str, Any],
     price: Price = PRICE,
     api: str = "anthropic",
-    **others: Any,  # noqa: ANN401
+    *,
+    usage: Usage = ONE,
+    verifier: Verifier | None = None,
+    retriever: Retriever | None = None,
 ) -> float:
-    usage = others.pop("usage", ONE)
-    spec = build(TierSpec, tier, "")
-    model = Model(api=api)  # type: ignore[arg-type]
-    return float(bill(spec, price, usage, model=model, **others).total_usd[0])
+    catalogue = Catalogue(
+        models={"m": Model(price=price, api=api)},  # type: ignore[arg-type]
+        verifiers={} if verifier is None else {"v": verifier},
+        retrievers={} if retriever is None else {"wiki": retriever},
+    )
+    return float(bill(catalogue, "m", build(TierSpec, tier, ""), usage).total_usd[0])
 
 
 def votes(n: int) -> dict[str, Any]:
@@ -57,16 +60,6 @@ def test_samples_count_the_input_once_where_it_is_cached(
 def test_rounds_of_a_revision_read_the_answer_before_them() -> None:
     tier = {"sampling": {"n": 3, "aggregator": "sequential_revision"}}
     assert total(tier, PRICE, "openai") == pytest.approx(3 * 1.0 + 2 * 0.1 + 3 * 1.0)
-
-
-def test_reasoning_bills_as_output_unless_priced_apart() -> None:
-    usage = Usage(
-        input_tokens=ONE.input_tokens,
-        output_tokens=ONE.output_tokens,
-        reasoning_tokens=np.array([4e4]),
-    )
-    assert total({}, PRICE, usage=usage) == pytest.approx(2.0)
-    assert total({}, THINKS, usage=usage) == pytest.approx(1.0 + 0.6 + 0.8)
 
 
 def test_depth_and_patches_multiply_the_price_of_a_token() -> None:
@@ -102,28 +95,18 @@ def test_look_ups_pay_a_fee_and_lengthen_the_prompt() -> None:
     assert total(unsure, retriever=wiki) == pytest.approx(1.0 + 0.6 + 1.5 + 0.25)
 
 
-def test_cached_input_is_billed_at_its_price_and_output_is_capped() -> None:
-    usage = Usage(
-        input_tokens=ONE.input_tokens, output_tokens=ONE.output_tokens,
-        cached_tokens=np.array([9e5]),
-    )  # fmt: skip
-    assert total({}, CACHES, usage=usage) == pytest.approx(0.1 + 0.09 + 1.0)
+def test_output_is_capped() -> None:
     assert total({"max_output_tokens": 20_000}) == pytest.approx(1.0 + 0.2)
 
 
-def test_an_unpriced_arm_and_an_unknown_tier_are_errors() -> None:
-    price = {"usd_per_1m_input": 1, "usd_per_1m_output": 2}
-    catalogue = Catalogue.of({"models": {"m": {"price": price}}, "tiers": {"vote5": votes(5)}})
-    assert bill_arm(catalogue, Arm("m", "vote5"), ONE).total_usd[0] > 0
+def test_an_unpriced_model_is_an_error() -> None:
     with pytest.raises(CatalogueError, match="x has no price"):
-        bill_arm(catalogue, Arm("x", "vote5"), ONE)
-    with pytest.raises(CatalogueError, match="tier vote9 is not specified; .* are vote5"):
-        bill_arm(catalogue, Arm("m", "vote9"), ONE)
+        bill(Catalogue(), "x", build(TierSpec, votes(5), ""), ONE)
 
 
 @given(
     st.integers(1, 12),
-    st.sampled_from([PRICE, CACHES, THINKS]),
+    st.sampled_from([PRICE, CACHES]),
     st.sampled_from(["openai", "anthropic"]),
     st.sampled_from(["majority_vote", "sequential_revision"]),
     st.floats(0, 1e5),
