@@ -47,12 +47,12 @@ MINILM = "sentence-transformers/all-MiniLM-L6-v2"  # packaged: English
 class EncoderConfig:
     """The sentence encoder; everything downstream learns from its exported file."""
 
-    model: str = UNIVERSAL  # or MINILM, a sentence-transformers name, or a folder
+    model: str = MINILM  # or UNIVERSAL, a sentence-transformers name, or a folder
     # share of a transformer's layers that is run, from the first one on: the last layers pull
     # paraphrases together and lose what a prompt asks of a model (EXPERIMENTS.md)
     depth: float = 0.67
     precision: str = "int8"  # "int8" or "fp32"
-    max_tokens: int = 512  # time is linear in tokens
+    max_tokens: int = 256  # time is linear in tokens
     max_chars: int = 4000
     min_cosine: float = 0.99  # int8 is kept only at this mean cosine to fp32
 

