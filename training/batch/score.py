@@ -224,8 +224,7 @@ def score_sharded(
     count = shards or -(-rows // SHARD_ROWS)
     check_bundles(bundles)
     with new_folder(out) as half, (reporter or Timings()).stage("score", count) as stage:
-        folder = half / "shards"
-        folder.mkdir()
+        (folder := half / "shards").mkdir()
         deals = [
             DealTable(number=i, path=path, columns=columns, kind=kind, folder=folder, shards=count)
             for i, (path, kind, columns) in enumerate(sources)
