@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from data.tables import Tables
 from router import Policy, Router
 from router.cli.main import main
+from router.core.manifest import read_manifest
 from training.batch.score import THRESHOLDS, Sums, score_sharded
 from training.batch.score_tables import cluster_table, frontier_table
 from training.errors import TrainingError
@@ -88,7 +89,8 @@ def test_shards_and_processes_change_no_row(
     )  # fmt: skip
     table = rows(tmp_path / "again")
     assert table.drop("embedding").equals(rows(scored[0]))
-    assert table["embedding"].list.len().unique().to_list() == [384]
+    width = read_manifest(tiny_bundle).encoder.dimension
+    assert table["embedding"].list.len().unique().to_list() == [width]
     for name in ("chosen", "expected", "realised", "table"):
         assert getattr(again, name) == pytest.approx(getattr(scored[1], name), rel=1e-12)
 
