@@ -1,4 +1,4 @@
-"""Train and evaluate on every dataset of a folder, and write the report of results.
+"""Train and evaluate on the reported datasets of a folder, and write the report of results.
 
     python -m training.benchmarks.results --datasets ../shared/datasets
 

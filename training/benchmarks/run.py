@@ -10,12 +10,17 @@ from typing import Any
 
 Json = dict[str, Any]
 PROMPTS = ".prompts.parquet"
+REPORTED = ("alpaca_eval", "dcrouter", "mmlu_pro", "routellm", "zeroeval")  # in the README
 
 
 def dataset_names(datasets: Path) -> list[str]:
-    """Names of the tables in a folder: NAME.parquet with NAME.prompts.parquet beside it."""
+    """The tables of a folder that are reported; all of them where it has none of those.
+
+    A table is NAME.parquet with NAME.prompts.parquet beside it.
+    """
     found = (path.name.removesuffix(PROMPTS) for path in datasets.glob(f"*{PROMPTS}"))
-    return sorted(name for name in found if (datasets / f"{name}.parquet").is_file())
+    names = sorted(name for name in found if (datasets / f"{name}.parquet").is_file())
+    return [name for name in names if name in REPORTED] or names
 
 
 def tables(name: str, datasets: Path) -> list[str]:
