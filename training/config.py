@@ -157,9 +157,9 @@ class UtilityConfig:
 class LevelConfig:
     """LightGBM for what all arms have in common: the level of quality and of output tokens."""
 
-    rounds: int = 200
+    rounds: int = 100
     leaves: int = 15
-    learning_rate: float = 0.03
+    learning_rate: float = 0.06
     min_rows_per_leaf: int = 20
     components: int = 48  # principal components of the embedding
     max_rows: int = 20_000  # trees train on at most so many prompts

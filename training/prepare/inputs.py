@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from router.core import features
+from router.core.encoder import Encoder
 from router.types import Bools, Floats, Ints
 
 from ..config import EncoderConfig
@@ -29,6 +32,24 @@ class Inputs:
         return Inputs(self.embedding[chosen], self.features[chosen])
 
 
+class _WhenNeeded:
+    """An exported encoder that is opened for the first text that no cache has."""
+
+    def __init__(self, exported: ExportedEncoder) -> None:
+        self._exported = exported
+        self._lock = Lock()  # texts are embedded on several threads
+        self._opened: Encoder | None = None
+
+    @property
+    def dimension(self) -> int:
+        return self._exported.info.dimension
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        with self._lock:
+            self._opened = self._opened or self._exported.open()
+        return self._opened.encode(texts)
+
+
 def open_encoder(config: EncoderConfig, cache: Path, reporter: Reporter) -> ExportedEncoder:
     """Export the encoder, or find its export.
 
@@ -50,5 +71,5 @@ def embed_inputs(
 ) -> Inputs:
     """Embed the prompts and compute their text features."""
     folder = cache / "embeddings" / encoder.sha256[:16]
-    vectors = embed(texts, encoder.open(), folder, reporter)
+    vectors = embed(texts, _WhenNeeded(encoder), folder, reporter)
     return Inputs(vectors, features.extract(texts))
