@@ -9,7 +9,7 @@ DATASETS ?= ../shared/datasets
 export BENTOML_DO_NOT_TRACK := true
 
 # pip as one moving line on a terminal, else as a line for every 25 steps; the rest is shown whole
-ROUTINE := ^(Collecting|Requirement|Using|Downloading|Preparing|Getting|Installing|Checking|Building|Created|Looking|Obtaining|Successfully built|Successfully uninstalled|Attempting|Stored|Processing|WARNING: Location)
+ROUTINE := ^(Collecting|Found existing|Uninstalling|Requirement|Using|Downloading|Preparing|Getting|Installing|Checking|Building|Created|Looking|Obtaining|Successfully built|Successfully uninstalled|Attempting|Stored|Processing|WARNING: Location)
 SHOW = awk -v live="$$(test -t 2 && echo 1)" '{sub(/^ +/, "")} /^Successfully installed/ {printf "%s      %d packages\n", live ? "\r\033[K" : "", NF - 2; next} $$0 ~ /$(ROUTINE)/ {n++; if (live) printf "\r\033[K      %d  %.60s", n, $$0; else if (n % 25 == 0) printf "      %d  %.60s\n", n, $$0; fflush(); next} {print (live && n ? "\n" : "") $$0}'
 
 .DEFAULT_GOAL := help
