@@ -16,7 +16,6 @@ def ours() -> list[Module]:
     return modules(ROOT)
 
 
-@pytest.mark.xfail(reason="being cut")
 def test_no_function_is_longer_than_a_screen(ours: list[Module]) -> None:
     assert [f"{f.name}: {f.lines}" for m in ours for f in m.functions if f.lines > 50] == []
 

@@ -194,8 +194,7 @@ def fit_new_arm(
     """Fit a new arm.
 
     Args:
-        known: (n, a) the known arms' predictions of the labelled prompts, by models that did not
-            see them.
+        known: (n, a) predictions of the labelled prompts by models that did not see them.
         tokens: (n, a) their predicted output tokens.
         weights: (n, k) shares of the clusters.
         cluster: (n,) nearest.

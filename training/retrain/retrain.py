@@ -18,6 +18,7 @@ from router.types import Bools
 from ..bundle.decision import Origin
 from ..config import TrainConfig, recorded
 from ..errors import TrainingError
+from ..methods.pairs import Battles
 from ..pipeline import Trained, learn
 from ..preferences.evidence import split_battles
 from ..preferences.pairs_only_arms import beside
@@ -27,7 +28,7 @@ from ..threads import single_threaded
 from .feedback_outliers import FlaggedKey, accepted, flagged_keys
 from .log_battles import logged_battles, together
 from .log_rows import HELD_OUT, Traffic, held_out
-from .rows import full_rows, joined, logged_rows, taken, with_prior
+from .rows import Rows, full_rows, joined, logged_rows, taken, with_prior
 from .settings import for_rows, with_utility
 from .weights import outcome_weights, repeated
 
@@ -93,8 +94,7 @@ def retrain(
     Raises:
         TrainingError: there is too little feedback.
     """
-    settings = config or base_config(base.manifest)
-    encoder = base_encoder(base)
+    settings, encoder = config or base_config(base.manifest), base_encoder(base)
     with reporter.stage("read log") as stage:
         flagged = flagged_keys(traffic)
         traffic = accepted(traffic, flagged)
@@ -102,32 +102,45 @@ def retrain(
         use = _usable(traffic, kept, holdout)
         logged = logged_rows(traffic, use, base)
         parts = [taken(logged, repeated(outcome_weights(traffic, use), settings.seed))]
-        battles = logged_battles(traffic, kept)
-        compared = 0 if battles is None else len(battles)
+        compared = logged_battles(traffic, kept)
         stage.note(f"{int(use.sum())} of {len(traffic)} decisions with feedback")
     if tables is not None:
         parts.append(full_rows(tables, base.manifest, encoder, cache, reporter))
-    rows = with_prior(joined(parts), base, seed=settings.seed)
+    rows, battles = with_prior(joined(parts), base, seed=settings.seed), compared
     if tables is not None:
-        battles = together(split_battles(tables, rows.data, encoder, cache, reporter), battles)
+        battles = together(split_battles(tables, rows.data, encoder, cache, reporter), compared)
     evidence = Evidence(
         logged=int(use.sum()),
-        battles=compared,
+        battles=0 if compared is None else len(compared),
         full=sum(len(part.data) for part in parts[1:]),
         rows=len(rows.data),
         flagged=tuple(flagged),
     )
-    trained = learn(
+    origin = base_origin(base.manifest, traffic.rejected, evidence.record(base.manifest.bundle_id))
+    trained = _learn(rows, battles, encoder, origin, settings, out, reporter)
+    return Retrained(trained=trained, evidence=evidence)
+
+
+def _learn(
+    rows: Rows,
+    battles: Battles | None,
+    encoder: ExportedEncoder,
+    origin: Origin,
+    settings: TrainConfig,
+    out: Path,
+    reporter: Reporter,
+) -> Trained:
+    """Everything after the rows, as `tierwise train` does it, with settings that suit them."""
+    return learn(
         rows.data,
         rows.inputs,
         encoder,
-        base_origin(base.manifest, traffic.rejected, evidence.record(base.manifest.bundle_id)),
+        origin,
         config=for_rows(with_utility(settings, battles), rows.data),
         out=out,
         reporter=reporter,
         joined=None if battles is None else beside(rows.data, battles),
     )
-    return Retrained(trained=trained, evidence=evidence)
 
 
 def _usable(traffic: Traffic, kept: Bools, holdout: float) -> Bools:
