@@ -68,7 +68,7 @@ demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a
 	@echo "open artifacts/demo/frontier.html"
 
 starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASETS
-	@$(BIN)/python -m training.commands.starter build --datasets $(DATASETS)
+	@OPENBLAS_CORETYPE=Haswell $(BIN)/python -m training.commands.starter build --datasets $(DATASETS)
 	@$(BIN)/python -m tests.training.commands.starter_decisions
 
 results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md

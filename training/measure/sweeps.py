@@ -118,7 +118,7 @@ def switching_lambdas(
 
 def _even_split(price: Doubles, weight: Doubles, count: int) -> Doubles:
     """`count` prices that split the weight into equal parts."""
-    order = np.argsort(price)
+    order = np.argsort(price, kind="stable")  # other sorts order ties by the processor
     reached = np.cumsum(weight[order])
     goals = np.linspace(0.0, 1.0, count) * reached[-1]
     index = np.minimum(np.searchsorted(reached, goals), len(order) - 1)

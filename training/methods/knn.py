@@ -117,6 +117,7 @@ class Neighbours:
         """Similarities and indices of the k + 1 nearest places, falling: (n, k + 1) each."""
         similarity = self.axes.place(embedding) @ self.points.T.astype(np.float64)
         index = np.argpartition(-similarity, self.k, axis=1)[:, : self.k + 1]
+        index.sort(axis=1)  # a partition's own order follows from the processor
         near = np.take_along_axis(similarity, index, axis=1)
         order = np.argsort(-near, axis=1, kind="stable")
         return np.take_along_axis(near, order, axis=1), np.take_along_axis(index, order, axis=1)

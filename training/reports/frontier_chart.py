@@ -222,7 +222,11 @@ def _named(evaluation: Evaluation, across: Doubles, up: Doubles) -> list[int]:
     """
     reference, hull = evaluation.reference, evaluation.zero.frontier.quality
     quality = evaluation.outcomes.quality.mean(axis=0)
-    rest = [i for i in np.argsort(-quality).tolist() if np.isclose(hull, quality[i]).any()]
+    rest = [
+        i
+        for i in np.argsort(-quality, kind="stable").tolist()
+        if np.isclose(hull, quality[i]).any()
+    ]
     named: list[int] = []
     for i in (reference.best, reference.cheapest, *rest):
         if all(abs(across[i] - across[j]) > 0.2 or abs(up[i] - up[j]) > 0.06 for j in named):

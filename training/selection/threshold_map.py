@@ -11,6 +11,7 @@ import numpy as np
 from router.core.manifest import ThresholdMap
 from router.types import Doubles, Floats
 
+from ..methods.costs import significant
 from .regret import SPARSE, choices, price_grid
 
 KNOTS = 200
@@ -32,17 +33,20 @@ def threshold_map(
     rarely = np.isnan(outcomes).mean(axis=0) > SPARSE
     expected = np.where(rarely, quality, outcomes)
     index = np.arange(len(quality))
-    spend, reached, prices = [], [], price_grid(cost_usd, KNOTS)[::-1]
+    # no last bits: powers and sums have others on another processor, and the map is in the bundle
+    prices = [significant(float(price), 9) for price in price_grid(cost_usd, KNOTS)[::-1]]
+    spend, reached = [], []
     for price in prices:
-        arm = choices(quality, cost_usd, float(price), band)
-        spend.append(float(cost_usd[index, arm].mean()))
+        arm = choices(quality, cost_usd, price, band)
+        spend.append(significant(float(cost_usd[index, arm].mean()), 12))
         reached.append(float(np.nanmean(expected[index, arm])))
     low, high = spend[0], spend[-1]
     share = (np.array(spend) - low) / (high - low) if high > low else np.linspace(0, 1, len(spend))
+    share = np.round(share, 12)
     kept = _knots(share)
     return ThresholdMap(
         threshold=tuple(float(share[i]) for i in kept),
-        money_price=tuple(float(prices[i]) for i in kept),
+        money_price=tuple(prices[i] for i in kept),
         quality=tuple(round(reached[i], 6) for i in kept),
         cost_usd=tuple(spend[i] for i in kept),
     )
