@@ -15,13 +15,13 @@ from data.split import folds
 from router.types import Bools, Doubles, Floats
 
 from ..config import TrainConfig
+from ..measure.draws import Draws, interval
 from ..methods.base import Inputs
 from ..methods.bradley_terry import bradley_terry
 from ..methods.pairs import Battles
 from ..methods.utility import Utility, fit_utility
 
 PLAIN = "Bradley-Terry"
-RESAMPLES = 1000
 MIN_CHANCE = 1e-6  # of a probability whose logarithm is taken
 
 
@@ -136,33 +136,31 @@ def measured(
 
     Intervals of differences are paired, against the reference method.
     """
-    rng = np.random.default_rng(seed)
     prompts = len(asked.texts)
-    size = np.bincount(asked.row, minlength=prompts).astype(np.float64)
-    counts = rng.multinomial(prompts, np.full(prompts, 1.0 / prompts), RESAMPLES)
+    draws = Draws.random(prompts, seed=seed)
+
+    def sums(values: Doubles) -> Doubles:
+        """(b,) of the battles of the drawn prompts."""
+        total = np.bincount(asked.row, values, prompts).astype(np.float64)
+        return draws.means(total[:, None])[:, 0]
+
+    size = sums(np.ones(len(asked)))
     scores = {
         name: {"accuracy": hits(chance, asked), "log_loss": log_loss(chance, asked)}
         for name, chance in found.items()
     }
     drawn = {
-        name: {
-            figure: (counts @ np.bincount(asked.row, values, prompts)) / (counts @ size)
-            for figure, values in by.items()
-        }
+        name: {figure: sums(values) / size for figure, values in by.items()}
         for name, by in scores.items()
     }
     return {
         name: {
             figure: {
                 "value": float(scores[name][figure].mean()),
-                "ci95": _interval(values),
-                "difference_ci95": _interval(values - drawn[reference][figure]),
+                "ci95": list(interval(values)),
+                "difference_ci95": list(interval(values - drawn[reference][figure])),
             }
             for figure, values in by.items()
         }
         for name, by in drawn.items()
     }
-
-
-def _interval(values: Doubles) -> list[float]:
-    return [float(x) for x in np.percentile(values, (2.5, 97.5))]
