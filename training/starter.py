@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from data.tables import load_tables
@@ -76,9 +77,8 @@ def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manif
 
 
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:
-    config = recorded(manifest.config).encoder
-    depth = manifest.encoder.depth
-    encoder = export_encoder(config, cache / "encoders", depth=depth)
+    config = replace(recorded(manifest.config).encoder, depth=manifest.encoder.depth)
+    encoder = export_encoder(config, cache / "encoders")
     expected = manifest.encoder.weights_sha256
     if encoder.info.weights_sha256 != expected:
         raise TrainingError(

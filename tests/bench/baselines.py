@@ -8,6 +8,7 @@ Processor seconds: a busy machine does not stretch them.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -32,7 +33,7 @@ def evidence_of(name: str, datasets: Path) -> Evidence:
     config = TrainConfig()
     data = build_dataset(tables, config.arms)
     train, test = data.rows(~data.test), data.rows(data.test & complete(data))
-    encoder = export_encoder(config.encoder, CACHE / "encoders")
+    encoder = export_encoder(replace(config.encoder, depth=1.0), CACHE / "encoders")
     seen, asked = (embed_inputs(part.texts, encoder, CACHE, Timings()) for part in (train, test))
     cost = np.tile(np.nanmean(train.cost_usd, axis=0), (len(test), 1))
     return Evidence(train, seen, test, asked, cost, 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data.tables import Tables
 from router import Policy, Router
-from router.core import features
 from router.core.choice import expected_at
 from router.types import Bools, Doubles, Ints, Scores
 
@@ -20,9 +19,8 @@ from ..measure.outcomes import Outcomes, Sweep
 from ..measure.result import Evaluation, evaluate_sweeps
 from ..methods.base import Inputs
 from ..prepare.dataset import SPLITS, Dataset, dataset_of
-from ..prepare.embed import embed
 from ..prepare.encoder import export_encoder
-from ..prepare.inputs import embed_inputs
+from ..prepare.inputs import embed_inputs, inputs_by
 from ..progress import Reporter
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
@@ -135,9 +133,8 @@ def bundle_inputs(
     router: Router, texts: tuple[str, ...], cache: Path, reporter: Reporter
 ) -> Inputs:
     """Embeddings by the bundle's own encoder file, and text features."""
-    folder = cache / "embeddings" / router.manifest.encoder_sha256[:16]
-    vectors = embed(texts, router.bundle.encoder, folder, reporter)
-    return Inputs(vectors, features.extract(texts))
+    sha256 = router.manifest.encoder_sha256
+    return inputs_by(router.bundle.encoder, sha256, texts, cache, reporter)
 
 
 def published_inputs(
@@ -151,7 +148,7 @@ def published_inputs(
     manifest = router.manifest
     if manifest.encoder.depth == 1.0:
         return bundle_inputs(router, texts, cache, reporter), scored.inputs
-    config = recorded(manifest.config).encoder
+    config = replace(recorded(manifest.config).encoder, depth=1.0)
     whole = export_encoder(config, cache / "encoders")
     return (
         embed_inputs(texts, whole, cache, reporter),

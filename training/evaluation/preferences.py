@@ -14,16 +14,13 @@ import polars as pl
 
 from data.tables import Tables
 from router import Router
-from router.core import features
 from router.types import Doubles
 
 from ..measure.errors import EvaluationError
-from ..methods.base import Inputs
 from ..methods.pairs import Battles, build_battles
 from ..preferences.forecast import PLAIN, decided, measured, pair_chance, strengths
-from ..prepare.embed import embed
 from ..progress import Reporter
-from .evaluate import score_inputs
+from .evaluate import bundle_inputs, score_inputs
 
 LEAST = 1e-4  # of a predicted quality whose logit is taken
 OURS = "bundle"
@@ -77,9 +74,7 @@ def _battles(
         return None
     fought = tables.prompts.join(pairs, on="prompt_id", how="semi").sort("prompt_id")
     texts = dict(fought.select("prompt_id", "prompt").iter_rows())
-    folder = cache / "embeddings" / router.manifest.encoder_sha256[:16]
-    vectors = embed(tuple(texts.values()), router.bundle.encoder, folder, reporter)
-    inputs = Inputs(vectors, features.extract(tuple(texts.values())))
+    inputs = bundle_inputs(router, tuple(texts.values()), cache, reporter)
     return build_battles(pairs, router.arms, texts, inputs)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from router.atomic import replaced_folder
@@ -19,8 +19,8 @@ from router.core.manifest import EncoderInfo
 
 from ..config import UNIVERSAL, EncoderConfig
 from .golden import GOLDEN_PROMPTS
-from .transformer import export_transformer, quiet, transformer_source, weights_sha256
-from .universal import exact_nodes, export_universal, universal_sha256, universal_source
+from .transformer import export_transformer, quiet, transformer_source
+from .universal import exact_nodes, export_universal, universal_source
 
 EXPORT_VERSION = 2  # bump when the same weights would export to another file
 
@@ -39,42 +39,39 @@ class ExportedEncoder:
         return open_encoder(self.folder, self.info, (self.sha256, tokenizer))
 
 
-def export_encoder(
-    config: EncoderConfig, cache: Path, *, depth: float | None = None
-) -> ExportedEncoder:
+def export_encoder(config: EncoderConfig, cache: Path) -> ExportedEncoder:
     """Export the configured encoder, or take it from the cache.
 
     Args:
-        config: which model, at which precision.
+        config: which model, how deep, at which precision.
         cache: folder of earlier exports, which other processes may write to at the same time.
-        depth: share of a transformer's layers to keep, in (0, 1]; the config's if null.
     Raises:
         TrainingError: the model cannot be found or its weights are not the expected ones.
     """
-    universal = config.model == UNIVERSAL
-    kept = 1.0 if universal else config.depth if depth is None else depth
-    source = universal_source() if universal else transformer_source(config.model)
-    weights = universal_sha256() if universal else weights_sha256(source)
-    folder = cache / _key(config, weights, kept)
+    if config.model == UNIVERSAL:
+        config = replace(config, depth=1.0)  # it has no layers to leave out
+        source, weights = universal_source()
+    else:
+        source, weights = transformer_source(config.model)
+    folder = cache / _key(config, weights)
     if not (folder / "encoder.json").is_file():
         with replaced_folder(folder, keep=True) as building:  # another's may be in use
-            _build(config, source, weights, kept, building)
+            _build(config, source, weights, building)
     raw = json.loads((folder / "encoder.json").read_text("utf-8"))
     return ExportedEncoder(folder, EncoderInfo(**raw), file_sha256(folder / "model.onnx"))
 
 
-def _key(config: EncoderConfig, weights: str, depth: float) -> str:
-    asked = asdict(config) | {"depth": depth}
-    text = json.dumps([EXPORT_VERSION, weights, asked], sort_keys=True)
+def _key(config: EncoderConfig, weights: str) -> str:
+    text = json.dumps([EXPORT_VERSION, weights, asdict(config)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _build(config: EncoderConfig, source: Path, weights: str, depth: float, folder: Path) -> None:
+def _build(config: EncoderConfig, source: Path, weights: str, folder: Path) -> None:
     full, model = folder / "fp32.onnx", folder / "model.onnx"
     if config.model == UNIVERSAL:
         dimension = export_universal(source, folder)
     else:
-        dimension = export_transformer(source, depth, folder)
+        dimension = export_transformer(source, config.depth, folder)
     precision, cosine = "fp32", None
     if config.precision == "int8":
         _quantise(full, model)
@@ -93,7 +90,7 @@ def _build(config: EncoderConfig, source: Path, weights: str, depth: float, fold
         max_tokens=config.max_tokens,
         max_chars=config.max_chars,
         cosine_to_fp32=None if cosine is None else round(cosine, 4),
-        depth=depth,
+        depth=config.depth,
     )
     text = json.dumps(asdict(info), indent=1, sort_keys=True)
     (folder / "encoder.json").write_text(text + "\n", "utf-8")

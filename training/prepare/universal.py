@@ -41,8 +41,8 @@ EXACT = "exact"  # prefix of the nodes that stay in full precision: they see one
 BOS, EOS = "<s>", "</s>"
 
 
-def universal_source() -> Path:
-    """The folder of weights and vocabulary.
+def universal_source() -> tuple[Path, str]:
+    """The folder of weights and vocabulary, and one hash over them.
 
     Raises:
         TrainingError: the package is missing, or its files are not the expected ones.
@@ -59,12 +59,7 @@ def universal_source() -> Path:
                 f"{name} of {UNIVERSAL} has sha256 {found[:12]}…, expected {expected[:12]}…; "
                 f"reinstall {PACKAGE}"
             )
-    return folder
-
-
-def universal_sha256() -> str:
-    """One hash over weights and vocabulary."""
-    return hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()
+    return folder, hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()
 
 
 def export_universal(source: Path, folder: Path) -> int:

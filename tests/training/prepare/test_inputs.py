@@ -21,5 +21,5 @@ def test_a_bundle_serves_the_depth_it_was_trained_at(
     trained = train(world_tables, shallow, tmp_path / "bundle", CACHE, Timings())
     assert trained.manifest.encoder.depth == 0.34
     served = Router.load(tmp_path / "bundle").bundle.encoder.encode(["What is 17*23?"])
-    own = export_encoder(shallow.encoder, CACHE / "encoders", depth=0.34).open()
+    own = export_encoder(shallow.encoder, CACHE / "encoders").open()
     assert (served == own.encode(["What is 17*23?"])).all()
