@@ -12,7 +12,7 @@ from ..catalogue.catalogue import Catalogue
 from ..catalogue.hints import tier_document
 from ..constraints.latency import timing
 from ..core.manifest import Manifest, read_manifest
-from ..errors import CatalogueError, RouterError
+from ..errors import CatalogueError
 
 PATH = click.Path(path_type=Path)
 
@@ -31,11 +31,8 @@ def check(file: Path, bundle: Path | None, as_json: bool) -> None:
 
     With --bundle, an arm without a price, or one whose API cannot be told its tier, is an error.
     """
-    try:
-        found = Catalogue.load(file)
-        manifest = None if bundle is None else _manifest(bundle)
-    except RouterError as err:
-        raise click.ClickException(str(err)) from err
+    found = Catalogue.load(file)
+    manifest = None if bundle is None else _manifest(bundle)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
     else:

@@ -56,6 +56,13 @@ MODULES = {"data": ("data.commands", "train"), "serve": ("serving.cli", "serve")
 class LazyGroup(click.Group):
     """A group whose commands of other folders are imported only when asked for."""
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run a command; what the router refuses becomes a line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except RouterError as err:
+            raise click.ClickException(str(err)) from err
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All command names, without importing any of them."""
         return sorted({*super().list_commands(ctx), *ELSEWHERE})
@@ -117,10 +124,7 @@ def policy_options(command: Asked) -> Asked:
 @policy_options
 def route(bundle: Path, prompt: str, catalogue: Path | None, **asked: Any) -> None:  # noqa: ANN401
     """Print the decision for PROMPT as one JSON object."""
-    try:
-        decision = _router(bundle, catalogue).route(prompt, Policy(**asked))
-    except RouterError as err:
-        raise click.ClickException(str(err)) from err
+    decision = _router(bundle, catalogue).route(prompt, Policy(**asked))
     click.echo(json.dumps(decision.to_dict(), indent=2, ensure_ascii=False))
 
 
@@ -137,11 +141,8 @@ def explain(
     **asked: Any,  # noqa: ANN401
 ) -> None:
     """Say why an arm is chosen for PROMPT, and what would change that."""
-    try:
-        router, view = _router(bundle, catalogue), read_prompt(prompt)
-        found = explain_decision(router, view, router.score(view), Policy(**asked))
-    except RouterError as err:
-        raise click.ClickException(str(err)) from err
+    router, view = _router(bundle, catalogue), read_prompt(prompt)
+    found = explain_decision(router, view, router.score(view), Policy(**asked))
     text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False)
     click.echo(text if as_json else render(found))
 
@@ -155,10 +156,7 @@ def _router(bundle: Path, catalogue: Path | None) -> Router:
 @click.argument("bundle", type=click.Path(path_type=Path))
 def verify(bundle: Path) -> None:
     """Check every hash of BUNDLE and replay its golden prompts."""
-    try:
-        manifest = Bundle.load(bundle).manifest
-    except RouterError as err:
-        raise click.ClickException(str(err)) from err
+    manifest = Bundle.load(bundle).manifest
     click.echo(f"{manifest.bundle_id}: {len(manifest.files)} files, golden prompts reproduced")
 
 
@@ -166,10 +164,7 @@ def verify(bundle: Path) -> None:
 @click.argument("bundle", type=click.Path(path_type=Path))
 def inspect(bundle: Path) -> None:
     """Print what BUNDLE is, with its arms, prices and metrics, as JSON."""
-    try:
-        manifest = Bundle.load(bundle).manifest
-    except RouterError as err:
-        raise click.ClickException(str(err)) from err
+    manifest = Bundle.load(bundle).manifest
     click.echo(json.dumps(asdict(manifest), indent=2, ensure_ascii=False))
 
 

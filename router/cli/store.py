@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from ..core.store import Store
-from ..errors import RouterError
 
 PATH = click.Path(path_type=Path)
 STORE = click.option("--store", type=PATH, required=True, help="Folder; made when needed.")
@@ -27,7 +26,7 @@ def promote(bundle: Path, store: Path, gate: Path | None, force: str | None) -> 
     try:
         record = None if gate is None else _record(gate)
         change = Store(store).promote(bundle, gate=record, force=force, time=time.time())
-    except (RouterError, OSError) as err:
+    except OSError as err:
         raise click.ClickException(str(err)) from err
     click.echo(f"{change.bundle_id} is live, in place of {change.previous or 'nothing'}")
     click.echo(change.why)
@@ -40,7 +39,7 @@ def rollback(store: Path, why: str) -> None:
     """Go back to the bundle that was live before."""
     try:
         change = Store(store).rollback(time=time.time(), why=why)
-    except (RouterError, OSError) as err:
+    except OSError as err:
         raise click.ClickException(str(err)) from err
     click.echo(f"{change.bundle_id} is live again, in place of {change.previous}")
 
@@ -80,7 +79,7 @@ def candidate(bundle: Path | None, store: Path, share: float, stop: bool) -> Non
         raise click.ClickException("name a bundle, or --stop")
     try:
         found = Store(store).try_out(bundle, share=share)
-    except (RouterError, OSError) as err:
+    except OSError as err:
         raise click.ClickException(str(err)) from err
     if found is None:
         click.echo("no candidate")
