@@ -15,7 +15,7 @@ from router.types import Doubles
 
 from .frontier import Frontier, interpolate
 from .metrics import share_of_best
-from .outcomes import Outcomes, Reference, References, Sweep
+from .outcomes import Outcomes, Reference, References
 
 ARENA_USD = (0.0044, 200.0)  # per 1,000 requests: RouterArena's cheapest and dearest
 ARENA_BETA = 0.1  # weight of cost against accuracy there
@@ -197,11 +197,6 @@ def _deferral_area(frontier: Frontier, references: References, share: float) -> 
 def strong_arm(outcomes: Outcomes) -> int | None:
     """The better arm of a two-arm pool; None in other pools."""
     return Reference.from_outcomes(outcomes).best if len(outcomes.arms) == 2 else None
-
-
-def strong_share(sweep: Sweep, strong: int) -> Doubles:
-    """The share of prompts that each setting sends to the strong arm: (L,)."""
-    return np.asarray((sweep.choices == strong).mean(axis=1))
 
 
 def recovered(aiq: Doubles, zero: Doubles, bound: Doubles) -> Doubles:

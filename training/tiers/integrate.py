@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
-from scipy.stats import betabinom, binom, hypergeom
+from scipy.stats import betabinom, hypergeom
 
 from router.types import Bools, Doubles
 
@@ -40,18 +40,6 @@ def vote(a: Doubles | float, b: Doubles | float, n: int) -> Doubles:
     if n % 2 == 0:
         tail = tail + 0.5 * betabinom.pmf(half, n, a, b)
     return np.asarray(np.clip(tail, 0.0, 1.0))
-
-
-def best_of_known(p: Doubles, n: int) -> Doubles:
-    """1 - (1 - p)^n where p is known."""
-    return np.asarray(-np.expm1(n * np.log1p(-np.minimum(p, 1 - 1e-15))))
-
-
-def vote_known(p: Doubles, n: int) -> Doubles:
-    """P(more than half of n pass), ties one half, where p is known."""
-    half = n // 2
-    tail = np.asarray(binom.sf(half, n, p), dtype=np.float64)
-    return tail + 0.5 * binom.pmf(half, n, p) if n % 2 == 0 else tail
 
 
 def pass_at(passes: Array, samples: Array, n: int) -> Doubles:

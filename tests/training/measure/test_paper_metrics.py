@@ -11,6 +11,7 @@ from router.types import Arm
 from tests.training.measured import World, make_world
 from training.measure.bootstrap import bootstrap
 from training.measure.draws import Draws
+from training.measure.figures import Points
 from training.measure.frontier import upper_hull
 from training.measure.metrics import Scale, measure
 from training.measure.outcomes import Outcomes, Reference, Sweep
@@ -20,7 +21,6 @@ from training.measure.paper_metrics import (
     recovered,
     routerarena_score,
     routerbench_aiq,
-    strong_share,
     why_missing,
 )
 from training.measure.result import evaluate_sweeps
@@ -159,7 +159,12 @@ def test_chance_recovers_half_of_the_gap() -> None:
 
 def test_calls_are_counted_not_dollars() -> None:
     sweep = Sweep("s", np.array([[0, 0, 0, 1], [1, 1, 1, 1]]))
-    assert strong_share(sweep, 1).tolist() == [0.25, 1.0]
+    quality = np.array([[0.0, 1.0]] * 4)
+    usd = np.array([[1.0, 97.0]] + [[1.0, 1.5]] * 3)  # the dear call is a quarter of the calls
+    outcomes = Outcomes((Arm("weak"), Arm("strong")), quality, usd)
+    calls = Points.of(sweep, outcomes, Draws.sample(4)).calls
+    assert calls is not None
+    assert calls.share[0].tolist() == [0.0, 0.25, 1.0, 1.0]  # between the arms themselves
 
 
 def test_recovered_share_by_hand() -> None:

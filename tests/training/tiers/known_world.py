@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binom
 
 from data.repeated import SampledWorld, SamplesConfig, simulate_samples
 from data.split import folds
@@ -14,10 +15,22 @@ from router.types import Bools, Doubles
 from training.config import TrainConfig
 from training.methods.base import Inputs
 from training.tiers.betabinomial import Beta, Counts
-from training.tiers.integrate import best_of, best_of_known
+from training.tiers.integrate import best_of
 from training.tiers.passing import fit_pass_model
 
 TIERS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  # samples of best-of-n
+
+
+def best_of_known(p: Doubles, n: int) -> Doubles:
+    """1 - (1 - p)^n where p is known."""
+    return np.asarray(-np.expm1(n * np.log1p(-np.minimum(p, 1 - 1e-15))))
+
+
+def vote_known(p: Doubles, n: int) -> Doubles:
+    """P(more than half of n pass), ties one half, where p is known."""
+    half = n // 2
+    tail = np.asarray(binom.sf(half, n, p), dtype=np.float64)
+    return tail + 0.5 * binom.pmf(half, n, p) if n % 2 == 0 else tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,19 +14,17 @@ from hypothesis import strategies as st
 from data.repeated import MODELS, SampledWorld, SamplesConfig, simulate_samples
 from router.budget.allocate import allocate
 from router.core import features
-from tests.training.tiers.known_world import TIERS, Case, known_case
+from tests.training.tiers.known_world import TIERS, Case, best_of_known, known_case, vote_known
 from training.config import TrainConfig
 from training.methods.base import Inputs
 from training.tiers.betabinomial import Counts, beta, fit_heads, linear
 from training.tiers.curves import RevisionCurve, VerifierCurve, auc, fit_revisions, fit_verifier
 from training.tiers.integrate import (
     best_of,
-    best_of_known,
     chosen_at,
     pass_at,
     vote,
     vote_at,
-    vote_known,
 )
 from training.tiers.passing import fit_pass_model, posterior
 
