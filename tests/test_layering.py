@@ -26,7 +26,7 @@ FLOORS = {
     ),
     "data": (
         "errors schema prices clean split tables samples layouts records pricelists engines "
-        "progress simulation repeated events fetch shard ingest summary commands __main__ __init__"
+        "progress simulation events fetch shard ingest summary commands __main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..progress import bar
-from ..repeated import SamplesConfig, simulate_samples
 from ..simulation import world
+from ..simulation.repeated import SamplesConfig, simulate_samples
 from ._common import PATH, command
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from data.repeated import SampledWorld, SamplesConfig, simulate_samples
+from data.simulation.repeated import SampledWorld, SamplesConfig, simulate_samples
 from data.split import folds
 from router.budget.allocate import allocate
 from router.core import features

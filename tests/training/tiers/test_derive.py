@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from data.repeated import SamplesConfig, simulate_samples
 from data.samples import load_samples
+from data.simulation.repeated import SamplesConfig, simulate_samples
 from data.tables import load_tables
 from router import Policy, Router
 from router.catalogue.catalogue import Catalogue

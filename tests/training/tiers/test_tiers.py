@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.repeated import MODELS, SampledWorld, SamplesConfig, simulate_samples
+from data.simulation.repeated import MODELS, SampledWorld, SamplesConfig, simulate_samples
 from router.budget.allocate import allocate
 from router.core import features
 from tests.training.tiers.known_world import TIERS, Case, best_of_known, known_case, vote_known

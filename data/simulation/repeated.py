@@ -17,9 +17,9 @@ from scipy.special import ndtri
 
 from router.types import Doubles, Ints
 
-from .simulation.prompt_specs import draw_prompts
-from .simulation.simulated_models import TOKEN_SPREAD
-from .simulation.text_sampler import PromptSpec, TextSampler
+from .prompt_specs import draw_prompts
+from .simulated_models import TOKEN_SPREAD
+from .text_sampler import PromptSpec, TextSampler
 
 MODELS = ("brook-mini", "dune-base", "grove-max")
 USD_PER_1M = ((0.15, 0.6), (0.6, 2.4), (2.5, 10.0))  # input, output
