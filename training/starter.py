@@ -13,7 +13,15 @@ from pathlib import Path
 
 from data.tables import load_tables
 from router.atomic import replaced_folder
-from router.core.bundle import ENCODER, GOLDEN, HEADS, Bundle, file_sha256, verify_files
+from router.core.bundle import (
+    ENCODER,
+    ENCODER_FILES,
+    GOLDEN,
+    HEADS,
+    Bundle,
+    file_sha256,
+    verify_files,
+)
 from router.core.manifest import MANIFEST, Manifest, read_manifest
 from router.errors import BundleError
 
@@ -50,7 +58,7 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
             if listed is not None and file_sha256(building / name) != listed.sha256:
                 raise BundleError(f"{name} in {heads} is damaged: its sha256 is not the manifest's")
         (building / ENCODER).mkdir()
-        for name in ("model.onnx", "tokenizer.json"):
+        for name in ENCODER_FILES:
             shutil.copyfile(encoder.folder / name, building / ENCODER / name)
         if encoder.sha256 != manifest.files[f"{ENCODER}/model.onnx"].sha256:
             manifest = finish(building, manifest)

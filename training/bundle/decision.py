@@ -61,7 +61,6 @@ def decision_constants(
     middle, far = np.percentile(distance, [50, 99])
     cost = np.nanmean(oof.data.cost_usd, axis=0)
     best_single = int(np.lexsort((cost, -mean))[0])
-    edges = np.percentile(1.0 - oof.quality.mean(axis=1), [20, 40, 60, 80])
     info = DecisionInfo(
         best_single=best_single,
         default_arm=best_single,
@@ -69,10 +68,16 @@ def decision_constants(
         tie_band=width,
         distance_p99=round(float(far), 6),
         distance_far=round(float(far + (far - middle)), 6),
-        difficulty_edges=tuple(round(float(edge), 6) for edge in edges),
+        difficulty_edges=difficulty_edges(oof.quality),
     )
     labels = {f"{w:g}": round(value, 6) for w, value in tried.items()}
     return Rule(info=info, band=bands[width], tried=labels)
+
+
+def difficulty_edges(quality: Floats) -> tuple[float, ...]:
+    """What parts predicted difficulty, 1 - the mean of (n, a) over arms, into five equal bins."""
+    edges = np.percentile(1.0 - quality.mean(axis=1), [20, 40, 60, 80])
+    return tuple(round(float(edge), 6) for edge in edges)
 
 
 def mean_quality(data: Dataset, oof_quality: Floats) -> Doubles:

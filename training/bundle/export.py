@@ -19,6 +19,7 @@ from router.core.bundle import (
     ENCODER_FILES,
     GOLDEN,
     HEADS,
+    REQUIRED,
     Bundle,
     file_sha256,
     open_encoder,
@@ -94,9 +95,10 @@ def _write(
         (building / HEADS).write_bytes(heads)
         if oof is not None:
             (building / OOF_PREDICTIONS).write_bytes(oof.to_onnx())
-        write_golden(building, manifest)
+        answered = write_golden(building, manifest)
         finished = finish(building, manifest)
-        Bundle.load(building)
+        Bundle.load(building)  # shares the encoder that `answered` still holds open
+        del answered
     return finished
 
 
@@ -110,8 +112,12 @@ def check_target(out: Path) -> None:
         raise ExportError(f"{out} exists and is not a bundle; name a new or an empty folder")
 
 
-def write_golden(folder: Path, manifest: Manifest) -> None:
-    """Answer the golden prompts with the files in `folder` and write the answers down."""
+def write_golden(folder: Path, manifest: Manifest) -> Bundle:
+    """Answer the golden prompts with the files in `folder`, and write the answers down.
+
+    Returns:
+        What answered; it is not verified, for its manifest is not finished.
+    """
     model, tokenizer = (file_sha256(folder / ENCODER / name) for name in ENCODER_FILES)
     encoder = open_encoder(folder / ENCODER, manifest.encoder, (model, tokenizer))
     scorer = Scorer(folder / HEADS, manifest)
@@ -123,12 +129,12 @@ def write_golden(folder: Path, manifest: Manifest) -> None:
     ]
     text = json.dumps(rows, ensure_ascii=False, indent=0)
     (folder / GOLDEN).write_text(text + "\n", "utf-8")
+    return bundle
 
 
 def finish(folder: Path, manifest: Manifest) -> Manifest:
     """Hash every file, derive the bundle's id, write card and manifest, in this order."""
-    names = (HEADS, GOLDEN, f"{ENCODER}/model.onnx", f"{ENCODER}/tokenizer.json")
-    files = {name: entry(folder / name) for name in names}
+    files = {name: entry(folder / name) for name in REQUIRED}
     if (folder / OOF_PREDICTIONS).is_file():
         files[OOF_PREDICTIONS] = entry(folder / OOF_PREDICTIONS)
     manifest = replace(manifest, files=files, bundle_id="")

@@ -16,6 +16,7 @@ from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, Manifest, ThresholdMap
 from router.types import Doubles, Floats, Ints
 
+from ..bundle.decision import difficulty_edges
 from ..bundle.oof_predictions import OofPredictions
 from ..selection.threshold_map import threshold_map
 from .graph_columns import Known
@@ -123,12 +124,11 @@ def redecided(
     best = int(np.lexsort((cost, -mean))[0])
     served = manifest.arms[manifest.decision.default_arm].arm
     default = next((i for i, info in enumerate(arms) if info.arm == served), best)
-    edges = np.percentile(1.0 - rows.quality.mean(axis=1), [20, 40, 60, 80])
     decision = replace(
         manifest.decision,
         best_single=best,
         default_arm=default,
-        difficulty_edges=tuple(round(float(edge), 6) for edge in edges),
+        difficulty_edges=difficulty_edges(rows.quality),
     )
     return replace(
         manifest,
