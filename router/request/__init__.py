@@ -1,0 +1,1 @@
+"""One typed request for every wire: read, counted, and told apart from its wrapping."""
