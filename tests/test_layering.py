@@ -21,8 +21,8 @@ ALLOWED = {
 # are rooms of their own.
 FLOORS = {
     "router": (
-        "version types errors atomic strict events catalogue core constraints engine explain "
-        "budget cli __init__ __main__"
+        "version types errors atomic strict events request catalogue core constraints engine "
+        "explain budget cli __init__ __main__"
     ),
     "data": (
         "errors schema prices clean split tables samples layouts records pricelists engines "
