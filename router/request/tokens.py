@@ -1,0 +1,111 @@
+"""Input tokens as billed: of a text, of a whole request, and for each arm's model.
+
+No tokenizer is loaded: each family's count is estimated from the characters. `tally` counts one
+request in every family at once; a `Counter`, made once per list of models, picks each model's
+family and puts that model's price of media on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.request.families import FAMILIES, family_index
+from router.request.media import media_tokens
+from router.request.types import Media, Request, Turn
+from router.types import Doubles, Ints
+
+PER_MESSAGE = 3.0  # OpenAI's cookbook, "How to count tokens with tiktoken": role and separators
+PER_REQUEST = 3.0  # the same: every answer is primed with <|start|>assistant<|message|>
+PER_TOOL = 8.0  # the same: 7 tokens for each function since gpt-4o, rounded up
+TOOL_END = 12.0  # the same: once, after the last function
+CLAUDE_TOOLS = 346.0  # Anthropic, "Tool use": the system prompt that tools bring (tool_choice auto)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a request holds, before it is known which model reads it.
+
+    Attributes:
+        text: (F,) tokens in each of FAMILIES, what the wire puts around the texts included.
+        media: what is priced by each model's own rule.
+    """
+
+    text: Doubles
+    media: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Reads tallies for a list of models.
+
+    Attributes:
+        models: (a,) their names.
+        family: (a,) each one's place in FAMILIES.
+    """
+
+    models: tuple[str, ...]
+    family: Ints
+
+    @classmethod
+    def of(cls, models: Sequence[str]) -> Counter:
+        """For these models, whose names may have a provider's prefix."""
+        return cls(tuple(models), np.array([family_index(m) for m in models], dtype=np.int64))
+
+    def tokens(self, tally: Tally) -> Doubles:
+        """(a,) input tokens of one request, by model."""
+        counts = tally.text[self.family]
+        if tally.media:
+            seen = [sum(media_tokens(m, model) for m in tally.media) for model in self.models]
+            counts = counts + np.array(seen)
+        return counts
+
+
+def count_text(text: str) -> Doubles:
+    """(F,) tokens of one text in each of FAMILIES."""
+    return _count([text])
+
+
+def tally(request: Request, upto: int | None = None) -> Tally:
+    """Count a request, or its first `upto` turns with its tools: what a prompt cache holds."""
+    turns = request.turns[:upto]
+    pieces = [*request.tools, request.schema]
+    media: list[Media] = []
+    for turn in turns:
+        pieces.extend(_texts(turn))
+        media.extend(_media(turn))
+    pieces.extend(m.text for m in media if m.text)
+    counts = _count(pieces) + PER_REQUEST + PER_MESSAGE * sum(_messages(turn) for turn in turns)
+    if request.tools:
+        counts += PER_TOOL * len(request.tools) + TOOL_END
+        counts[family_index("claude")] += CLAUDE_TOOLS
+    return Tally(counts, tuple(media))
+
+
+def _messages(turn: Turn) -> int:
+    """How many messages a turn is: each result and each call is wrapped as one."""
+    return max(1, len(turn.results)) + len(turn.calls)
+
+
+def _texts(turn: Turn) -> Iterator[str]:
+    yield from turn.texts
+    yield turn.thinking
+    for call in turn.calls:
+        yield call.name
+        yield call.arguments
+    for result in turn.results:
+        yield result.text
+
+
+def _media(turn: Turn) -> Iterator[Media]:
+    yield from turn.media
+    for result in turn.results:
+        yield from result.media
+
+
+def _count(texts: Sequence[str]) -> Doubles:
+    narrow = sum(len(text.encode("ascii", "ignore")) for text in texts)
+    wide = sum(map(len, texts)) - narrow
+    return np.full(len(FAMILIES), narrow / 4 + wide * 0.9)
