@@ -23,11 +23,11 @@ from .core.explore import OFF, Exploration, certainly, pick, propensities
 from .core.manifest import Manifest
 from .core.overlay import Overlay, overlaid, overlay_of
 from .core.policy import Policy
-from .core.prompt import Prompt, PromptView, read_prompt
 from .core.rules import BudgetGrant, BudgetRule, Rule
 from .core.scoring import finite
 from .core.session import blend
 from .errors import BundleError, CatalogueError
+from .request.view import PromptView, read_prompt
 from .types import Arm, Bools, Decision, Reading, Reason, Scores
 
 RULES = 256  # policies whose rule is remembered
@@ -62,7 +62,7 @@ class Router:
             self.tiers = {arm.id: tier_document(self.catalogue, arm) for arm in self._arms}
         except CatalogueError as err:
             raise BundleError(f"the manifest's catalogue cannot be used: {err}") from err
-        self.admission = Admission(self.catalogue, self.manifest.arms, bundle.scorer)
+        self.admission = Admission(self.catalogue, self.manifest.arms)
         self._answers = Answers(self.manifest, self._arms, self.tiers)
         # callers use few policies, and reading the map anew costs more than choosing does
         manifest = self.manifest
@@ -104,8 +104,8 @@ class Router:
         """The arms in array order."""
         return self._arms
 
-    def route(self, prompt: Prompt, policy: Policy | None = None) -> Decision:
-        """Choose an arm for one prompt or one list of Chat-Completions messages.
+    def route(self, prompt: object, policy: Policy | None = None) -> Decision:
+        """Choose an arm for one prompt: plain text, messages, or a whole body of any wire.
 
         >>> router = Router.load(bundle)
         >>> decision = router.route("What is 17*23?", Policy(threshold=0.3))
@@ -116,12 +116,12 @@ class Router:
         True
 
         Raises:
-            PolicyError: the prompt has no text.
+            PolicyError: the request cannot be read.
             NoArmAllowed: the filters leave no arm.
         """
         return self.route_many([prompt], policy)[0]
 
-    def route_many(self, prompts: Sequence[Prompt], policy: Policy | None = None) -> list[Decision]:
+    def route_many(self, prompts: Sequence[object], policy: Policy | None = None) -> list[Decision]:
         """Choose an arm for each prompt; each decision equals that of `route`, bit for bit."""
         policy = policy or Policy()
         views = [read_prompt(prompt) for prompt in prompts]
@@ -142,9 +142,21 @@ class Router:
         """
         of_turn = score_turn or (lambda turn: self.score_reading(self.read(turn)))
         own, *earlier = (of_turn(turn) for turn in view.conversation)
-        if not all(finite(scores)[0] for scores in earlier):
-            return own
-        return blend(view, own, earlier) if earlier else own
+        if earlier and all(finite(scores)[0] for scores in earlier):
+            own = blend(view, own, earlier)
+        return self.priced(view, own)
+
+    def priced(self, view: PromptView, scores: Scores) -> Scores:
+        """The scores of a prompt at what the whole request costs: see `Scorer.priced`."""
+        if view.facts is None:  # an earlier turn, which nobody is asked to answer again
+            return scores
+        request = view.facts.request
+        return self.bundle.scorer.priced(
+            scores,
+            self.admission.input_tokens(view),
+            max_output_tokens=request.max_output_tokens,
+            n=request.n,
+        )
 
     def read(self, view: PromptView) -> Reading:
         """Embed one prompt and compute its text features; a batch of one.

@@ -61,6 +61,7 @@ class DecisionEvent:
         propensity: probability of each of them at the time, (e,), sums to 1.
         quality: predicted, (e,), 0 to 1.
         cost_usd: predicted, (e,), US dollars.
+        input_tokens: of the whole request in each arm's tokenizer, (e,); null in older lines.
         chosen: index of the arm that was named.
         policy: the knobs that were given.
         seed: of the draw; null where nothing was drawn.
@@ -91,6 +92,7 @@ class DecisionEvent:
     draw: float | None
     reasons: tuple[str, ...]
     ration: dict[str, float | None] | None = None
+    input_tokens: tuple[int, ...] | None = None
     role: str = "live"
     session: str | None = None
     text: str | None = None

@@ -16,10 +16,10 @@ import numpy as np
 
 from .core.choice import NO_ARM
 from .core.policy import Policy
-from .core.prompt import PromptView
 from .core.scoring import finite
 from .engine import Router
 from .errors import NoArmAllowed
+from .request.view import PromptView
 from .types import Bools, Decision, Doubles, Scores
 
 PRECISION = 1e-9  # of a bisection: of the unit interval, or of a price

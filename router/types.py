@@ -55,6 +55,7 @@ class Scores:
         output_tokens: (n, a), expected output tokens; in US micro-dollars where the arm is
             metered in dollars because its table had no token counts.
         cost_usd: (n, a), expected US dollars per request.
+        input_tokens: (n, a), of the request in the arm's tokenizer.
         cluster: (n,), nearest centroid.
         distance: (n,), cosine distance to it, 0 to 2.
         in_distribution: (n,), 1 inside the training range, fading to 0 far outside it.
@@ -64,6 +65,7 @@ class Scores:
     quality_se: Doubles
     output_tokens: Doubles
     cost_usd: Doubles
+    input_tokens: Doubles
     cluster: Ints
     distance: Doubles
     in_distribution: Doubles
@@ -76,6 +78,7 @@ class Scores:
             quality_se=self.quality_se[rows],
             output_tokens=self.output_tokens[rows],
             cost_usd=self.cost_usd[rows],
+            input_tokens=self.input_tokens[rows],
             cluster=self.cluster[rows],
             distance=self.distance[rows],
             in_distribution=self.in_distribution[rows],
@@ -97,6 +100,7 @@ class Predicted:
     quality: float
     interval: tuple[float, float]  # 90 %, of the local mean quality
     cost_usd: float
+    input_tokens: int
     output_tokens: float | None  # null where the arm's table had no token counts
 
 
@@ -141,6 +145,7 @@ class Decision:
                 "quality": self.predicted.quality,
                 "interval": list(self.predicted.interval),
                 "cost_usd": self.predicted.cost_usd,
+                "input_tokens": self.predicted.input_tokens,
                 "output_tokens": self.predicted.output_tokens,
             },
             "difficulty": {"score": self.difficulty_score, "bin": self.difficulty_bin},

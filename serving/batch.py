@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from router.budget.batch import Batch, route_batch
 from router.core.policy import Policy
-from router.core.prompt import PromptView
 from router.engine import Router
 from router.errors import PolicyError
+from router.request.view import PromptView
 from router.types import Scores
 
 from .problems import Problem

@@ -10,25 +10,32 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.core.policy import Policy
-from router.core.prompt import PromptView
+from router.request.view import PromptView
 from router.types import Decision, Reading, Scores
 
-Key = tuple[bytes, int, int]
+Key = tuple[bytes, int]
 
 
 @dataclass(slots=True)
+class Latest:
+    """What was decided last on a prompt: for which policy and, by its hash, which request."""
+
+    policy: Policy | None = None
+    request: int = 0
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One prompt's scores, what they are made of, and what the latest policy made of them."""
+    """One prompt's scores, what they are made of, and what was decided last."""
 
     scores: Scores
     reading: Reading
     earlier: tuple[Reading, ...] = ()  # of the turns that it inherits from
-    policy: Policy | None = None
-    seen: tuple[bool, int, bool] | None = None
-    decision: Decision | None = None
+    latest: Latest = field(default_factory=Latest)
 
 
 class ScoreCache:
@@ -43,10 +50,10 @@ class ScoreCache:
         return len(self._entries)
 
     def key(self, view: PromptView) -> Key:
-        """What the scores depend on: text, characters and turns."""
+        """What the predictions depend on: text and turns."""
         text = view.text.encode("utf-8", "surrogatepass")
         digest = hashlib.blake2b(text, digest_size=16, key=self._salt).digest()
-        return digest, view.n_chars, view.turns
+        return digest, view.turns
 
     def get(self, key: Key) -> Entry | None:
         """The entry of `key`, now the most recently used one."""

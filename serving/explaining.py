@@ -7,10 +7,10 @@ from typing import Any
 
 from router.cli.explain_text import render
 from router.core.policy import Policy
-from router.core.prompt import PromptView
 from router.engine import Router
 from router.errors import PolicyError
 from router.explain import explain
+from router.request.view import PromptView
 from router.types import Scores
 
 from .problems import Problem

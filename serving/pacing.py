@@ -17,7 +17,6 @@ from math import ceil
 from typing import Any
 
 from router.budget.pace import Frontier, Quote, charged, reconciled
-from router.core.prompt import PromptView
 from router.core.rules import BudgetGrant
 from router.engine import Router
 from router.events import FeedbackEvent
@@ -109,9 +108,7 @@ class Pacer:
         )
         return Paced(account, quote, grant, now)
 
-    def charge(
-        self, paced: Paced, decision_id: str, decision: Decision, router: Router, view: PromptView
-    ) -> None:
+    def charge(self, paced: Paced, decision_id: str, decision: Decision, router: Router) -> None:
         """Spend what the decision is expected to cost.
 
         Raises:
@@ -125,14 +122,12 @@ class Pacer:
         if over and account.budget.hard_stop:
             raise self._exhausted(account, quote.remaining_usd, paced.now)
         account.own = charged(account.own, quote, cost, paced.now)
-        self._remember(decision_id, paced, decision, router, view)
+        self._remember(decision_id, paced, decision, router)
         self._dirty = True
         self._metrics.budgets.requests["cheapest" if over else "paced"].inc()
         self._metrics.budgets.spent(account.budget, quote.remaining_usd, cost)
 
-    def _remember(
-        self, decision_id: str, paced: Paced, decision: Decision, router: Router, view: PromptView
-    ) -> None:
+    def _remember(self, decision_id: str, paced: Paced, decision: Decision, router: Router) -> None:
         if decision_id in self._charges:
             return
         info = router.manifest.arms[router.arms.index(decision.arm)]
@@ -145,7 +140,7 @@ class Pacer:
             owner=paced.account.budget.owner,
             usd_per_input=info.usd_per_1m_input / 1e6 if by_token else None,
             usd_per_output=info.usd_per_1m_output / 1e6 if by_token else None,
-            input_tokens=info.input_tokens_base + info.input_tokens_per_char * view.n_chars,
+            input_tokens=decision.predicted.input_tokens,
         )
         while len(self._charges) > MAX_CHARGES:
             self._charges.popitem(last=False)

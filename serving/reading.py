@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from router.core.policy import Policy, Requires
-from router.core.prompt import PromptView, read_prompt
 from router.errors import PolicyError
+from router.request.view import PromptView, read_prompt
 
 from .problems import PROBLEMS, Problem
 from .schemas import BatchRequest, RouteRequest

@@ -15,10 +15,10 @@ from pathlib import Path
 from router.core import features
 from router.core.explore import Exploration
 from router.core.policy import Policy
-from router.core.prompt import PromptView
 from router.core.rules import BudgetGrant
 from router.engine import Router
 from router.events import BundleEvent, DecisionEvent, FeedbackEvent, pack
+from router.request.view import PromptView
 from router.types import Decision
 
 from .cache import Entry
@@ -130,6 +130,7 @@ class Recorder:
             propensity=tuple(decision.propensities.values()),
             quality=tuple(round(float(scores.quality[0, i]), 6) for i in eligible),
             cost_usd=tuple(float(f"{scores.cost_usd[0, i]:.6g}") for i in eligible),
+            input_tokens=tuple(round(float(scores.input_tokens[0, i])) for i in eligible),
             chosen=index[decision.arm.id],
             policy={k: v for k, v in asdict(asked.policy).items() if v not in (None, (), {})},
             seed=self._settings.seed if routed.number is not None else None,

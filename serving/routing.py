@@ -11,7 +11,6 @@ from functools import partial
 from time import perf_counter
 
 from router.core.explore import OFF, draw
-from router.core.prompt import PromptView
 from router.core.rules import BudgetGrant
 from router.engine import Router
 from router.errors import PolicyError
@@ -97,7 +96,7 @@ def decide(worker: Worker, admitted: Admitted, entry: Entry) -> Routed:
         return Routed(asked, entry, decision, number=number)
     paced = pacer.grant(budget, asked.router)
     decision = _decision(worker.recorder, asked, entry, grant=paced.grant)
-    pacer.charge(paced, asked.decision_id, decision, asked.router, asked.view)
+    pacer.charge(paced, asked.decision_id, decision, asked.router)
     return Routed(asked, entry, decision, grant=paced.grant)
 
 
@@ -132,13 +131,13 @@ def _cached_decision(
     recorder: Recorder, asked: Asked, entry: Entry, number: float | None
 ) -> Decision:
     """Without a draw, one policy has one decision on a prompt: the latest one is kept."""
-    seen = seen_of(asked.view)
     if number is not None:
         return _decision(recorder, asked, entry, number=number)
-    if entry.decision is None or entry.policy != asked.policy or entry.seen != seen:
-        entry.decision = _decision(recorder, asked, entry)
-        entry.policy, entry.seen = asked.policy, seen
-    return entry.decision
+    latest, request = entry.latest, hash(asked.view.asked.request)
+    if latest.decision is None or (latest.policy, latest.request) != (asked.policy, request):
+        latest.decision = _decision(recorder, asked, entry)
+        latest.policy, latest.request = asked.policy, request
+    return latest.decision
 
 
 def _decision(
@@ -156,8 +155,3 @@ def _decision(
         )
     except PolicyError as err:
         raise policy_problem(err) from None
-
-
-def seen_of(view: PromptView) -> tuple[bool, int, bool]:
-    """What a decision depends on beside scores and policy."""
-    return view.vision, view.cached_chars, view.in_tool_loop

@@ -38,7 +38,7 @@ class Message(TypedDict):
 
     role: str
     content: NotRequired[str | list[Part] | None]
-    tool_calls: NotRequired[list[Raw] | None]  # undecoded, as below
+    tool_calls: NotRequired[list[dict[str, Any]] | None]
 
 
 class Needs(Struct, frozen=True):

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
-from router.core.prompt import PromptView
 from router.engine import Router
+from router.request.view import PromptView
 from router.types import Reading, Scores
 
-from .cache import Entry
+from .cache import Entry, Latest
 from .holder import Live
 from .metrics import Metrics
 from .problems import RETRY_SOON, Problem
@@ -36,15 +36,15 @@ class Scoring:
     async def conversation(self, live: Live, view: PromptView, deadline: float) -> Entry:
         """The walk of `Router.score`, each turn from the cache or from the scoring thread.
 
-        The entry of a conversation is never cached: its key would be all of the turns, and
-        blending them takes microseconds.
+        What is cached is a turn's predictions. Blending turns and pricing the whole request take
+        microseconds, and no two requests need have the same price.
         """
         turns = {turn: await self.turn(live, turn, deadline) for turn in view.conversation}
-        if not view.earlier:
-            return turns[view]
         scores = live.router.score(view, lambda turn: turns[turn].scores)
         readings = tuple(turns[turn].reading for turn in view.earlier)
-        return Entry(scores, turns[view].reading, readings)
+        own = turns[view]
+        latest = Latest() if readings else own.latest
+        return Entry(scores, own.reading, readings, latest)
 
     async def turn(self, live: Live, view: PromptView, deadline: float) -> Entry:
         """The cached scores of one turn, scored now if it is new."""

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..core.policy import Policy
-from ..core.prompt import PromptView
 from ..core.rules import BudgetGrant
 from ..core.scoring import finite
 from ..engine import Router
 from ..errors import PolicyError
+from ..request.view import PromptView
 from ..types import Decision, Doubles, Reason, Scores
 from .allocate import allocate
 
@@ -147,6 +147,7 @@ def _known(router: Router, scores: Scores) -> Scores:
         quality_se=_row([info.quality_spread for info in infos]),
         output_tokens=np.full((1, len(infos)), np.nan),
         cost_usd=_row([info.mean_cost_usd for info in infos]),
+        input_tokens=scores.input_tokens,
         cluster=scores.cluster,
         distance=scores.distance,
         in_distribution=np.zeros(1),

@@ -19,10 +19,10 @@ import click
 from ..catalogue.catalogue import Catalogue
 from ..core.bundle import Bundle
 from ..core.policy import Policy
-from ..core.prompt import read_prompt
 from ..engine import Router
 from ..errors import RouterError
 from ..explain import explain as explain_decision
+from ..request.view import read_prompt
 from ..version import __version__
 from .catalogue import catalogue
 from .explain_text import render

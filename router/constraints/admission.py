@@ -14,10 +14,9 @@ import numpy as np
 from ..catalogue.catalogue import Catalogue
 from ..core.manifest import ArmInfo
 from ..core.policy import Policy
-from ..core.prompt import PromptView
-from ..core.scoring import Scorer
 from ..core.session import turn_weights
 from ..errors import NoArmAllowed
+from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
 from .filters import Filter, Pool
 
@@ -25,15 +24,17 @@ from .filters import Filter, Pool
 class Admission:
     """The arms of a bundle, and what a catalogue says of them."""
 
-    def __init__(self, catalogue: Catalogue, infos: Sequence[ArmInfo], scorer: Scorer) -> None:
+    def __init__(self, catalogue: Catalogue, infos: Sequence[ArmInfo]) -> None:
         self.pool = Pool.of(catalogue, infos)
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in infos)
-        self._scorer = scorer
 
     def filters(self, view: PromptView, policy: Policy) -> Iterator[Filter]:
         """The filters of one request that need no scores, in order."""
-        n_chars = np.array([view.n_chars], dtype=np.int64)
-        return self.pool.filters(view, policy, self._scorer.fits_context(n_chars)[0])
+        return self.pool.filters(view, policy, self.input_tokens(view)[0])
+
+    def input_tokens(self, view: PromptView) -> Doubles:
+        """(1, a) tokens of the whole request, in each arm's tokenizer."""
+        return self.pool.session.counter.tokens(view.asked.tally)[None, :]
 
     def eligible(
         self, view: PromptView, scores: Scores, policy: Policy

@@ -16,12 +16,13 @@ import numpy as np
 from ..catalogue.catalogue import Catalogue
 from ..core.manifest import ArmInfo
 from ..core.policy import Policy, Requires
-from ..core.prompt import PromptView
 from ..core.session import Session
-from ..types import Bools
+from ..request.view import PromptView
+from ..types import Bools, Doubles
 from .latency import Timing, timing
 
 NOTHING = Requires()
+NO_LIMIT_TOKENS = 256  # room for an answer whose length the request does not limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ class Pool:
         session: families and prompt caches.
         timing: latency.
         up: (a,) whether the model is up, as far as anybody knows.
+        windows: (a,) tokens that prompt and answer may have together; infinite where unknown.
     """
 
     infos: tuple[ArmInfo, ...]
     session: Session
     timing: Timing
     up: Bools
+    windows: Doubles
 
     @classmethod
     def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo]) -> Pool:
@@ -57,22 +60,28 @@ class Pool:
             session=Session.of(catalogue, infos),
             timing=timing(catalogue, infos),
             up=np.array([catalogue.model(i.model).health != "down" for i in infos], dtype=np.bool_),
+            windows=np.array([i.context_tokens or np.inf for i in infos], dtype=np.float64),
         )
 
-    def filters(self, view: PromptView, policy: Policy, fits: Bools) -> Iterator[Filter]:
+    def filters(self, view: PromptView, policy: Policy, input_tokens: Doubles) -> Iterator[Filter]:
         """The filters of one request, in the order in which they are named.
 
         Args:
             view: the prompt.
             policy: what is asked.
-            fits: (a,) whether the prompt fits an arm's context.
+            input_tokens: (a,) of the whole request.
         """
+        vision = "vision" in view.asked.needs
         asked = f"allowed_models={list(policy.allowed_models)}"
         yield Filter("allowed_models", _allowed(self.infos, policy.allowed_models), asked)
-        able = _capable(self.infos, policy.requires, vision=view.vision)
-        asked = f"requires={_wanted(policy.requires, vision=view.vision)}"
+        able = _capable(self.infos, policy.requires, vision=vision)
+        asked = f"requires={_wanted(policy.requires, vision=vision)}"
         yield Filter("capability", able, asked)
-        yield Filter("context", fits, f"a prompt of {view.n_chars} characters")
+        room = view.asked.request.max_output_tokens
+        fits = input_tokens + (NO_LIMIT_TOKENS if room is None else room) <= self.windows
+        answer = f"{NO_LIMIT_TOKENS} for a short answer" if room is None else f"max_tokens={room}"
+        asked = f"{_span(input_tokens)} input tokens and {answer}, together in the context window,"
+        yield Filter("context", fits, asked)
         if not self.up.all():
             yield Filter("health", self.up, "health: a model that is not down")
         if policy.current_arm is not None and looping(view, policy):
@@ -87,7 +96,13 @@ class Pool:
 
 def looping(view: PromptView, policy: Policy) -> bool:
     """Whether the request is in the middle of a tool loop: as it says, or as its messages look."""
-    return view.in_tool_loop if policy.in_tool_loop is None else policy.in_tool_loop
+    return view.asked.in_tool_loop if policy.in_tool_loop is None else policy.in_tool_loop
+
+
+def _span(tokens: Doubles) -> str:
+    """The least and the most of any arm's count."""
+    low, high = round(float(tokens.min())), round(float(tokens.max()))
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _allowed(infos: Sequence[ArmInfo], patterns: Sequence[str]) -> Bools:

@@ -87,6 +87,7 @@ class Answers:
                 quality=info.mean_quality,
                 interval=(0.0, 1.0),
                 cost_usd=info.mean_cost_usd,
+                input_tokens=round(float(scores.input_tokens[0, order[0]])),
                 output_tokens=None,
             ),
             difficulty_score=MIDDLE[0],
@@ -110,6 +111,7 @@ class Answers:
             quality=round(quality, 6),
             interval=(round(max(quality - half, 0.0), 6), round(min(quality + half, 1.0), 6)),
             cost_usd=float(f"{scores.cost_usd[0, index]:.6g}"),
+            input_tokens=round(float(scores.input_tokens[0, index])),
             output_tokens=round(tokens, 1) if counted and np.isfinite(tokens) else None,
         )
 

@@ -6,6 +6,7 @@ live service. Arrays are (n prompts, a arms); arm order is the manifest's.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from .encoder import open_session
 from .manifest import Manifest
 
 OUTPUTS = ("quality", "quality_se", "output_tokens", "cluster", "distance")
-NO_ANSWER_TOKENS = 256  # assumed room for the answer when a request states no context
 
 
 class Scorer:
@@ -47,42 +47,61 @@ class Scorer:
         self._output_usd = np.array([arm.usd_per_1m_output for arm in arms]) / 1e6
         self._input_base = np.array([arm.input_tokens_base for arm in arms])
         self._input_per_char = np.array([arm.input_tokens_per_char for arm in arms])
-        self._context = np.array([arm.context_tokens or np.inf for arm in arms], dtype=np.float64)
+        self._counted = np.array([arm.metered_in == "tokens" for arm in arms])
 
     def score(self, embedding: Floats, features: Floats, n_chars: Ints) -> Scores:
-        """Predict for n prompts.
+        """Predict for n prompts, at what a training table's calls would have cost.
 
         Args:
             embedding: (n, d) unit rows.
             features: (n, f), `features.extract`.
-            n_chars: (n,), characters of the whole conversation.
+            n_chars: (n,), characters of the prompts.
         """
         raw = self._session.run(OUTPUTS, {"embedding": embedding, "features": features})
         quality, quality_se, tokens = (part.astype(np.float64) for part in raw[:3])
         distance = raw[4].astype(np.float64)
         inside = np.clip((self._far - distance) / self._fade, 0.0, 1.0)
         weight = inside[:, None]
-        cost = self.input_tokens(n_chars) * self._input_usd + tokens * self._output_usd
+        inputs = self.table_tokens(n_chars)
+        cost = inputs * self._input_usd + tokens * self._output_usd
         return Scores(
             quality=weight * quality + (1 - weight) * self._mean,
             quality_se=weight * quality_se + (1 - weight) * self._spread,
             output_tokens=tokens,
             cost_usd=cost,
+            input_tokens=inputs,
             cluster=raw[3],
             distance=distance,
             in_distribution=inside,
         )
 
-    def input_tokens(self, n_chars: Ints) -> Doubles:
-        """Expected input tokens (n, a), linear in characters; each arm has its tokenizer."""
+    def table_tokens(self, n_chars: Ints) -> Doubles:
+        """Input tokens (n, a) that the calls of a training table had for prompts of this length.
+
+        Those calls carried more than the prompt, such as examples before it; a request that is
+        routed is counted as it is, see `priced`.
+        """
         chars = n_chars.astype(np.float64)[:, None]
         tokens: Doubles = self._input_base + chars * self._input_per_char
         return tokens
 
-    def fits_context(self, n_chars: Ints) -> Bools:
-        """(n, a), whether prompt and a short answer fit a known context window."""
-        fits: Bools = self.input_tokens(n_chars) + NO_ANSWER_TOKENS <= self._context
-        return fits
+    def priced(
+        self, scores: Scores, input_tokens: Doubles, *, max_output_tokens: int | None, n: int
+    ) -> Scores:
+        """The scores at what one request costs.
+
+        Args:
+            scores: of one prompt.
+            input_tokens: (1, a), of the whole request.
+            max_output_tokens: beyond which an answer is cut; null without a limit.
+            n: answers that are asked for; all of them are paid, the input once.
+        """
+        limit = np.inf if max_output_tokens is None else float(max_output_tokens)
+        # an arm that is metered in dollars has no tokens that a limit could cut
+        cut = np.minimum(scores.output_tokens, limit)
+        output = np.where(self._counted, cut, scores.output_tokens)
+        cost = input_tokens * self._input_usd + n * output * self._output_usd
+        return replace(scores, cost_usd=cost, output_tokens=output, input_tokens=input_tokens)
 
 
 def finite(scores: Scores) -> Bools:

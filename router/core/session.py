@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..catalogue.catalogue import Catalogue
+from ..request.tokens import Counter
+from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
 from .manifest import ArmInfo
-from .prompt import PromptView
 
 DECAY = 0.5  # weight of a user turn against the one after it
 FOLLOW_UP_CHARS = 200  # a last turn of this length counts half of what a very short one inherits
@@ -30,14 +31,16 @@ class Session:
         catalogue: knows the families of models that the bundle lacks, too.
         models: (a,) model names.
         families: (a,) of the arms.
-        usd_per_char: (a,) dollars that one cached character saves; NaN where no cached price is
+        usd_per_token: (a,) dollars that one cached token saves; NaN where no cached price is
             known.
+        counter: of the arms' tokenizers.
     """
 
     catalogue: Catalogue
     models: tuple[str, ...]
     families: tuple[str, ...]
-    usd_per_char: Doubles
+    usd_per_token: Doubles
+    counter: Counter
 
     @classmethod
     def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo]) -> Session:
@@ -47,6 +50,7 @@ class Session:
             tuple(info.model for info in infos),
             tuple(catalogue.family(info.model) for info in infos),
             np.array([_saving(catalogue, info) for info in infos], dtype=np.float64),
+            Counter.of([info.model for info in infos]),
         )
 
     def family(self, current: str) -> str:
@@ -63,9 +67,10 @@ class Session:
 
     def charged(self, view: PromptView, scores: Scores, current: str | None) -> Scores:
         """The scores with what the current arm's prompt cache saves taken off its cost."""
-        if current is None or view.cached_chars == 0:
+        cached = view.asked.cached
+        if current is None or cached is None:
             return scores
-        saved = np.where(self.stays(current), self.usd_per_char, 0.0) * view.cached_chars
+        saved = np.where(self.stays(current), self.usd_per_token, 0.0) * self.counter.tokens(cached)
         if not (np.nan_to_num(saved) > 0).any():
             return scores
         return replace(scores, cost_usd=np.maximum(scores.cost_usd - np.nan_to_num(saved), 0.0))
@@ -77,9 +82,10 @@ class Session:
         stays = self.stays(current)
         if not stays.any():
             return [Reason("current_arm_unknown", f"this bundle has no arm of {current}")]
-        if view.cached_chars == 0:
+        cached = view.asked.cached
+        if cached is None:
             return []
-        saved = self.usd_per_char[stays][0] * view.cached_chars
+        saved = (self.usd_per_token * self.counter.tokens(cached))[stays][0]
         if not np.isfinite(saved):
             detail = f"no cached price of {Arm.parse(current).model} is known; a switch is free"
             return [Reason("prompt_cache_unknown", detail)]
@@ -92,7 +98,7 @@ def _saving(catalogue: Catalogue, info: ArmInfo) -> float:
     if price is None or price.usd_per_1m_cached_input is None or info.metered_in != "tokens":
         return float("nan")
     apart = max(info.usd_per_1m_input - price.usd_per_1m_cached_input, 0.0)
-    return info.input_tokens_per_char * apart / 1e6
+    return apart / 1e6
 
 
 def turn_weights(view: PromptView) -> Doubles:

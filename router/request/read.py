@@ -70,13 +70,25 @@ def _turn(i: int, message: Any) -> Turn:  # noqa: ANN401
     if not isinstance(role, str):
         raise _refused(f"messages[{i}].role must be a string")
     texts, media = _content(content, f"messages[{i}].content")
-    calls = [call["function"] for call in message.get("tool_calls") or ()]
+    calls = [call.get("function") or {} for call in message.get("tool_calls") or ()]
     calls += [message["function_call"]] if message.get("function_call") else []
-    made = tuple(Call(name=call["name"], arguments=call["arguments"]) for call in calls)
+    made = tuple(
+        Call(name=call.get("name", ""), arguments=call.get("arguments", "")) for call in calls
+    )
     if ROLES.get(role) == "tool":
         result = Result(text="\n".join(texts), id=message.get("tool_call_id"), media=tuple(media))
         return Turn(role="tool", results=(result,))
-    return Turn(role=ROLES.get(role, "user"), texts=tuple(texts), media=tuple(media), calls=made)
+    parts = content if isinstance(content, list) else []
+    kinds = [part.get("type") for part in parts if isinstance(part, Mapping)]
+    results = tuple(Result(text="") for kind in kinds if kind == "tool_result")
+    called = tuple(Call(name="", arguments="") for kind in kinds if kind == "tool_use")
+    return Turn(
+        role=ROLES.get(role, "user"),
+        texts=tuple(texts),
+        media=tuple(media),
+        calls=(*made, *called),
+        results=results,
+    )
 
 
 def _content(content: Any, where: str) -> tuple[list[str], list[Media]]:  # noqa: ANN401

@@ -11,7 +11,7 @@ import pytest
 from router import NoArmAllowed, Policy, PolicyError, Requires, Router
 from router.core.answers import FALLBACKS
 from router.core.choice import expected_at
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 
 PROMPTS = [
     "What is 17*23?",
@@ -142,7 +142,7 @@ def with_arms(router: Router, **changes: object) -> Router:
 
 
 def test_capabilities_and_context_filter_before_scoring(router: Router) -> None:
-    able = with_arms(router, vision=True, tools=True, context_tokens=1000)
+    able = with_arms(router, vision=True, tools=True, context_tokens=1500)
     image = [{"type": "text", "text": "what is this?"}, {"type": "image_url"}]
     decision = able.route([{"role": "user", "content": image}])
     assert decision.arm == able.arms[0]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from router import NoArmAllowed, Policy, Requires, Router
 from router.cli.explain_text import render
 from router.cli.main import main
-from router.core.prompt import read_prompt
 from router.explain import Case, Change, Explanation, explain
+from router.request.view import read_prompt
 from router.types import Scores
 from tests.router.catalogued import with_catalogue, with_price
 
@@ -113,6 +113,7 @@ def drawn(seed: int, arms: int) -> Scores:
         quality_se=rng.uniform(0, 0.1, shape),
         output_tokens=rng.uniform(1, 2000, shape),
         cost_usd=10 ** rng.uniform(-5, -2, shape),
+        input_tokens=np.full(shape, 100.0),
         cluster=np.zeros(1, dtype=np.int64),
         distance=np.zeros(1),
         in_distribution=np.ones(1),

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from router import Policy, Router
-from router.core.prompt import read_prompt
 from router.core.rules import BudgetGrant
+from router.request.view import read_prompt
 from router.types import Reason
 
 PROMPTS = [

@@ -14,8 +14,8 @@ import pytest
 
 from router import Router
 from router.core import features
-from router.core.prompt import read_prompt
 from router.events import unpack
+from router.request.view import read_prompt
 from serving.ids import Ids
 from serving.log import MAX_QUEUED, DecisionLog, LogLimits, adopt
 from serving.recorder import KEY_FILE, stored_key

@@ -12,9 +12,9 @@ import pytest
 
 from router import Policy, Router
 from router.catalogue.catalogue import Catalogue
-from router.core.prompt import read_prompt
 from router.errors import CatalogueError
 from router.explain import explain
+from router.request.view import read_prompt
 from serving.app import App
 from serving.cli import check_catalogue
 from serving.holder import Holder

@@ -13,8 +13,8 @@ import numpy as np
 from data.simulation.world import World
 from router import Policy, Router
 from router.core.explore import Exploration, draw
-from router.core.prompt import read_prompt
 from router.events import FeedbackEvent
+from router.request.view import read_prompt
 from serving.cache import Entry
 from serving.metrics import Metrics
 from serving.recorder import Asked, Recorder, Routed

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from router import Router
-from router.core.prompt import PromptView, read_prompt
+from router.request.view import PromptView, read_prompt
 from router.types import Reading
 from training.evaluation.evaluate import bundle_inputs
 from training.progress import Timings

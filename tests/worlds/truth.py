@@ -9,7 +9,7 @@ import polars as pl
 
 from data.simulation.world import World
 from router import Router
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 from router.types import Doubles
 from tests.worlds.readings import read_once
 from training.measure.metrics import money_grid

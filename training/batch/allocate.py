@@ -9,7 +9,7 @@ import polars as pl
 from data.errors import DataError
 from router import Policy, Router
 from router.budget.batch import Batch, route_batch
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 
 from ..evaluation.evaluate import score_texts
 from ..progress import Reporter
@@ -35,7 +35,7 @@ def allocate_table(
     texts = tuple(table["prompt"])
     scores = score_texts(router, texts, cache, reporter)
     views = [read_prompt(text) for text in texts]
-    rows = [scores.row(i) for i in range(len(texts))]
+    rows = [router.priced(view, scores.row(i)) for i, view in enumerate(views)]
     with reporter.stage("allocate"):
         return route_batch(router, views, rows, policy, budget_usd)
 

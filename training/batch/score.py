@@ -8,7 +8,7 @@ moves no figure.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
@@ -21,7 +21,7 @@ import polars as pl
 from data.engines import run_tasks
 from data.ingest import deal, dealt
 from router import Policy, Router
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 from router.types import Arm, Doubles, Ints, Reading, Scores
 
 from ..errors import TrainingError
@@ -106,7 +106,7 @@ class ScoreShard:
             encoder = router.manifest.encoder_sha256
             if encoder not in readings:
                 readings[encoder] = read_all(router, prompts["prompt"].to_list())
-            scores = score_all(router, readings[encoder])
+            scores = score_all(router, prompts["prompt"], readings[encoder])
             table = self._table(prompts, scores, readings[encoder])
             table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
@@ -136,15 +136,13 @@ def read_all(router: Router, texts: Sequence[str]) -> Reading:
     )  # fmt: skip
 
 
-def score_all(router: Router, reading: Reading) -> Scores:
-    """Scores of n prompts, each scored alone."""
-    parts = [
-        router.score_reading(
-            Reading(reading.embedding[i : i + 1], reading.features[i : i + 1],
-                    reading.n_chars[i : i + 1])
-        )
-        for i in range(len(reading.n_chars))
-    ]  # fmt: skip
+def score_all(router: Router, texts: Iterable[str], reading: Reading) -> Scores:
+    """Scores of n prompts, each scored and priced alone, as the live router does."""
+    parts = []
+    for i, text in enumerate(texts):
+        one = slice(i, i + 1)
+        row = Reading(reading.embedding[one], reading.features[one], reading.n_chars[one])
+        parts.append(router.priced(read_prompt(text), router.score_reading(row)))
     names = Scores.__dataclass_fields__
     return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 

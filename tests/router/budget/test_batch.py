@@ -10,7 +10,7 @@ import pytest
 
 from router import NoArmAllowed, Policy, PolicyError, Requires, Router
 from router.budget.batch import Batch, route_batch
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 
 TEXTS = [f"Question {i}: what is {i} times {i + 7}, and why?" for i in range(12)]
 VIEWS = [read_prompt(text) for text in TEXTS]

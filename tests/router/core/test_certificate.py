@@ -18,7 +18,7 @@ from router.core.certificate import (
 )
 from router.core.explore import Exploration
 from router.core.manifest import read_manifest
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 
 PROMISE = Certificate(
     threshold=0.4,

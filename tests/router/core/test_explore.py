@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router import Policy, PolicyError, Router
 from router.core.explore import Exploration, draw, pick, propensities
-from router.core.prompt import read_prompt
+from router.request.view import read_prompt
 
 QUALITY = np.array([0.80, 0.78, 0.60, 0.82, 0.79])
 ERROR = np.full(5, 0.02)

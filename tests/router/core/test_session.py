@@ -15,9 +15,9 @@ from router import NoArmAllowed, Policy, PolicyError, Requires, Router
 from router.constraints.latency import timing
 from router.core.bundle import HEADS
 from router.core.explore import Exploration
-from router.core.prompt import EARLIER_TURNS, read_prompt
 from router.core.scoring import Scorer
 from router.core.session import turn_weights
+from router.request.view import EARLIER_TURNS, read_prompt
 from router.types import Floats, Ints, Scores
 from tests.router.catalogued import with_catalogue
 
@@ -74,7 +74,9 @@ def test_earlier_turns_are_the_prompts_of_earlier_requests() -> None:
     (before,) = view.earlier
     asked = read_prompt(TALK[:2])
     assert (before.text, before.n_chars, before.turns) == (asked.text, asked.n_chars, asked.turns)
-    assert view.cached_chars == asked.n_chars
+    cached, sent = view.asked.cached, asked.asked.tally
+    assert cached is not None
+    assert np.array_equal(cached.text, sent.text)
     many = read_prompt([say("user", f"turn {i}") for i in range(9)])
     assert [turn.text.split("\n")[0] for turn in many.earlier] == ["turn 7", "turn 6"]
     assert len(many.earlier) == EARLIER_TURNS
@@ -112,7 +114,7 @@ def test_a_follow_up_lies_between_itself_and_what_came_before(plain: Router) -> 
         low, high = np.minimum(own.quality, before.quality), np.maximum(own.quality, before.quality)
         assert (low < got.quality).all()
         assert (got.quality < high).all()
-        assert np.array_equal(got.cost_usd, own.cost_usd)
+        assert np.array_equal(got.cost_usd, router.priced(view, own).cost_usd)
         assert "follow_up" in codes(router.route(talk))
         assert "follow_up" not in codes(router.route(asked))
 
@@ -135,7 +137,9 @@ def test_staying_is_cheaper_by_the_cached_prefix_and_nobody_else_changes(router:
     scores = router.score(view)
     info = router.manifest.arms[0]
     charged = router.admission.charged(view, scores, Policy(current_arm=info.arm.id))
-    tokens = info.input_tokens_per_char * view.cached_chars
+    cached = view.asked.cached
+    assert cached is not None
+    tokens = router.admission.pool.session.counter.tokens(cached)[0]
     saved = scores.cost_usd[0] - charged.cost_usd[0]
     same = np.array([arm.model == info.model for arm in router.arms])
     assert saved[0] == pytest.approx(tokens * info.usd_per_1m_input / 1e6)
@@ -201,7 +205,7 @@ def test_a_model_without_a_family_is_a_family_of_its_own(plain: Router) -> None:
     ],
 )
 def test_a_tool_loop_is_seen_in_the_messages(message: dict[str, Any], loop: bool) -> None:
-    assert read_prompt([*TALK, message]).in_tool_loop is loop
+    assert read_prompt([*TALK, message]).asked.in_tool_loop is loop
 
 
 def test_a_model_that_is_down_is_not_chosen(plain: Router, models: list[str]) -> None:
@@ -291,6 +295,7 @@ def drawn(router: Router, seed: int) -> Scores:
         quality=rng.uniform(0, 1, shape),
         quality_se=rng.uniform(0, 0.2, shape),
         output_tokens=rng.uniform(1, 2000, shape),
+        input_tokens=np.full(shape, 100.0),
         cost_usd=rng.uniform(1e-5, 1e-2, shape),
         cluster=np.zeros(1, dtype=np.int64),
         distance=np.zeros(1),
@@ -352,5 +357,5 @@ def test_an_arm_that_violates_a_requirement_is_never_chosen(
         assert not tools or i in able
         assert limit is None or expected[i] <= limit
         assert cap is None or costs[i] <= cap
-        if current is not None and view.in_tool_loop:
+        if current is not None and view.asked.in_tool_loop:
             assert family(arm.model) == family(asked.arms[current].model)
