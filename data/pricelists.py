@@ -8,15 +8,18 @@ are what they were on a day, never what they happen to be now.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
+
+from router.catalogue.tiers import Effort
 
 from .errors import DataError, FormatError
 from .prices import PRICE_COLUMNS, Price, PriceTable
@@ -39,8 +42,16 @@ LITELLM_ABILITIES = {
     "max_output_tokens": "max_output_tokens",
     "tools": "supports_function_calling",
     "vision": "supports_vision",
+    "audio": "supports_audio_input",
+    "document": "supports_pdf_input",
     "json": "supports_response_schema",
+    "system_role": "supports_system_messages",
+    "reasoning": "supports_reasoning",
 }
+EFFORTS = get_args(Effort)
+USUAL_EFFORTS = ("low", "medium", "high")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Ability = int | bool | str | list[str]
 NEEDED_PRICES = ("usd_per_1m_input", "usd_per_1m_output")
 
 
@@ -56,7 +67,7 @@ class PriceList:
     """
 
     prices: dict[str, Price]
-    abilities: dict[str, dict[str, int | bool]]
+    abilities: dict[str, dict[str, Ability]]
     unpriced: dict[str, str]
     by_length: tuple[str, ...]
 
@@ -132,19 +143,28 @@ def read_list(path: Path, day: date | None = None) -> PriceList:
         return PriceList(
             prices={n: table.price(n) for n in names}, abilities={}, unpriced={}, by_length=()
         )
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as err:
-        raise FormatError(f"{path} cannot be read as JSON: {err}") from err
-    if not isinstance(raw, dict):
-        raise FormatError(f"{path} must be one object keyed by model, as LiteLLM's price file is")
-    found = _litellm(raw, day)
+    found = _litellm(read_json(path), day)
     if not found.prices:
         raise FormatError(
             f"{path} has no price of a chat model; LiteLLM's file has an object a model with mode, "
             f"{LITELLM_COLUMNS['usd_per_1m_input']} and {LITELLM_COLUMNS['usd_per_1m_output']}"
         )
     return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """LiteLLM's price file as it is.
+
+    Raises:
+        FormatError: it cannot be read, or is no object.
+    """
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as err:
+        raise FormatError(f"{path} cannot be read as JSON: {err}") from err
+    if not isinstance(raw, dict):
+        raise FormatError(f"{path} must be one object keyed by model, as LiteLLM's price file is")
+    return raw
 
 
 def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
@@ -156,12 +176,12 @@ def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
             or entry.get("mode") not in ANSWERING_MODES
         ):
             continue
-        found = _price(model, entry, day)
+        found = read_price(model, entry, day)
         if isinstance(found, str):
             unpriced[model] = found
             continue
         prices[model] = found
-        abilities[model] = _abilities(entry)
+        abilities[model] = read_abilities(entry)
         if any("_above_" in key and "_token" in key for key in entry) or "tiered_pricing" in entry:
             by_length.append(model)
     return PriceList(
@@ -169,7 +189,7 @@ def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
     )
 
 
-def _price(model: str, entry: Mapping[str, Any], day: date | None) -> Price | str:
+def read_price(model: str, entry: Mapping[str, Any], day: date | None) -> Price | str:
     """The price of a model, or why there is none."""
     usd: dict[str, float | None] = {}
     for ours, theirs in LITELLM_COLUMNS.items():
@@ -197,8 +217,9 @@ def _number(value: Any) -> float | None:  # noqa: ANN401
     return number if isfinite(number) and number >= 0 else None
 
 
-def _abilities(entry: Mapping[str, Any]) -> dict[str, int | bool]:
-    found: dict[str, int | bool] = {}
+def read_abilities(entry: Mapping[str, Any]) -> dict[str, Ability]:
+    """What an entry says that a model can do, in our words; what it does not say is left out."""
+    found: dict[str, Ability] = {}
     for ours, theirs in LITELLM_ABILITIES.items():
         value = entry.get(theirs)
         if ours.endswith("_tokens"):
@@ -207,7 +228,27 @@ def _abilities(entry: Mapping[str, Any]) -> dict[str, int | bool]:
                 found[ours] = int(number)
         elif isinstance(value, bool):
             found[ours] = value
+    modalities = entry.get("supported_modalities")
+    if isinstance(modalities, list) and modalities:  # of what it takes
+        found = {"vision": "image" in modalities, "audio": "audio" in modalities} | found
+    efforts = _efforts(entry) if found.get("reasoning") is True else None
+    if efforts is not None:
+        found["efforts"] = efforts
+    ends = entry.get("deprecation_date")
+    if isinstance(ends, str) and DAY.fullmatch(ends):
+        found["retired"] = ends
     return found
+
+
+def _efforts(entry: Mapping[str, Any]) -> list[str] | None:
+    """Levels of reasoning effort: listed, else the usual three with what is flagged, else null."""
+    listed = entry.get("reasoning_effort_levels")
+    if isinstance(listed, list):
+        return [level for level in EFFORTS if level in listed]
+    flags = {level: entry.get(f"supports_{level}_reasoning_effort") for level in EFFORTS}
+    if all(flag is None for flag in flags.values()):
+        return None
+    return [n for n, flag in flags.items() if flag or (flag is None and n in USUAL_EFFORTS)]
 
 
 def _renamed(price: Price, model: str) -> Price:

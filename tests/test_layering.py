@@ -13,7 +13,7 @@ from tests.house import circles, file_graph, imports
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "router": (),
-    "data": ("router.types", "router.events", "router.atomic"),
+    "data": ("router.types", "router.events", "router.atomic", "router.catalogue"),
     "training": ("data", "router"),
     "serving": ("router",),
 }
@@ -25,7 +25,7 @@ FLOORS = {
         "explain budget cli __init__ __main__"
     ),
     "data": (
-        "errors schema prices clean split tables samples layouts records pricelists engines "
+        "errors schema prices clean split tables samples layouts records pricelists public_models engines "
         "progress simulation events fetch shard ingest summary commands __main__ __init__"
     ),
     "training": (

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import click
 
+from router.catalogue.public import FILE as PUBLIC
+
 from ..errors import DataError
-from ..pricelists import PriceChange, PriceDiff, diff_lists, read_list, write_csv
+from ..pricelists import PriceChange, PriceDiff, diff_lists, read_json, read_list, write_csv
+from ..public_models import public_models, write_public
 from ..tables import read_table
 from ._common import PATH, Command, ours_and_theirs
 
 
 @click.group()
 def prices() -> None:
-    """Bring a price list in as dated data; say what changed between two."""
+    """Bring a price list in as dated data; say what changed between two; make the catalogue."""
 
 
 @prices.command("import", cls=Command)
@@ -65,6 +68,23 @@ def import_(
         )
     if picked.unpriced:
         click.echo(f"{len(picked.unpriced)} chat models have no price and were left out")
+
+
+@prices.command(cls=Command)
+@click.argument("source", metavar="FILE", type=PATH)
+@click.option(
+    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Of the file."
+)
+@click.option("--out", type=PATH, default=PUBLIC, help="Left out: the router's own.")
+def public(source: Path, day: datetime, out: Path) -> None:
+    """Make the public catalogue of LiteLLM's FILE and of the models that it dropped.
+
+    Download FILE yourself: nothing is fetched. The catalogue ships with the router and fills what
+    a catalogue of yours leaves unknown.
+    """
+    document = public_models(read_json(source), day.date())
+    write_public(document, out)
+    click.echo(f"{len(document['models'])} models of {day.date()} in {out}")
 
 
 @prices.command(cls=Command)

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from ..errors import CatalogueError
 from ..strict import FieldError, build
 from ..types import Arm
-from .tiers import TierSpec, differences
+from .tiers import Effort, TierSpec, differences
 
 Api = Literal["openai", "anthropic", "gemini", "openrouter", "vllm"]
 Health = Literal["up", "down"]
@@ -95,7 +95,13 @@ class Model:
     max_output_tokens: int | None = None
     tools: bool | None = None
     vision: bool | None = None
+    audio: bool | None = None  # hears
+    document: bool | None = None  # reads PDF files
     json: bool | None = None
+    system_role: bool | None = None  # takes system messages
+    reasoning: bool | None = None  # can think before it answers
+    efforts: tuple[Effort, ...] | None = None  # levels that its API takes; () takes none
+    retired: str | None = None  # ISO date since when it answers no more
     health: Health | None = None  # "down" is not chosen
     price: Price | None = None
     latency: Latency | None = None
@@ -105,6 +111,25 @@ class Model:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be >= 1, got {value}")
+        if self.efforts and self.reasoning is False:
+            raise ValueError(f"efforts = {list(self.efforts)}, but reasoning = false")
+        _iso("retired", self.retired)
+
+
+# what a manifest keeps of a model for each of its arms, null where unknown
+ABILITIES = (
+    "context_tokens",
+    "max_output_tokens",
+    "tools",
+    "vision",
+    "audio",
+    "document",
+    "json",
+    "system_role",
+    "reasoning",
+    "efforts",
+    "retired",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +165,6 @@ class Retriever:
         _finite("usd_per_query", self.usd_per_query)
         if self.tokens_per_query < 0:
             raise ValueError(f"tokens_per_query must be >= 0, got {self.tokens_per_query}")
-
-
-UNKNOWN = Model()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,3 +321,6 @@ def _iso(name: str, value: str | None) -> None:
         date.fromisoformat(value)
     except ValueError:
         raise ValueError(f"{name} must be a date such as 2026-11-01, got {value!r}") from None
+
+
+UNKNOWN = Model()

@@ -70,6 +70,13 @@ class ArmInfo:
     mean_cost_usd: float
     rows: int
     battles: int = 0  # preferences that stand in for outcomes, where there are no rows
+    max_output_tokens: int | None = None
+    audio: bool | None = None
+    document: bool | None = None
+    system_role: bool | None = None
+    reasoning: bool | None = None
+    efforts: tuple[str, ...] | None = None  # levels that the model's API takes
+    retired: str | None = None  # ISO date since when the model answers no more
 
     @property
     def arm(self) -> Arm:

@@ -12,12 +12,10 @@ import hashlib
 import json
 from dataclasses import dataclass, fields, replace
 
-from ..catalogue.catalogue import Catalogue, Model
+from ..catalogue.catalogue import ABILITIES, Catalogue, Model
 from .bundle import HEADS, Bundle
 from .manifest import ArmInfo, Manifest
 from .scoring import Scorer
-
-ABILITIES = ("context_tokens", "tools", "vision", "json")
 
 
 def overlaid(bundle: Bundle, catalogue: Catalogue) -> Bundle:

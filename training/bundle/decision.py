@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from router.catalogue.catalogue import Catalogue, Model
+from router.catalogue.catalogue import ABILITIES, Catalogue, Model
 from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, DecisionInfo
 from router.types import Arm, Doubles, Floats
@@ -156,12 +156,9 @@ def arm_info(arm: Arm, meter: Meter, i: int, able: Model, measured: Measured) ->
         metered_in="usd" if meter.in_dollars[i] else "tokens",
         input_tokens_base=significant(meter.input_base[i]),
         input_tokens_per_char=significant(meter.input_per_char[i]),
-        context_tokens=able.context_tokens,
-        tools=able.tools,
-        vision=able.vision,
-        json=able.json,
         mean_quality=significant(measured.mean_quality),
         quality_spread=significant(measured.quality_spread),
         mean_cost_usd=significant(measured.mean_cost_usd),
         rows=measured.rows,
+        **{name: getattr(able, name) for name in ABILITIES},
     )
