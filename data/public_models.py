@@ -52,7 +52,7 @@ MAKERS = {
     "amazon_nova": ("amazon-nova", ("",)),
     "perplexity": ("perplexity", ("sonar",)),
     "deepseek": ("deepseek", ("",)),
-    "mistral": ("mistral", ("mistral", "ministral", "magistral", "codestral", "devstral", "open-")),
+    "mistral": ("mistral", ("mi", "mag", "codestral", "devstral", "open-", "voxtral", "pixtral")),
     "dashscope": ("dashscope", ("qwen", "qwq", "qvq")),
     "moonshot": ("moonshot", ("",)),
     "zai": ("zai", ("",)),
@@ -76,6 +76,9 @@ HOSTS = {
     "deepinfra": "deepinfra",
     "groq": "groq",
     "cerebras": "cerebras",
+    "mistral": "mistral",  # these serve models of others, too
+    "dashscope": "dashscope",
+    "tencent": "tencent",
 }
 NOT_ONE_MODEL = re.compile(r"^ft:|^together-ai-|container$|model-router|/preset/")
 REGIONAL = re.compile(

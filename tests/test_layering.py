@@ -25,8 +25,9 @@ FLOORS = {
         "explain budget cli __init__ __main__"
     ),
     "data": (
-        "errors schema prices clean split tables samples layouts records pricelists public_models engines "
-        "progress simulation events fetch shard ingest summary commands __main__ __init__"
+        "errors schema prices clean split tables samples layouts records pricelists "
+        "public_models engines progress simulation events fetch shard ingest summary commands "
+        "__main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "

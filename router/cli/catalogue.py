@@ -1,15 +1,18 @@
-"""`tierwise catalogue`: check a catalogue, alone or against the arms of a bundle."""
+"""`tierwise catalogue`: check a catalogue, alone or against a bundle; look a public model up."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from ..catalogue.catalogue import Catalogue
 from ..catalogue.hints import tier_document
+from ..catalogue.public import Found, public_catalogue
+from ..catalogue.tiers import differences
 from ..constraints.latency import timing
 from ..core.manifest import Manifest, read_manifest
 from ..errors import CatalogueError
@@ -19,7 +22,7 @@ PATH = click.Path(path_type=Path)
 
 @click.group()
 def catalogue() -> None:
-    """Check a catalogue of models and tiers."""
+    """Check a catalogue of models and tiers; look a public model up."""
 
 
 @catalogue.command()
@@ -48,6 +51,37 @@ def check(file: Path, bundle: Path | None, as_json: bool) -> None:
     if not as_json:
         for note in notes_of(found, manifest):
             click.echo(note)
+
+
+@catalogue.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+def public(names: tuple[str, ...], as_json: bool) -> None:
+    """Say what is known of public models, under whichever provider's name.
+
+    Without a NAME: of which day the catalogue is that ships with this version, and its licence.
+    """
+    shipped = public_catalogue()
+    if not names:
+        head = {"date": shipped.date, "models": len(shipped.names), "source": shipped.source}
+        click.echo(json.dumps(head | {"licence": shipped.licence}, indent=2, ensure_ascii=False))
+        return
+    found = {name: shipped.find(name) for name in names}
+    if as_json:
+        click.echo(json.dumps({n: f and asdict(f) for n, f in found.items()}, indent=2))
+    else:
+        for name, hit in found.items():
+            click.echo(_line(name, hit))
+    if not all(found.values()):
+        raise SystemExit(1)
+
+
+def _line(name: str, hit: Found | None) -> str:
+    if hit is None:
+        return f"{name}: no public model of {public_catalogue().date} has this name"
+    known = differences(hit.model)
+    told = ", ".join(f"{key} = {json.dumps(value)}" for key, value in known.items())
+    return f"{name}: {hit.name} ({hit.match}), {told}"
 
 
 def _manifest(bundle: Path) -> Manifest:

@@ -20,7 +20,7 @@ from ..errors import BundleError
 from ..types import Scores
 from . import features
 from .encoder import Encoder, OnnxEncoder
-from .manifest import EncoderInfo, Manifest, read_manifest
+from .manifest import EncoderInfo, Manifest, read_manifest, with_public
 from .scoring import Scorer
 
 HEADS = "router.onnx"
@@ -48,12 +48,14 @@ class Bundle:
     def load(cls, path: str | Path) -> Bundle:
         """Verify and open the bundle at `path`, or the one bundle inside it.
 
+        What its manifest leaves unknown of public models is filled of the shipped catalogue.
+
         Raises:
             BundleError: a file is missing, damaged or not the one that the manifest names, the
                 protocol is foreign, or the golden prompts get other answers.
         """
         folder = find_bundle(Path(path))
-        manifest = read_manifest(folder)
+        manifest = with_public(read_manifest(folder))
         verify_files(folder, manifest)
         if manifest.feature_version != features.VERSION:
             raise BundleError(

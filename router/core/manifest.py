@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..catalogue.catalogue import ABILITIES, Model
+from ..catalogue.public import PublicCatalogue, public_catalogue
+from ..catalogue.tiers import Effort
 from ..errors import BundleError
 from ..types import Arm
 from .certificate import Certificate, certificate_of
@@ -75,7 +78,7 @@ class ArmInfo:
     document: bool | None = None
     system_role: bool | None = None
     reasoning: bool | None = None
-    efforts: tuple[str, ...] | None = None  # levels that the model's API takes
+    efforts: tuple[Effort, ...] | None = None  # levels that the model's API takes
     retired: str | None = None  # ISO date since when the model answers no more
 
     @property
@@ -171,6 +174,18 @@ def read_manifest(folder: Path) -> Manifest:
     except (KeyError, TypeError, ValueError, AttributeError) as err:
         raise BundleError(f"{path} is damaged: {err}") from err
     return manifest
+
+
+def with_public(manifest: Manifest) -> Manifest:
+    """The manifest with what it leaves unknown of public models; prices stay its own."""
+    public = public_catalogue()
+    return replace(manifest, arms=tuple(_known(info, public) for info in manifest.arms))
+
+
+def _known(info: ArmInfo, public: PublicCatalogue) -> ArmInfo:
+    stated = Model(**{name: getattr(info, name) for name in ABILITIES})
+    found = public.filled(info.model, stated)
+    return replace(info, **{name: getattr(found, name) for name in ABILITIES})
 
 
 def _manifest(raw: Mapping[str, Any]) -> Manifest:

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from data.errors import DataError
-from data.pricelists import diff_lists, read_list
+from data.pricelists import diff_lists, read_abilities, read_list
 from data.prices import PriceTable
+from data.public_models import public_models, write_public
 from router.catalogue.catalogue import Catalogue
 from router.cli.main import main
 
@@ -133,3 +134,65 @@ def test_a_file_that_is_no_price_list_is_refused(text: str, words: str, tmp_path
     code, said = run("diff", path, path)
     assert code == 1
     assert words in said
+
+
+def test_abilities_are_those_that_an_entry_states() -> None:
+    entry = {
+        "supports_vision": False,
+        "supports_reasoning": True,
+        "supports_xhigh_reasoning_effort": True,
+        "supports_low_reasoning_effort": False,
+        "supported_modalities": ["text", "image", "audio"],
+        "supports_pdf_input": True,
+        "supports_system_messages": False,
+        "deprecation_date": "2027-01-14",
+        "max_output_tokens": 4096.0,
+    }
+    assert read_abilities(entry) == {
+        "vision": False,  # what is said outright counts before the list
+        "audio": True,
+        "document": True,
+        "system_role": False,
+        "reasoning": True,
+        "efforts": ["medium", "high", "xhigh"],
+        "retired": "2027-01-14",
+        "max_output_tokens": 4096,
+    }
+    assert read_abilities({"supports_reasoning": True}) == {"reasoning": True}
+    listed = {"supports_reasoning": True, "reasoning_effort_levels": ["high", "none"]}
+    assert read_abilities(listed)["efforts"] == ["none", "high"]
+    assert read_abilities({"deprecation_date": "soon"}) == {}
+
+
+def test_the_public_catalogue_keeps_makers_hosts_and_what_hosts_agree_on(tmp_path: Path) -> None:
+    chat = {"mode": "chat", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    raw = {
+        "gpt-9": {**chat, "litellm_provider": "openai", "supports_vision": True},
+        "ft:gpt-9": {**chat, "litellm_provider": "openai"},
+        "azure/eu/gpt-9": {**chat, "litellm_provider": "azure"},
+        "azure/gpt-9": {**chat, "litellm_provider": "azure", "deprecation_date": "2027-01-01"},
+        "deepseek/deep-9": {**chat, "litellm_provider": "deepseek"},
+        "groq/oak/tree-9": {**chat, "litellm_provider": "groq", "max_input_tokens": 10},
+        "novita/oak/tree-9": {**chat, "litellm_provider": "novita", "max_input_tokens": 20}
+        | {"supports_function_calling": True},
+        "gpt-9-image": {"mode": "image_generation", "litellm_provider": "openai"},
+    }
+    by_hand = tmp_path / "retired.toml"
+    by_hand.write_text('[models.old]\nnames = ["old-1"]\nprovider = "openai"\nretired = 2025-01-01')
+    found = public_models(raw, DAY, by_hand)
+    models = found["models"]
+    assert sorted(models) == [
+        *("azure/gpt-9", "deep-9", "gpt-9", "groq/oak/tree-9", "old", "old-1", "tree-9"),
+    ]
+    assert models["gpt-9"] == {
+        "provider": "openai",
+        "vision": True,
+        "price": {"usd_per_1m_input": 1.0, "usd_per_1m_output": 2.0},
+    }
+    assert models["deep-9"]["open"] is True
+    assert models["azure/gpt-9"]["retired"] == "2027-01-01"
+    assert models["tree-9"] == {"tools": True}  # the hosts' windows differ
+    assert models["old-1"] == {"provider": "openai", "retired": "2025-01-01"}
+    write_public(found, tmp_path / "public.json")
+    assert json.loads((tmp_path / "public.json").read_text("utf-8")) == found
+    assert found["date"] == DAY.isoformat()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from router.catalogue.catalogue import ABILITIES, Catalogue, Model
+from router.catalogue.public import public_catalogue
 from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, DecisionInfo
 from router.types import Arm, Doubles, Floats
@@ -146,7 +147,11 @@ class Measured:
 
 
 def arm_info(arm: Arm, meter: Meter, i: int, able: Model, measured: Measured) -> ArmInfo:
-    """The manifest's row of one arm, the meter's `i`-th, that its model is able to so much."""
+    """The manifest's row of one arm, the meter's `i`-th.
+
+    What `able` leaves unknown of its model is filled of the catalogue of public models.
+    """
+    able = public_catalogue().filled(arm.model, able)
     return ArmInfo(
         model=arm.model,
         tier=arm.tier,

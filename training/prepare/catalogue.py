@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from router.catalogue.catalogue import Catalogue
+from router.catalogue.catalogue import UNKNOWN, Catalogue
 from router.catalogue.hints import tier_document
+from router.catalogue.public import public_catalogue
 from router.errors import CatalogueError
 from router.types import Arm
 
@@ -33,12 +35,15 @@ def load_catalogue(path: str | None) -> Catalogue:
 
 
 def catalogue_of(catalogue: Catalogue, arms: tuple[Arm, ...]) -> Catalogue:
-    """What a bundle of these arms keeps of a catalogue.
+    """What a bundle of these arms keeps of a catalogue, and what is known of public models beside.
 
     Raises:
         ConfigError: the API of an arm's model has no words for what its tier asks.
     """
-    kept = catalogue.only(arms)
+    kept, public = catalogue.only(arms), public_catalogue()
+    filled = {arm.model: public.filled(arm.model, catalogue.model(arm.model)) for arm in arms}
+    known = {name: model for name, model in filled.items() if model != UNKNOWN}
+    kept = replace(kept, models=kept.models | known)
     try:
         for arm in arms:
             tier_document(kept, arm)

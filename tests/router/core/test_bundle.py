@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from router import Bundle, BundleError, Router
 from router.core.bundle import find_bundle
+from router.core.manifest import read_manifest, with_public
 
 
 @pytest.fixture
@@ -148,3 +150,16 @@ def test_bundles_with_the_same_encoder_share_it(tiny_bundle: Path, tmp_path: Pat
     first, second = Bundle.load(tiny_bundle), Bundle.load(copy)
     assert first.encoder is second.encoder
     assert first.scorer is not second.scorer
+
+
+def test_what_a_manifest_leaves_unknown_of_public_models_is_filled(tiny_bundle: Path) -> None:
+    manifest = read_manifest(tiny_bundle)
+    first = dataclasses.replace(
+        manifest.arms[0], model="openai/o1-mini", vision=True, context_tokens=10
+    )
+    filled = with_public(dataclasses.replace(manifest, arms=(first, *manifest.arms[1:])))
+    info = filled.arms[0]
+    assert (info.system_role, info.tools, info.retired) == (False, False, "2025-10-27")
+    assert (info.vision, info.context_tokens) == (True, 10)  # as the bundle has it
+    assert info.usd_per_1m_input == first.usd_per_1m_input
+    assert filled.arms[1:] == manifest.arms[1:]  # made-up models are of no catalogue
