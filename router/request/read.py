@@ -2,110 +2,174 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..errors import PolicyError
-from .types import Call, Media, Request, Result, Role, Turn
+from . import names
+from .draft import Draft
+from .fields import check_fields, check_sections
+from .messages import read_images, read_messages
+from .notes import Notes, named, refused, shown
+from .objects import at, listed, mapping
+from .parts import read_parts
+from .settings import read_format, read_limit, read_n, read_thinking, read_tools
+from .types import Request, Wire
 
-ROLES: Mapping[str, Role] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
+Body = Mapping[str, Any]
 
 
-def read_request(body: object, knobs: Collection[str] = ()) -> Request:
-    """Read a prompt, a list of messages, or a whole body.
+def read_request(body: object, knobs: Collection[str] = names.KNOBS) -> Request:
+    """Read a prompt, a list of messages, or a whole body of any wire.
 
     Args:
-        body: what the client sends.
-        knobs: names of top-level fields that the caller reads itself.
+        body: a text; a list of messages or items, each a mapping or a client library's object; or
+            a body of Chat Completions, Responses, Messages, Ollama or Gemini, a mapping or object.
+        knobs: fields that the caller reads itself.
 
     Raises:
-        PolicyError: `invalid_prompt`, when there is nothing to route on.
+        PolicyError: `invalid_prompt`, when there is nothing to answer, or something that decides
+            what is read has the wrong type; the message has its path.
     """
-    del knobs
+    try:
+        return _read(body, knobs)
+    except RecursionError:
+        raise refused("the request is nested too deeply") from None
+
+
+def _read(body: object, knobs: Collection[str]) -> Request:
+    notes = Notes()
     if isinstance(body, str):
-        if not body.strip():
-            raise _refused("prompt is empty; give it some text")
-        return Request(wire="prompt", turns=(Turn(role="user", texts=(body,)),))
-    if isinstance(body, Mapping):
-        return _body(body)
-    if isinstance(body, Sequence):
-        return Request(wire="chat", turns=_turns(body))
-    raise _refused("a request is a prompt, a list of messages or a body")
+        draft = Draft("user", notes, [body])
+        _not_blank([draft], "prompt")
+        return Request(wire="prompt", turns=(draft.turn(),))
+    if listed(body) is not None:
+        drafts = read_messages(body, "messages", notes)
+        _not_blank(drafts, "messages")
+        return Request(
+            wire=_wire({}, "messages", (), notes),
+            turns=tuple(draft.turn() for draft in drafts),
+            tools=tuple(notes.tools),
+            warnings=notes.told(),
+        )
+    fields = mapping(body)
+    if fields is None:
+        raise refused(
+            f"a request is a text, a list of messages or a body, got {shown(body)}; an object of "
+            "a client library needs fields or model_dump()"
+        )
+    return _body(fields, knobs, notes)
 
 
-def _body(body: Mapping[str, Any]) -> Request:
-    if body.get("messages") is None:
-        if not isinstance(body.get("prompt"), str):
-            raise _refused("give prompt or messages")
-        return read_request(body["prompt"])
-    form = body.get("response_format") or {}
+def _body(body: Body, knobs: Collection[str], notes: Notes) -> Request:
+    check_fields(body, knobs, notes)
+    if (extra := mapping(body.get("extra_body"))) is not None:  # as Python clients take it
+        check_fields(extra, knobs, notes)
+        body = {**body, **extra}  # in the order of openai's client
+    asked = _asked(body, notes)
+    drafts = [*_system(body, notes), *_turns(body, asked, notes)]
+    _not_blank(drafts, asked)
+    for path, what in names.HELD.items():
+        if at(body, path):
+            notes.warn(f"{path}: {what} is not seen")
+    body = {**body, **notes.updates}
+    check_sections(body, notes)
+    tools = read_tools(body, notes)
+    wants_json, schema = read_format(body, notes)
+    model = body.get("model")
+    if not isinstance(model, str | None):
+        notes.warn(f"model is {shown(model)}, no name: not read")
     return Request(
-        wire="chat",
-        turns=_turns(body["messages"]),
-        tools=tuple(_json(tool) for key in ("tools", "functions") for tool in body.get(key) or ()),
-        schema=_json(form["json_schema"]) if form.get("json_schema") else "",
-        json=form.get("type", "text") != "text",
-        max_output_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
-        n=body.get("n") or 1,
-        model=body.get("model"),
+        wire=_wire(body, asked, tools, notes),
+        turns=tuple(draft.turn() for draft in drafts),
+        tools=(*tools, *notes.tools),
+        schema=schema,
+        json=wants_json,
+        max_output_tokens=read_limit(body, notes),
+        n=read_n(body),
+        thinking=read_thinking(body, notes),
+        model=model if isinstance(model, str) else None,
+        warnings=notes.told(),
     )
 
 
-def _turns(messages: Sequence[Any]) -> tuple[Turn, ...]:
-    return tuple(_turn(i, message) for i, message in enumerate(messages))
+def _asked(body: Body, notes: Notes) -> str:
+    """The field that a body asks with."""
+    found = [name for name in names.PROMPTS if body.get(name) is not None]
+    if "prompt" in found and mapping(body["prompt"]) is not None:
+        notes.warn("prompt: a template that the provider holds is not seen")
+        found.remove("prompt")
+    if len(found) == 1:
+        return found[0]
+    if not found and any(body.get(name) for name in (*names.SYSTEMS, "images")):
+        return ""
+    if "role" in body and "content" in body:
+        raise refused("one message is no request; put it in a list")
+    fields = ", ".join(named(name) for name in list(body)[:8]) or "nothing"
+    got = " and ".join(found) or f"neither; the body has {fields}"
+    raise refused(f"give exactly one of prompt, messages and input, got {got}")
 
 
-def _turn(i: int, message: Any) -> Turn:  # noqa: ANN401
-    if not isinstance(message, Mapping):
-        raise _refused(f"messages[{i}] must be an object with role and content")
-    role, content = message.get("role"), message.get("content")
-    if not isinstance(role, str):
-        raise _refused(f"messages[{i}].role must be a string")
-    texts, media = _content(content, f"messages[{i}].content")
-    calls = [call.get("function") or {} for call in message.get("tool_calls") or ()]
-    calls += [message["function_call"]] if message.get("function_call") else []
-    made = tuple(
-        Call(name=call.get("name", ""), arguments=call.get("arguments", "")) for call in calls
-    )
-    if ROLES.get(role) == "tool":
-        result = Result(text="\n".join(texts), id=message.get("tool_call_id"), media=tuple(media))
-        return Turn(role="tool", results=(result,))
-    parts = content if isinstance(content, list) else []
-    kinds = [part.get("type") for part in parts if isinstance(part, Mapping)]
-    results = tuple(Result(text="") for kind in kinds if kind == "tool_result")
-    called = tuple(Call(name="", arguments="") for kind in kinds if kind == "tool_use")
-    return Turn(
-        role=ROLES.get(role, "user"),
-        texts=tuple(texts),
-        media=tuple(media),
-        calls=(*made, *called),
-        results=results,
-    )
+def _system(body: Body, notes: Notes) -> list[Draft]:
+    """What stands above the messages; Gemini's is a message itself."""
+    drafts = []
+    for name in names.SYSTEMS:
+        if (value := body.get(name)) is not None:
+            draft = Draft("system", notes)
+            whole = mapping(value)
+            read_parts(draft, value if whole is None else whole.get("parts", value), name)
+            drafts.append(draft)
+    return [draft for draft in drafts if not draft.empty]
 
 
-def _content(content: Any, where: str) -> tuple[list[str], list[Media]]:  # noqa: ANN401
-    if content is None:
-        return [], []
-    if isinstance(content, str):
-        return [content], []
-    if not isinstance(content, Sequence):
-        raise _refused(f"{where} must be a string or a list of parts")
-    parts = [part for part in content if isinstance(part, Mapping)]
-    texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
-    return texts, [Media(kind="image") for part in parts if "image" in str(part.get("type"))]
+def _turns(body: Body, asked: str, notes: Notes) -> list[Draft]:
+    value = body.get(asked)
+    if asked == "messages":
+        return read_messages(value, asked, notes)
+    if asked == "contents":
+        items = listed(value)
+        parts = [
+            {"parts": item} if isinstance(item, str) else item
+            for item in ((value,) if items is None else items)
+        ]
+        return read_messages(parts, asked, notes, role="user")
+    if asked == "input" and not isinstance(value, str):
+        return read_messages(value, asked, notes)
+    draft = Draft("user", notes)
+    only = listed(value)
+    if only is not None and len(only) == 1:  # Completions takes a list of prompts
+        value = only[0]
+    if not isinstance(value, str | None):
+        raise refused(f"{asked} must be a text, got {shown(value)}; messages go in messages")
+    draft.texts += [text for text in (value, body.get("suffix")) if isinstance(text, str)]
+    if (images := body.get("images")) is not None:
+        read_images(draft, images, "images")
+    return [] if draft.empty else [draft]
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _not_blank(drafts: list[Draft], asked: str) -> None:
+    """A request needs something to answer: words, a file or a call in some turn."""
+    if any(not draft.blank for draft in drafts):
+        return
+    if asked != "messages":
+        raise refused(f"{asked or 'the request'} is empty; give it some text")
+    roles = ", ".join(sorted({draft.role for draft in drafts})) or "no message"
+    raise refused(f"messages need some text, a file or a call; found {roles}")
 
 
-def _refused(message: str) -> PolicyError:
-    return PolicyError(message, code="invalid_prompt")
+def _wire(body: Body, asked: str, tools: Sequence[str], notes: Notes) -> Wire:
+    """By whose rules a body is made: what it asks with, fields of one wire, or types of parts."""
+    if asked in names.ASKED:
+        return names.ASKED[asked]
+    there = {name for name, value in body.items() if value is not None}
+    if asked == "prompt":
+        generate = names.SIGNS["ollama"] | {"system", "context"}
+        return "prompt" if generate.isdisjoint(there) else "ollama"
+    for wire, signs in names.SIGNS.items():
+        if not signs.isdisjoint(there):
+            return wire
+    if any('"input_schema":' in tool for tool in tools):
+        return "messages"
+    for wire, kinds in names.KIND_SIGNS.items():
+        if not kinds.isdisjoint(notes.kinds):
+            return wire
+    return "chat"

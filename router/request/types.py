@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Wire = Literal["prompt", "chat", "responses", "messages", "ollama"]
+Wire = Literal["prompt", "chat", "responses", "messages", "ollama", "gemini"]
 Role = Literal["system", "user", "assistant", "tool"]  # developer is system, function is tool
 MediaKind = Literal["image", "audio", "document"]
 
