@@ -95,11 +95,16 @@ def _source(fields: Mapping[str, Any]) -> tuple[File | str | None, str | None]:
 
 def _by_format(fields: Mapping[str, Any]) -> str | None:
     form = fields.get("format")
-    return ENDINGS.get(form.lower()) if isinstance(form, str) else None
+    if not isinstance(form, str):
+        return None
+    return form if "/" in form else ENDINGS.get(form.lower())  # LiteLLM's is a whole media type
 
 
 def _by_name(fields: Mapping[str, Any]) -> str | None:
     """A media type by a file's name or address."""
-    name = first_text(fields, NAMES) or first_text(fields, URLS) or ""
-    ending = name[:2048].partition("?")[0].rpartition(".")[2].lower()
-    return ENDINGS.get(ending)
+    for name in (*NAMES, *URLS):
+        if isinstance(text := fields.get(name), str):
+            ending = text[:2048].partition("?")[0].rpartition(".")[2].lower()
+            if ending in ENDINGS:
+                return ENDINGS[ending]
+    return None

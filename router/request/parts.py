@@ -219,7 +219,7 @@ def _failed(part: Part) -> bool | None:
 
 def _wrapped(draft: Draft, part: Part, where: str) -> None:
     """A page that a provider fetched, around its document."""
-    read_parts(draft, part.get("content"), f"{where}.content")
+    draft.join(read_output(part.get("content"), f"{where}.content", draft.notes))
 
 
 def _definitions(draft: Draft, part: Part, where: str) -> None:

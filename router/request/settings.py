@@ -56,11 +56,9 @@ def read_format(body: Body, notes: Notes) -> tuple[bool, str]:
 
 def _format(value: object, path: str, notes: Notes) -> tuple[bool, object]:
     """One format: {type}, {type, schema}, {type, json_schema}, Ollama's word or bare schema."""
-    if isinstance(value, str):
-        value = {"type": value}
     if isinstance(value, type):  # a pydantic model, as Python clients take it
         return True, _schema_of(value, path, notes)
-    form = mapping(value)
+    form = {"type": value} if isinstance(value, str) else mapping(value)
     if form is None:
         notes.warn(f"{path} is {shown(value)}, no format: not read")
         return False, None
