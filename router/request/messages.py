@@ -74,15 +74,17 @@ def _item(fields: Fields) -> tuple[str, Fields]:
 
 def _message(fields: Fields, where: str, notes: Notes, default: str | None) -> Draft:
     draft = Draft(_role(fields, where, notes, default), notes)
-    thoughts = (words(fields[name], notes) for name in THINKING if fields.get(name))
-    draft.thinking += [text for text in thoughts if text][:1]
     content = fields.get("content")
+    more = len(fields) > 2 or content is None  # most messages are a role and a content
+    if more:
+        thoughts = (words(fields[name], notes) for name in THINKING if fields.get(name))
+        draft.thinking += [text for text in thoughts if text][:1]
     if draft.role == "tool":
         _tool(draft, fields, f"{where}.content")
     else:
         read_parts(draft, content, f"{where}.content")
-    read_parts(draft, fields.get("parts"), f"{where}.parts")
-    _beside(draft, fields, where)
+    if more:
+        _beside(draft, fields, where)
     if draft.empty and content is None:
         notes.warn(f"{where} has no content: not read")
     return draft
@@ -120,7 +122,8 @@ def _tool(draft: Draft, fields: Fields, where: str) -> None:
 
 
 def _beside(draft: Draft, fields: Fields, where: str) -> None:
-    """What stands beside the content: calls, Ollama's images, a refusal, an earlier sound."""
+    """What stands beside the content, or in its place, as Gemini's parts."""
+    read_parts(draft, fields.get("parts"), f"{where}.parts")
     _calls(draft, fields.get("tool_calls"), f"{where}.tool_calls")
     if (call := fields.get("function_call")) is not None:
         _calls(draft, (call,), f"{where}.function_call")
