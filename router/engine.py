@@ -7,6 +7,7 @@ a pure function of (request, bundle, policy).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -37,7 +38,12 @@ class Router:
     """Routes prompts by one bundle. Safe to share between threads."""
 
     def __init__(
-        self, bundle: Bundle, *, overlay: Overlay | None = None, expired: str | None = None
+        self,
+        bundle: Bundle,
+        *,
+        overlay: Overlay | None = None,
+        expired: str | None = None,
+        today: date | None = None,
     ) -> None:
         """Make a router of a loaded bundle.
 
@@ -46,6 +52,8 @@ class Router:
             overlay: a newer catalogue that was put over it; where that changes a price, what
                 the threshold map says of quality and cost is promised no more.
             expired: why its certificate has ended, if it has.
+            today: models that have retired by then are left out unless a request names them;
+                null leaves none out.
 
         Raises:
             BundleError: the manifest's catalogue is not one.
@@ -53,7 +61,7 @@ class Router:
         self.bundle = bundle
         self.overlay = overlay
         self._promises = overlay is None or not overlay.repriced
-        self.expired = expired
+        self.expired, self.today = expired, today
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
         self.arm_ids = tuple(arm.id for arm in self._arms)
@@ -62,21 +70,26 @@ class Router:
             self.tiers = {arm.id: tier_document(self.catalogue, arm) for arm in self._arms}
         except CatalogueError as err:
             raise BundleError(f"the manifest's catalogue cannot be used: {err}") from err
-        self.admission = Admission(self.catalogue, self.manifest.arms)
+        self.admission = Admission(self.catalogue, self.manifest.arms, today)
         self._answers = Answers(self.manifest, self._arms, self.tiers)
         # callers use few policies, and reading the map anew costs more than choosing does
         manifest = self.manifest
         self._rule = lru_cache(maxsize=RULES)(partial(Policy.resolve, manifest=manifest))
 
     @classmethod
-    def load(cls, path: str | Path) -> Router:
+    def load(cls, path: str | Path, *, today: date | None = None) -> Router:
         """Load and verify the bundle at `path`.
+
+        Args:
+            path: of the bundle.
+            today: as of which models have retired; left out, the day on which it is loaded.
 
         Raises:
             BundleError: the bundle is missing, damaged or foreign.
         """
         bundle = Bundle.load(path)
-        return cls(bundle, expired=read_expiry(bundle.path, bundle.manifest.bundle_id))
+        expired = read_expiry(bundle.path, bundle.manifest.bundle_id)
+        return cls(bundle, expired=expired, today=today or date.today())
 
     def recatalogued(self, catalogue: Catalogue) -> Router:
         """This router with a newer catalogue over its bundle; see `overlay`.
@@ -86,7 +99,7 @@ class Router:
         """
         bundle = overlaid(self.bundle, catalogue)
         overlay = overlay_of(self.manifest, bundle.manifest)
-        return Router(bundle, overlay=overlay, expired=self.expired)
+        return Router(bundle, overlay=overlay, expired=self.expired, today=self.today)
 
     @property
     def ended(self) -> str | None:
@@ -97,7 +110,7 @@ class Router:
 
     def with_expiry(self, expired: str | None) -> Router:
         """This router with a certificate that has ended for a reason, or stands again."""
-        return Router(self.bundle, overlay=self.overlay, expired=expired)
+        return Router(self.bundle, overlay=self.overlay, expired=expired, today=self.today)
 
     @property
     def arms(self) -> tuple[Arm, ...]:

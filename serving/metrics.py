@@ -27,6 +27,8 @@ REASONS = (
     "batch_budget",
     "budget",
     "allowed_models_filter",
+    "retired_filter",
+    "retired",
     "capability_filter",
     "context_filter",
     "health_filter",

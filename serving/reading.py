@@ -10,14 +10,14 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.core.policy import Policy, Requires
 from router.errors import PolicyError
 from router.request.view import PromptView, read_prompt
 
 from .problems import PROBLEMS, Problem
-from .schemas import BatchRequest, RouteRequest
+from .schemas import BatchRequest, Needs, RouteRequest
 from .settings import Settings
 
 Body = TypeVar("Body", bound=RouteRequest)
@@ -96,6 +96,8 @@ def _invalid(message: str) -> Problem:
     at = _AT.search(message)
     path = at["path"].removeprefix("$").removeprefix(".") if at else ""
     text = message[: at.start()] if at else message
+    if path.endswith("requires") and "unknown field" in text:
+        text += f"; known are {', '.join(Needs.__struct_fields__)}"
     return Problem("invalid_request", f"{path or 'the body'}: {text}", field=path or None)
 
 
@@ -175,14 +177,8 @@ def _requires(request: RouteRequest) -> Requires:
     needs = request.requires
     tools = any(_ITEM.match(bytes(raw)) for raw in (request.tools, request.functions))
     json = request.response_format is not None and request.response_format.type.startswith("json")
-    if needs is None:
-        return Requires(tools=True, json=json) if tools else Requires(json=json)
-    return Requires(
-        tools=needs.tools or tools,
-        vision=needs.vision,
-        json=needs.json or json,
-        context=needs.context,
-    )
+    asked = Requires() if needs is None else Requires(**structs.asdict(needs))
+    return replace(asked, tools=asked.tools or tools, json=asked.json or json)
 
 
 def policy_problem(err: PolicyError) -> Problem:

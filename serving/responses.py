@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from router.catalogue.catalogue import ABILITIES
 from router.core.manifest import ArmInfo, Manifest
 from router.engine import Router
 
@@ -69,12 +70,7 @@ def _arm(info: ArmInfo, router: Router) -> dict[str, Any]:
             "date": info.price_date,
             "metered_in": info.metered_in,
         },
-        "capabilities": {
-            "tools": info.tools,
-            "vision": info.vision,
-            "json": info.json,
-            "context_tokens": info.context_tokens,
-        },
+        "capabilities": {name: getattr(info, name) for name in ABILITIES},
         "mean_quality": info.mean_quality,
         "mean_cost_usd": info.mean_cost_usd,
         "rows": info.rows,

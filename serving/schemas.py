@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from router.catalogue.catalogue import Latency
+from router.catalogue.tiers import Effort
 from router.explain import ArmView, Change
 from router.types import Predicted, Reason
 
@@ -41,12 +42,16 @@ class Message(TypedDict):
     tool_calls: NotRequired[list[dict[str, Any]] | None]
 
 
-class Needs(Struct, frozen=True):
-    """What the answering model must be able to do."""
+class Needs(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the answering model must be able to do, beside what is seen in the request."""
 
-    tools: bool = False
     vision: bool = False
+    audio: bool = False
+    document: bool = False  # PDF
+    tools: bool = False
     json: bool = False
+    system_role: bool = False  # only a known no excludes
+    effort: bool | Effort = False  # that it thinks, or the level at which
     context: Tokens | None = None  # tokens, prompt and answer together
 
 
@@ -215,10 +220,17 @@ class ArmPrice(Struct, kw_only=True):
 class Capabilities(Struct, kw_only=True):
     """What the arm's model can do; null is unknown."""
 
+    context_tokens: int | None
+    max_output_tokens: int | None
     tools: bool | None
     vision: bool | None
+    audio: bool | None
+    document: bool | None
     json: bool | None
-    context_tokens: int | None
+    system_role: bool | None
+    reasoning: bool | None
+    efforts: list[Effort] | None  # levels that its API takes
+    retired: str | None  # ISO date since when it answers no more
 
 
 class Arm(Choice, kw_only=True):

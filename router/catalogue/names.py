@@ -89,8 +89,8 @@ def find(name: str, models: Iterable[str]) -> str | None:
         return name
     found = [model for model in known if same(name, model)]
     if not found:
-        short = undated(name)
-        found = [model for model in known if bare(model) == short]
+        short = "/".join(part for part in (provider(name), undated(name)) if part)
+        found = [model for model in known if same(short, model)]
     return found[0] if len(found) == 1 else None
 
 

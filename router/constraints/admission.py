@@ -8,6 +8,7 @@ manifest's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 import numpy as np
 
@@ -18,14 +19,18 @@ from ..core.session import turn_weights
 from ..errors import NoArmAllowed
 from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
-from .filters import Filter, Pool
+from .abilities import Filter
+from .filters import Pool
 
 
 class Admission:
     """The arms of a bundle, and what a catalogue says of them."""
 
-    def __init__(self, catalogue: Catalogue, infos: Sequence[ArmInfo]) -> None:
-        self.pool = Pool.of(catalogue, infos)
+    def __init__(
+        self, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None
+    ) -> None:
+        """Look every arm up once; without a day nobody has retired."""
+        self.pool = Pool.of(catalogue, infos, today)
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in infos)
 
     def filters(self, view: PromptView, policy: Policy) -> Iterator[Filter]:
@@ -46,21 +51,58 @@ class Admission:
         """
         left = np.ones(len(self._arms), dtype=np.bool_)
         reasons: list[Reason] = []
+        passed: list[Filter] = []
         for item in self.filters(view, policy):
             removed = int((left & ~item.passed).sum())
+            if removed == left.sum():
+                raise NoArmAllowed(self._refusal(item, left, passed))
             left &= item.passed
-            if not left.any():
-                raise NoArmAllowed(f"{item.asked} leaves no arm; this bundle has {self._some()}")
+            passed.append(item)
             if removed:
-                kept = int(left.sum())
-                detail = f"{removed} arms excluded, {kept} left"
+                what = f"{item.asked}: " if item.name == "capability" else ""
+                detail = f"{what}{removed} arms excluded, {int(left.sum())} left"
                 reasons.append(Reason(f"{item.name}_filter", detail))
         in_time, late = self._punctual(scores, left[None, :], policy)
-        return in_time, [*reasons, *late, *self._session_reasons(view, policy)]
+        return in_time, [*reasons, *late, *self._retired(in_time[0]), *self._session(view, policy)]
 
-    def _some(self) -> str:
-        arms = ", ".join(arm.id for arm in self._arms[:8])
-        return arms + (f" and {len(self._arms) - 8} more" if len(self._arms) > 8 else "")
+    def _refusal(self, item: Filter, left: Bools, passed: Sequence[Filter]) -> str:
+        """Which filter took the last arms, who else could, and what would work.
+
+        Args:
+            item: the filter that nobody passes.
+            left: (a,) who was left before it.
+            passed: the filters before it.
+        """
+        parts = [f"{item.asked} leaves no arm"]
+        for before in passed:
+            taken = item.passed & ~before.passed
+            if taken.any():
+                hint = f" ({before.remedy})" if before.remedy else ""
+                parts.append(f"{self._some(taken)} could, but for {before.asked}{hint}")
+        unknown = None if item.unknown is None else item.unknown & left
+        if unknown is not None and unknown.any():
+            where = f"state {item.remedy} in the catalogue where it is so"
+            parts.append(f"it is not known of {self._some(unknown)}: {where}")
+        elif item.remedy and item.unknown is None:
+            parts.append(item.remedy)
+        if len(parts) == 1:
+            parts.append(f"this bundle has {self._some(np.ones_like(left))}")
+        return "; ".join(parts)
+
+    def _some(self, mask: Bools) -> str:
+        names = [self._arms[i].id for i in np.flatnonzero(mask)]
+        return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
+
+    def _retired(self, left: Bools) -> list[Reason]:
+        """A reason where models that answer no more are among those that may be chosen."""
+        there = self.pool.retired & left
+        if not there.any():
+            return []
+        ends = {i.model: i.retired for i, gone in zip(self.pool.infos, there, strict=True) if gone}
+        shown = ", ".join(f"{model} since {day}" for model, day in list(ends.items())[:4])
+        more = f" and {len(ends) - 4} more" if len(ends) > 4 else ""
+        why = "all of this bundle are so" if self.pool.retired.all() else "the request names them"
+        return [Reason("retired", f"{shown}{more} answer no more, but {why}")]
 
     def affordable(self, scores: Scores, eligible: Bools, policy: Policy) -> Bools:
         """(1, a) those of `eligible` that the policy's cap on one request pays for.
@@ -98,7 +140,7 @@ class Admission:
         """(n, a) milliseconds to the last token, NaN where unknown."""
         return self.pool.timing.expected_ms(scores.output_tokens)
 
-    def _session_reasons(self, view: PromptView, policy: Policy) -> list[Reason]:
+    def _session(self, view: PromptView, policy: Policy) -> list[Reason]:
         found = self.pool.session.reasons(view, policy.current_arm)
         if view.earlier:
             share = 1.0 - float(turn_weights(view)[0])

@@ -9,29 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from datetime import date
 
 import numpy as np
 
 from ..catalogue.catalogue import Catalogue
+from ..catalogue.names import matches, wild
+from ..catalogue.public import public_catalogue
 from ..core.manifest import ArmInfo
-from ..core.policy import Policy, Requires
+from ..core.policy import Policy
 from ..core.session import Session
 from ..request.view import PromptView
 from ..types import Bools, Doubles
+from .abilities import Abilities, Filter
 from .latency import Timing, timing
 
-NOTHING = Requires()
+NAME_IT = "name one in allowed_models to have it all the same"
 NO_LIMIT_TOKENS = 256  # room for an answer whose length the request does not limit
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One reason to exclude arms: its name, who passes (a,), and what was asked."""
-
-    name: str
-    passed: Bools
-    asked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +34,37 @@ class Pool:
 
     Attributes:
         infos: of the manifest.
+        names: (a,) what a pattern may mean: (model, arm id), and with its maker before it.
         session: families and prompt caches.
         timing: latency.
         up: (a,) whether the model is up, as far as anybody knows.
         windows: (a,) tokens that prompt and answer may have together; infinite where unknown.
+        abilities: what the arms are able to.
+        retired: (a,) whether the model answers no more; all false where no day is given.
     """
 
     infos: tuple[ArmInfo, ...]
+    names: tuple[tuple[tuple[str, str], ...], ...]
     session: Session
     timing: Timing
     up: Bools
     windows: Doubles
+    abilities: Abilities
+    retired: Bools
 
     @classmethod
-    def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo]) -> Pool:
-        """Look every arm up once."""
+    def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None) -> Pool:
+        """Look every arm up once; `today` decides who has retired."""
+        day = "" if today is None else today.isoformat()
         return cls(
             infos=tuple(infos),
+            names=tuple(_names(info) for info in infos),
             session=Session.of(catalogue, infos),
             timing=timing(catalogue, infos),
             up=np.array([catalogue.model(i.model).health != "down" for i in infos], dtype=np.bool_),
             windows=np.array([i.context_tokens or np.inf for i in infos], dtype=np.float64),
+            abilities=Abilities(catalogue, infos),
+            retired=np.array([(i.retired or "9999") <= day for i in infos], dtype=np.bool_),
         )
 
     def filters(self, view: PromptView, policy: Policy, input_tokens: Doubles) -> Iterator[Filter]:
@@ -71,17 +75,20 @@ class Pool:
             policy: what is asked.
             input_tokens: (a,) of the whole request.
         """
-        vision = "vision" in view.asked.needs
-        asked = f"allowed_models={list(policy.allowed_models)}"
-        yield Filter("allowed_models", _allowed(self.infos, policy.allowed_models), asked)
-        able = _capable(self.infos, policy.requires, vision=vision)
-        asked = f"requires={_wanted(policy.requires, vision=vision)}"
-        yield Filter("capability", able, asked)
-        room = view.asked.request.max_output_tokens
+        request, patterns = view.asked.request, policy.allowed_models
+        if patterns:
+            asked = f"allowed_models={list(patterns)}"
+            yield Filter("allowed_models", self._allowed(patterns), asked)
+        if self.retired.any() and not self.retired.all():
+            asked = "leaving out models that answer no more"
+            yield Filter("retired", ~self.retired | self._named(policy), asked, remedy=NAME_IT)
+        yield from self.abilities.filters(view.asked.needs, request.thinking, policy.requires)
+        room = request.max_output_tokens
         fits = input_tokens + (NO_LIMIT_TOKENS if room is None else room) <= self.windows
         answer = f"{NO_LIMIT_TOKENS} for a short answer" if room is None else f"max_tokens={room}"
         asked = f"{_span(input_tokens)} input tokens and {answer}, together in the context window,"
         yield Filter("context", fits, asked)
+        yield from self.abilities.writes(room)
         if not self.up.all():
             yield Filter("health", self.up, "health: a model that is not down")
         if policy.current_arm is not None and looping(view, policy):
@@ -92,6 +99,19 @@ class Pool:
                 f"{family!r}, which"
             )
             yield Filter("tool_loop", same, asked)
+
+    def _named(self, policy: Policy) -> Bools:
+        """(a,) arms that a request names: by more than wildcards, or as who answered just now."""
+        named = self._allowed([p for p in policy.allowed_models if not wild(p)])
+        current = policy.current_arm
+        return named if current is None else named | self.session.stays(current)
+
+    def _allowed(self, patterns: Sequence[str]) -> Bools:
+        """(a,) arms that some pattern means, with a provider before its name or without."""
+        return np.array(
+            [any(matches(p, *name) for p in patterns for name in names) for names in self.names],
+            dtype=np.bool_,
+        )
 
 
 def looping(view: PromptView, policy: Policy) -> bool:
@@ -105,34 +125,10 @@ def _span(tokens: Doubles) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _allowed(infos: Sequence[ArmInfo], patterns: Sequence[str]) -> Bools:
-    if not patterns:
-        return np.ones(len(infos), dtype=np.bool_)
-    names = [(info.model, info.arm.id) for info in infos]
-    return np.array(
-        [any(fnmatchcase(name, p) for name in pair for p in patterns) for pair in names],
-        dtype=np.bool_,
-    )
-
-
-def _wanted(requires: Requires, *, vision: bool) -> list[str]:
-    wanted = [name for name in ("tools", "vision", "json") if getattr(requires, name)]
-    if vision and "vision" not in wanted:
-        wanted.append("vision")
-    return wanted + ([f"context={requires.context}"] if requires.context is not None else [])
-
-
-def _capable(infos: Sequence[ArmInfo], requires: Requires, *, vision: bool) -> Bools:
-    """Unknown is not capable: a wrong guess would be a failed request in production."""
-    if requires == NOTHING and not vision:
-        return np.ones(len(infos), dtype=np.bool_)
-    wanted = [n for n in _wanted(requires, vision=vision) if not n.startswith("context")]
-    capable = [all(getattr(info, name) is True for name in wanted) for info in infos]
-    if requires.context is not None:
-        need = requires.context
-        windows = [info.context_tokens for info in infos]
-        capable = [
-            ok and window is not None and window >= need
-            for ok, window in zip(capable, windows, strict=True)
-        ]
-    return np.array(capable, dtype=np.bool_)
+def _names(info: ArmInfo) -> tuple[tuple[str, str], ...]:
+    """(model, arm id) of an arm, and the same behind its maker where its own name has none."""
+    own = ((info.model, info.arm.id),)
+    found = None if "/" in info.model else public_catalogue().find(info.model)
+    if found is None or found.provider is None:
+        return own
+    return (*own, (f"{found.provider}/{info.model}", f"{found.provider}/{info.arm.id}"))

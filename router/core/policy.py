@@ -2,21 +2,89 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_args
 
+from ..catalogue.tiers import Effort
 from ..errors import PolicyError
+from ..request.needs import ABILITIES
+from ..request.types import Thinking
 from .manifest import Manifest
 from .rules import CapRule, DropRule, FloorRule, Rule, ThresholdRule
+
+EFFORTS = get_args(Effort)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requires:
-    """What the request needs of a model; unknown capabilities do not count."""
+    """What the answering model must be able to, beside what is seen in the request.
 
+    An unknown ability does not count; `system_role` is one that only a known no excludes.
+
+    >>> Requires.of(["vision", "tools"]) == Requires(vision=True, tools=True)
+    True
+    >>> Requires.of({"visoin": True})
+    Traceback (most recent call last):
+    router.errors.PolicyError: requires.visoin is unknown; known are vision, audio, document, \
+tools, json, system_role, effort, context
+
+    Raises:
+        PolicyError: a value is none of what the field takes.
+    """
+
+    vision: bool = False  # images
+    audio: bool = False
+    document: bool = False  # PDF
     tools: bool = False
-    vision: bool = False
     json: bool = False
-    context: int | None = None  # tokens, prompt and answer together
+    system_role: bool = False
+    effort: bool | str = False  # that it thinks, or the level at which
+    context: int | None = None  # tokens, prompt and answer together, >= 1
+
+    def __post_init__(self) -> None:
+        for name in ABILITIES:
+            value = getattr(self, name)
+            if name == "effort" and isinstance(value, str) and value not in EFFORTS:
+                raise PolicyError(
+                    f"requires.effort must be true, false or one of {', '.join(EFFORTS)}, "
+                    f"got {value!r}"
+                )
+            if not isinstance(value, bool) and not (name == "effort" and isinstance(value, str)):
+                raise PolicyError(f"requires.{name} must be true or false, got {value!r}")
+        tokens = self.context
+        if tokens is not None and (type(tokens) is not int or tokens < 1):
+            raise PolicyError(f"requires.context must be a number of tokens >= 1, got {tokens!r}")
+
+    @classmethod
+    def of(cls, asked: Requires | Mapping[str, Any] | Iterable[str]) -> Requires:
+        """Read names of abilities, or abilities with their values.
+
+        Raises:
+            PolicyError: a name is unknown; lists the known ones.
+        """
+        if isinstance(asked, Requires):
+            return asked
+        if isinstance(asked, str):
+            asked = [asked]
+        values = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked, True)
+        known = [f.name for f in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise PolicyError(f"requires.{name} is unknown; known are {', '.join(known)}")
+        return cls(**values)
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """The names that are asked for, of `needs.ABILITIES`."""
+        return frozenset(name for name in ABILITIES if getattr(self, name))
+
+    @property
+    def thinking(self) -> Thinking | None:
+        """How it must think; null where that is not asked for."""
+        if not self.effort:
+            return None
+        return Thinking(effort=None if self.effort is True else self.effort)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +109,13 @@ class Policy:
     max_quality_drop: float | None = None  # below the best single arm on this prompt, 0 to 1
     max_cost_usd: float | None = None  # per request, > 0
     allowed_models: tuple[str, ...] = ()  # shell wildcards on `model` or `model|tier`; () = all
-    requires: Requires = field(default_factory=Requires)
+    requires: Requires = field(default_factory=Requires)  # names or a mapping will do
     max_latency_ms: float | None = None  # to the last token, > 0; by the catalogue's quantiles
     current_arm: str | None = None  # `model` or `model|tier` that answered the turn before
     in_tool_loop: bool | None = None  # null: as the messages look
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "requires", Requires.of(self.requires))
         for name in ("threshold", "min_quality", "max_quality_drop"):
             _in_unit(name, getattr(self, name))
         if self.max_cost_usd is not None and not self.max_cost_usd > 0:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..catalogue.catalogue import Catalogue
+from ..catalogue.names import find
 from ..request.tokens import Counter
 from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
@@ -55,14 +56,19 @@ class Session:
 
     def family(self, current: str) -> str:
         """The family of an arm, by id or by its model's name."""
-        return self.catalogue.family(Arm.parse(current).model)
+        return self.catalogue.family(self.model(current))
+
+    def model(self, current: str) -> str:
+        """The model of an arm as the bundle calls it: with or without a provider, a date."""
+        name = Arm.parse(current).model
+        return find(name, self.models) or name
 
     def stays(self, current: str) -> Bools:
         """(a,) whether an arm is of the current arm's model, whose prompt cache it shares.
 
         Tiers of one model share a cache: a tier changes how a request ends, not how it begins.
         """
-        model = Arm.parse(current).model
+        model = self.model(current)
         return np.array([name == model for name in self.models], dtype=np.bool_)
 
     def charged(self, view: PromptView, scores: Scores, current: str | None) -> Scores:

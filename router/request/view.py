@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from .needs import needs
 from .read import read_request
 from .tokens import Tally, tally
 from .types import Request, Turn
@@ -124,6 +125,6 @@ def _facts(request: Request) -> Facts:
         request=request,
         tally=tallied,
         cached=tally(request, answered[-1]) if answered else None,
-        needs=frozenset({"vision"} if any(m.kind == "image" for m in tallied.media) else ()),
+        needs=needs(request),
         in_tool_loop=bool(turns) and bool(turns[-1].calls or turns[-1].results),
     )

@@ -22,6 +22,15 @@ def with_catalogue(router: Router, raw: dict[str, Any]) -> Router:
     return with_manifest(router, replace(router.manifest, catalogue=raw))
 
 
+def with_abilities(router: Router, *arms: int, **stated: object) -> Router:
+    """The router with abilities stated of these arms; of all where none is named."""
+    infos = [
+        replace(info, **stated) if i in arms or not arms else info  # type: ignore[arg-type]
+        for i, info in enumerate(router.manifest.arms)
+    ]
+    return with_manifest(router, replace(router.manifest, arms=tuple(infos)))
+
+
 def with_price(router: Router, index: int, factor: float) -> Router:
     """The router with both prices of one arm multiplied."""
     arms = list(router.manifest.arms)

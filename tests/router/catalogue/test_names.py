@@ -76,6 +76,8 @@ def test_a_name_is_found_exactly_then_without_provider_then_without_date() -> No
     assert find("gpt-4o-2024-11-20", arms) == "gpt-4o"
     assert find("azure/gpt-4o-mini", arms) == "azure/gpt-4o-mini"
     assert find("gpt-4o-mini", arms) is None  # either
+    assert find("vertex_ai/gpt-4o-mini", arms) is None  # neither
+    assert find("azure/gpt-4o-mini-2024-07-18", arms) == "azure/gpt-4o-mini"
     assert find("o1", arms) is None
 
 
