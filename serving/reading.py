@@ -7,6 +7,7 @@ got. Fields that it does use are strict: a number in quotes or a boolean is not 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec

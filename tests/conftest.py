@@ -15,6 +15,7 @@ from hypothesis import settings
 from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import Tables, load_tables
 from training.config import (
+    ArmsConfig,
     ClusterConfig,
     FoldsConfig,
     KernelConfig,
@@ -37,6 +38,7 @@ settings.register_profile("tierwise", deadline=None, max_examples=60)
 settings.load_profile("tierwise")
 
 TINY = TrainConfig(
+    arms=ArmsConfig(catalogue=str(Path(__file__).parent / "worlds" / "tools.toml")),
     folds=FoldsConfig(folds=3),
     cluster=ClusterConfig(k=(8, 16)),
     knn=KnnConfig(k=(40,)),

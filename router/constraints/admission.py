@@ -22,6 +22,8 @@ from ..types import Arm, Bools, Doubles, Reason, Scores
 from .abilities import Filter
 from .filters import Pool
 
+SHOWN = 5  # arms that a message names
+
 
 class Admission:
     """The arms of a bundle, and what a catalogue says of them."""
@@ -73,9 +75,9 @@ class Admission:
             left: (a,) who was left before it.
             passed: the filters before it.
         """
-        parts = [f"{item.asked} leaves no arm"]
+        parts, able = [f"{item.asked} leaves no arm"], item.passed
         for before in passed:
-            taken = item.passed & ~before.passed
+            taken, able = able & ~before.passed, able & before.passed
             if taken.any():
                 hint = f" ({before.remedy})" if before.remedy else ""
                 parts.append(f"{self._some(taken)} could, but for {before.asked}{hint}")
@@ -91,7 +93,9 @@ class Admission:
 
     def _some(self, mask: Bools) -> str:
         names = [self._arms[i].id for i in np.flatnonzero(mask)]
-        return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if names[8:] else "")
+        return ", ".join(names[:SHOWN]) + (
+            f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
+        )
 
     def _retired(self, left: Bools) -> list[Reason]:
         """A reason where models that answer no more are among those that may be chosen."""
@@ -99,8 +103,8 @@ class Admission:
         if not there.any():
             return []
         ends = {i.model: i.retired for i, gone in zip(self.pool.infos, there, strict=True) if gone}
-        shown = ", ".join(f"{model} since {day}" for model, day in list(ends.items())[:4])
-        more = f" and {len(ends) - 4} more" if len(ends) > 4 else ""
+        shown = ", ".join(f"{model} since {day}" for model, day in list(ends.items())[:SHOWN])
+        more = f" and {len(ends) - SHOWN} more" if len(ends) > SHOWN else ""
         why = "all of this bundle are so" if self.pool.retired.all() else "the request names them"
         return [Reason("retired", f"{shown}{more} answer no more, but {why}")]
 

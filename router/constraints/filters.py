@@ -7,9 +7,10 @@ Arrays are (a,); arm order is the manifest's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ..types import Bools, Doubles
 from .abilities import Abilities, Filter
 from .latency import Timing, timing
 
+PATTERNS = 256  # lists of patterns whose arms are remembered
 NAME_IT = "name one in allowed_models to have it all the same"
 NO_LIMIT_TOKENS = 256  # room for an answer whose length the request does not limit
 
@@ -34,7 +36,8 @@ class Pool:
 
     Attributes:
         infos: of the manifest.
-        names: (a,) what a pattern may mean: (model, arm id), and with its maker before it.
+        meant: (a,) arms that some of these patterns mean; callers use few lists of them, and
+            matching costs more than all that is decided besides.
         session: families and prompt caches.
         timing: latency.
         up: (a,) whether the model is up, as far as anybody knows.
@@ -44,7 +47,7 @@ class Pool:
     """
 
     infos: tuple[ArmInfo, ...]
-    names: tuple[tuple[tuple[str, str], ...], ...]
+    meant: Callable[[tuple[str, ...]], Bools]
     session: Session
     timing: Timing
     up: Bools
@@ -58,7 +61,7 @@ class Pool:
         day = "" if today is None else today.isoformat()
         return cls(
             infos=tuple(infos),
-            names=tuple(_names(info) for info in infos),
+            meant=lru_cache(PATTERNS)(partial(_meant, tuple(_names(info) for info in infos))),
             session=Session.of(catalogue, infos),
             timing=timing(catalogue, infos),
             up=np.array([catalogue.model(i.model).health != "down" for i in infos], dtype=np.bool_),
@@ -78,7 +81,7 @@ class Pool:
         request, patterns = view.asked.request, policy.allowed_models
         if patterns:
             asked = f"allowed_models={list(patterns)}"
-            yield Filter("allowed_models", self._allowed(patterns), asked)
+            yield Filter("allowed_models", self.meant(patterns), asked)
         if self.retired.any() and not self.retired.all():
             asked = "leaving out models that answer no more"
             yield Filter("retired", ~self.retired | self._named(policy), asked, remedy=NAME_IT)
@@ -102,16 +105,9 @@ class Pool:
 
     def _named(self, policy: Policy) -> Bools:
         """(a,) arms that a request names: by more than wildcards, or as who answered just now."""
-        named = self._allowed([p for p in policy.allowed_models if not wild(p)])
+        named = self.meant(tuple(p for p in policy.allowed_models if not wild(p)))
         current = policy.current_arm
         return named if current is None else named | self.session.stays(current)
-
-    def _allowed(self, patterns: Sequence[str]) -> Bools:
-        """(a,) arms that some pattern means, with a provider before its name or without."""
-        return np.array(
-            [any(matches(p, *name) for p in patterns for name in names) for names in self.names],
-            dtype=np.bool_,
-        )
 
 
 def looping(view: PromptView, policy: Policy) -> bool:
@@ -125,8 +121,16 @@ def _span(tokens: Doubles) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
+def _meant(arms: Sequence[Sequence[tuple[str, str]]], patterns: tuple[str, ...]) -> Bools:
+    """(a,) arms of which a name matches some pattern, with a provider before it or without."""
+    found = [any(matches(p, *name) for p in patterns for name in names) for names in arms]
+    mask = np.array(found, dtype=np.bool_)
+    mask.setflags(write=False)  # it is remembered
+    return mask
+
+
 def _names(info: ArmInfo) -> tuple[tuple[str, str], ...]:
-    """(model, arm id) of an arm, and the same behind its maker where its own name has none."""
+    """What a pattern may mean of an arm: (model, arm id), and behind its maker if it has none."""
     own = ((info.model, info.arm.id),)
     found = None if "/" in info.model else public_catalogue().find(info.model)
     if found is None or found.provider is None:

@@ -73,6 +73,8 @@ def test_a_whole_chat_completions_body_is_understood_unchanged() -> None:
         ({"response_format": {"type": "json_object"}}, Requires(json=True)),
         ({"requires": {"context": 9}, "tools": [1]}, Requires(tools=True, context=9)),
         ({"requires": {"vision": True, "json": False}}, Requires(vision=True)),
+        ({"requires": {"audio": True, "effort": "high"}}, Requires(audio=True, effort="high")),
+        ({"requires": {"effort": True, "document": True}}, Requires(effort=True, document=True)),
     ],
 )
 def test_what_a_request_needs_follows_from_its_fields(
@@ -98,6 +100,8 @@ def test_an_image_part_asks_for_vision() -> None:
         ({"prompt": "Hi", "allowed_models": [""]}, "allowed_models[...]"),
         ({"prompt": "Hi", "allowed_models": []}, "allowed_models"),
         ({"prompt": "Hi", "requires": {"context": 0}}, "requires.context"),
+        ({"prompt": "Hi", "requires": {"visoin": True}}, "requires"),
+        ({"prompt": "Hi", "requires": {"effort": "huge"}}, "requires.effort"),
         ({"prompt": "Hi", "requires": {"context": 1.5}}, "requires.context"),
         ({"prompt": "Hi", "requires": {"tools": 1}}, "requires.tools"),
         ({"prompt": "Hi", "tools": {}}, "tools"),

@@ -31,7 +31,7 @@ ALL = ("vision", "audio", "document", "tools", "json", "system_role", "effort")
 @pytest.fixture(scope="module")
 def router(tiny_bundle: Path) -> Router:
     """The first arm can do everything, the second nothing; of the others nobody knows."""
-    plain = Router.load(tiny_bundle)
+    plain = with_abilities(Router.load(tiny_bundle), tools=None)
     names = [name for name in ALL if name != "effort"]
     able = with_abilities(plain, 0, **dict.fromkeys(names, True), reasoning=True)
     return with_abilities(able, 1, **dict.fromkeys(names, False), reasoning=False)

@@ -159,7 +159,7 @@ def test_what_a_manifest_leaves_unknown_of_public_models_is_filled(tiny_bundle: 
     )
     filled = with_public(dataclasses.replace(manifest, arms=(first, *manifest.arms[1:])))
     info = filled.arms[0]
-    assert (info.system_role, info.tools, info.retired) == (False, False, "2025-10-27")
+    assert (info.system_role, info.json, info.retired) == (False, False, "2025-10-27")
     assert (info.vision, info.context_tokens) == (True, 10)  # as the bundle has it
     assert info.usd_per_1m_input == first.usd_per_1m_input
     assert filled.arms[1:] == manifest.arms[1:]  # made-up models are of no catalogue

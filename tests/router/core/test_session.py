@@ -19,7 +19,7 @@ from router.core.scoring import Scorer
 from router.core.session import turn_weights
 from router.request.view import EARLIER_TURNS, read_prompt
 from router.types import Floats, Ints, Scores
-from tests.router.catalogued import with_abilities, with_catalogue
+from tests.router.catalogued import with_catalogue
 
 HARD = "Prove that every bounded monotone sequence of real numbers converges, from the axioms."
 
@@ -39,7 +39,7 @@ CALLS = [*TALK, say("assistant", None, tool_calls=[{"id": "1"}]), say("tool", "4
 
 @pytest.fixture(scope="module")
 def plain(tiny_bundle: Path) -> Router:
-    return with_abilities(Router.load(tiny_bundle), tools=True)
+    return Router.load(tiny_bundle)
 
 
 @pytest.fixture(scope="module")
