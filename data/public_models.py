@@ -2,8 +2,8 @@
 
 A model at its maker's own API stands under its bare name, every host's under `provider/name`;
 regional copies, fine-tuned copies and commitments are left out. Open weights that many serve get
-one entry more, under the bare name, of what all hosts that say something agree on. The models of
-`retired.toml` replace those of the same name: the price file drops a model when it ends.
+one entry more, under the bare name, of what most hosts say alike. The models of `retired.toml`
+replace those of the same name: the price file drops a model when it ends.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def public_models(raw: Mapping[str, Any], day: date, retired: Path = RETIRED) ->
             hosted[key] = {"provider": host, **found}
     own |= _by_hand(retired)
     taken = {name.casefold() for name in own}
-    agreed = {n: _agreed(said) for n, said in served.items() if n not in taken and len(said) > 1}
-    models = {**hosted, **{name: entry for name, entry in agreed.items() if entry}, **own}
+    most = {n: _usual(said) for n, said in served.items() if n not in taken and len(said) > 1}
+    models = {**hosted, **{name: entry for name, entry in most.items() if entry}, **own}
     return {
         "date": day.isoformat(),
         "source": SOURCE,
@@ -166,13 +166,17 @@ def _entry(name: str, entry: Mapping[str, Any]) -> Entry:
     return {**read_abilities(entry), "price": usd}
 
 
-def _agreed(said: list[dict[str, Any]]) -> Entry:
-    """What all who say something of an ability say alike; a date of an end is one host's own."""
+def _usual(said: list[dict[str, Any]]) -> Entry:
+    """What more than half of the hosts say alike, silence counted; an end is one host's own.
+
+    The file mostly states an ability where there is one, so a host that is silent may lack it.
+    """
     found: Entry = {}
     for name in sorted({name for one in said for name in one} - {"retired"}):
         values = [one[name] for one in said if name in one]
-        if all(value == values[0] for value in values):
-            found[name] = values[0]
+        usual = max(values, key=values.count)
+        if values.count(usual) * 2 > len(said):
+            found[name] = usual
     if found.get("efforts") and found.get("reasoning") is not True:
         del found["efforts"]
     return found

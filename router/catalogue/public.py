@@ -103,7 +103,8 @@ class PublicCatalogue:
             left = ELSEWHERE if match == "elsewhere" else UNDATED
             entry = {field: value for field, value in entry.items() if field in left}
         elif open_weights and "/" not in asked:
-            entry.pop("retired", None)  # one API ends; whose weights are open lives on elsewhere
+            for field in ("retired", "max_output_tokens"):  # of one API; others serve it, too
+                entry.pop(field, None)
         return Found(name=key, match=match, provider=owner, model=build(Model, entry, f"{key}."))
 
     def filled(self, name: str, model: Model) -> Model:

@@ -24,7 +24,13 @@ ENTRIES = {
         "price": {"usd_per_1m_input": 1, "usd_per_1m_output": 2},
     },
     "elm/acorn": {"provider": "elm", "vision": False},
-    "twig": {"provider": "birch", "open": True, "tools": True, "retired": "2026-02-01"},
+    "twig": {
+        "provider": "birch",
+        "open": True,
+        "tools": True,
+        "retired": "2026-02-01",
+        "max_output_tokens": 10,
+    },
 }
 SMALL = PublicCatalogue({"date": "2026-11-01", "source": "", "licence": "", "models": ENTRIES})
 
@@ -56,11 +62,12 @@ def test_a_price_and_an_end_are_of_one_endpoint() -> None:
     assert later.model.max_output_tokens is None  # a snapshot's own
 
 
-def test_open_weights_outlive_their_makers_api() -> None:
+def test_open_weights_outlive_their_makers_api_and_its_limits() -> None:
     bare, own = SMALL.find("twig"), SMALL.find("birch/twig")
     assert bare is not None
     assert own is not None
     assert (bare.model.retired, own.model.retired) == (None, "2026-02-01")
+    assert (bare.model.max_output_tokens, own.model.max_output_tokens) == (None, 10)
     assert bare.model.tools is True
 
 
