@@ -26,7 +26,9 @@ from .errors import DataError
 NEWER = "of a newer version"
 SEGMENTS = ("*.parquet", "*.jsonl", "*.jsonl.open")
 Event: TypeAlias = BundleEvent | DecisionEvent | FeedbackEvent
-COLUMN_OF: dict[object, type[pl.DataType]] = {float: pl.Float64, int: pl.Int64, str: pl.String}
+COLUMN_OF: dict[object, type[pl.DataType]] = {
+    float: pl.Float64, int: pl.Int64, str: pl.String, bool: pl.Boolean,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,10 @@ class EventLog:
         """The first word of a source counts; later ones may add to it and not change it."""
         key = (event.decision_id, event.source)
         first = self.feedback.setdefault(key, event)
+        if event.arm is not None and first.arm not in (None, event.arm):
+            # what it says is about another answer, none of it may go to the first one's account
+            self.rejected["feedback that contradicts an earlier one"] += 1
+            return
         added = {}
         for name in OPINIONS:
             before, now = getattr(first, name), getattr(event, name)

@@ -63,6 +63,7 @@ class DecisionEvent:
         cost_usd: predicted, (e,), US dollars.
         input_tokens: of the whole request in each arm's tokenizer, (e,); null in older lines.
         chosen: index of the arm that was named.
+        fallbacks: indices of those that were named beside it, in order; null in older lines.
         policy: the knobs that were given.
         seed: of the draw; null where nothing was drawn.
         draw: the number in [0, 1) that the seed and the id gave; null likewise.
@@ -93,6 +94,7 @@ class DecisionEvent:
     reasons: tuple[str, ...]
     ration: dict[str, float | None] | None = None
     input_tokens: tuple[int, ...] | None = None
+    fallbacks: tuple[int, ...] | None = None
     role: str = "live"
     session: str | None = None
     text: str | None = None
@@ -113,6 +115,12 @@ class FeedbackEvent:
         preferred_to: id of another decision whose answer was compared with this one's.
         preference: probability that this one's is better, 0 to 1; 0.5 is a tie.
         input_tokens, output_tokens, cost_usd, latency_ms: as they turned out.
+        cached_tokens, cache_write_tokens: of the input tokens, read from and written to a prompt
+            cache.
+        arm: who answered, by id, or as the caller wrote it where the service knew no such arm;
+            null: the arm that was chosen.
+        offered: whether that is the chosen arm or one of its fallbacks; null where no arm is
+            named, and where the service had forgotten the decision.
         source: who says so; a decision counts once per source.
         key: fingerprint of the API key that sent it, "" where none is needed.
     """
@@ -128,6 +136,10 @@ class FeedbackEvent:
     latency_ms: float | None
     source: Source
     key: str
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    arm: str | None = None
+    offered: bool | None = None
     v: int = VERSION
     type: Literal["feedback"] = "feedback"
 

@@ -8,32 +8,45 @@ log, by the same rule.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
+from dataclasses import asdict, replace
+from difflib import get_close_matches
+from math import isclose
 from typing import Any
 
 import msgspec
 
+from router.engine import Router
 from router.events import FeedbackEvent
 
 from .ids import Ids
+from .offers import Answering, answering
 from .problems import RETRY_SOON, Problem
 from .reading import decode_body, encode
-from .schemas import FeedbackRequest
+from .schemas import ArmName, FeedbackRequest, TierName
+from .token_price import TokenPrice
+from .usage import Usage, read_usage
 from .worker import Worker
 
 MAX_REMEMBERED = 100_000  # decisions and sources
+SAME = 1e-6  # share by which dollars that are said twice may differ
+MEASURED = ("input_tokens", "output_tokens", "cost_usd", "latency_ms")
 VALUES = (
     "quality",
     "preferred_to",
     "preference",
     "input_tokens",
     "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
     "cost_usd",
     "latency_ms",
+    "arm",
 )
-
-
+FIELDS = FeedbackRequest.__struct_fields__
+_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
 _DECODER = msgspec.json.Decoder(FeedbackRequest)
 
 
@@ -43,55 +56,80 @@ def take_feedback(worker: Worker, memory: Memory, body: bytes, key: str) -> byte
     Raises:
         Problem: as `read_feedback` and `Memory.admit`; or there is no log, or it cannot keep up.
     """
-    recorder = worker.recorder
-    event = read_feedback(body, recorder.ids, key)
+    recorder, live = worker.recorder, worker.holder.current
+    asked = read_feedback(body, recorder.ids)
+    router = None if live is None else live.router
+    named = _answering(asked, recorder.offers.of(asked.decision_id), router)
+    event = _event(asked, named, key)
+    spent = event if named is None or named.chosen else _priced(event, router)
+    fresh = True
     if recorder.log is None:
-        if not worker.pacer.reconcile(event):  # a cost is of use to a budget even without a log
+        if not worker.pacer.reconcile(spent):  # of use to a budget even without a log
             raise Problem("log_off", "set TIERWISE_LOG_DIR to a folder; feedback is kept there")
-        return encode({"decision_id": event.decision_id, "status": "recorded"})
-    fresh = memory.admit(event)
-    if fresh and not recorder.feedback(event):
-        memory.forget(event)
-        raise Problem("log_full", "the log's queue is full; send it again", headers=RETRY_SOON)
-    if fresh:
-        worker.pacer.reconcile(event)
-    status = "recorded" if fresh else "known"
-    worker.metrics.feedback[status].inc()
-    return encode({"decision_id": event.decision_id, "status": status})
+    else:
+        fresh = memory.admit(event)
+        if fresh and not recorder.feedback(event):
+            memory.forget(event)
+            raise Problem("log_full", "the log's queue is full; send it again", headers=RETRY_SOON)
+        if fresh:
+            worker.pacer.reconcile(spent)
+        worker.metrics.feedback["recorded" if fresh else "known"].inc()
+    return encode(_answer(event, named, "recorded" if fresh else "known"))
 
 
-def read_feedback(body: bytes, ids: Ids, key: str) -> FeedbackEvent:
+def read_feedback(body: bytes, ids: Ids) -> FeedbackRequest:
     """Read and check a body.
 
     Args:
         body: the request's.
         ids: knows which decisions were made here.
-        key: fingerprint of the caller's API key.
     Raises:
         Problem: not JSON, not valid, contradicts itself, or names a decision that was not made.
     """
-    asked: FeedbackRequest = decode_body(_DECODER, body)
+    try:
+        asked: FeedbackRequest = decode_body(_DECODER, body)
+    except Problem as err:
+        raise _explained(err) from None
     _check(asked, ids)
-    found = FeedbackEvent(
-        time=time.time(),
-        decision_id=asked.decision_id,
-        quality=asked.score if asked.correct is None else float(asked.correct),
-        preferred_to=asked.preferred_to,
-        preference=asked.preference,
-        input_tokens=asked.input_tokens,
-        output_tokens=asked.output_tokens,
-        cost_usd=asked.cost_usd,
-        latency_ms=asked.latency_ms,
-        source=asked.source,
-        key=key,
+    return asked
+
+
+def _explained(err: Problem) -> Problem:
+    """A refusal for an unknown field, with those that are known."""
+    found = _UNKNOWN.search(err.detail)
+    if found is None:
+        return err
+    name = found["name"]
+    near = get_close_matches(name, FIELDS, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return Problem(
+        "invalid_request",
+        f"there is no field {name} in feedback; there are {', '.join(FIELDS)}.{hint} What a "
+        "provider says of tokens goes into usage as it is",
+        field=name,
     )
-    if all(getattr(found, name) is None for name in VALUES):
-        raise Problem(
-            "invalid_request",
-            "the feedback says nothing; give correct, score, preference, tokens, cost_usd "
-            "or latency_ms",
-        )
-    return found
+
+
+def _took(asked: FeedbackRequest) -> Usage:
+    """What the answer took, as the fields and `usage` say.
+
+    Raises:
+        Problem: they differ, or `usage` cannot be read.
+    """
+    usage = Usage() if asked.usage is None else read_usage(asked.usage)
+    for name in ("input_tokens", "output_tokens", "cost_usd"):
+        ours, theirs = getattr(asked, name), getattr(usage, name)
+        tolerance = SAME if name == "cost_usd" else 0.0
+        if None not in (ours, theirs) and not isclose(ours, theirs, rel_tol=tolerance):
+            raise Problem(
+                "invalid_request",
+                f"{name} is {ours}, and usage comes to {theirs}; give one of them, or the same "
+                "number twice",
+                field=name,
+            )
+    # of two latencies the caller's own counts: a provider's clock does not see the way
+    said = {name: getattr(asked, name) for name in MEASURED}
+    return replace(usage, **{name: value for name, value in said.items() if value is not None})
 
 
 def _check(asked: FeedbackRequest, ids: Ids) -> None:
@@ -117,6 +155,89 @@ def _check(asked: FeedbackRequest, ids: Ids) -> None:
                 f"{field} was not made by this service, or by one with another log key",
                 field=field,
             )
+    _name(asked)
+
+
+def _name(asked: FeedbackRequest) -> str | None:
+    """`model` or `model|tier` of who answered, as the caller says; null where he does not.
+
+    Raises:
+        Problem: it is said twice and differs, or a tier stands alone.
+    """
+    arm = asked.arm if isinstance(asked.arm, str) else _joined(asked.arm)
+    if asked.model is None:
+        if asked.tier is not None and arm is None:
+            raise Problem("invalid_request", "give the model beside its tier", field="tier")
+        return arm
+    model = _joined(ArmName(asked.model, asked.tier))
+    if arm not in (None, model):
+        raise Problem(
+            "invalid_request", f"arm says {arm}, model and tier say {model}; give one", field="arm"
+        )
+    return model
+
+
+def _joined(arm: ArmName | None) -> str | None:
+    if arm is None:
+        return None
+    tier = arm.tier.name if isinstance(arm.tier, TierName) else arm.tier
+    return arm.model if tier is None else f"{arm.model}|{tier}"
+
+
+def _answering(
+    asked: FeedbackRequest, offer: tuple[str, ...] | None, router: Router | None
+) -> Answering | None:
+    """Who answered, where the caller names anybody."""
+    name = _name(asked)
+    return None if name is None else answering(name, offer, router.arm_ids if router else ())
+
+
+def _event(asked: FeedbackRequest, named: Answering | None, key: str) -> FeedbackEvent:
+    """The line of the log.
+
+    Raises:
+        Problem: as `_took`; or nothing is said.
+    """
+    event = FeedbackEvent(
+        time=time.time(),
+        decision_id=asked.decision_id,
+        quality=asked.score if asked.correct is None else float(asked.correct),
+        preferred_to=asked.preferred_to,
+        preference=asked.preference,
+        source=asked.source,
+        key=key,
+        arm=None if named is None else named.arm,
+        offered=None if named is None else named.offered,
+        **asdict(_took(asked)),
+    )
+    if all(getattr(event, name) is None for name in VALUES):
+        raise Problem(
+            "invalid_request",
+            "the feedback says nothing; give correct, score, preference, usage, tokens, cost_usd, "
+            "latency_ms, or the model that answered",
+        )
+    return event
+
+
+def _priced(event: FeedbackEvent, router: Router | None) -> FeedbackEvent:
+    """The report with its tokens in dollars of the arm that it names.
+
+    A budget knows the price of the arm that was chosen alone; where that of the other one is not
+    known, tokens say nothing about dollars.
+    """
+    price = TokenPrice.of(router, event.arm) if router and event.arm else None
+    usd, read, written = event.cost_usd, event.input_tokens, event.output_tokens
+    if usd is None and price is not None and read is not None and written is not None:
+        usd = price.usd(read, written, event.cached_tokens, event.cache_write_tokens)
+    return replace(event, cost_usd=usd, output_tokens=None)
+
+
+def _answer(event: FeedbackEvent, named: Answering | None, status: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {"decision_id": event.decision_id, "status": status}
+    if named is not None:
+        answer |= {"arm": named.arm, "offered": named.offered}
+        answer |= {} if named.warning is None else {"warnings": [named.warning]}
+    return answer
 
 
 class Memory:

@@ -23,6 +23,8 @@ from router.atomic import write_file
 from router.budget.pace import Pace
 from router.budget.periods import Window
 
+from .token_price import TokenPrice
+
 SUFFIX = ".json"
 HASH = "tierwise:budgets"  # of Redis: process -> its document
 REDIS_TIMEOUT_S = 1.0
@@ -71,6 +73,22 @@ class Charge(Struct, array_like=True, frozen=True):
     usd_per_input: float | None  # per token; null where the arm is not priced by tokens
     usd_per_output: float | None
     input_tokens: float  # expected
+    usd_per_cached: float | None = None  # null: as input
+    usd_per_cache_write: float | None = None
+
+    def usd(self, report: Report) -> float | None:
+        """The cost that a report comes to; null where it has tokens and the arm no price."""
+        if report.cost_usd is not None:
+            return report.cost_usd
+        if report.output_tokens is None or self.usd_per_input is None:
+            return None
+        price = TokenPrice(
+            self.usd_per_input, self.usd_per_output or 0.0, self.usd_per_cached,
+            self.usd_per_cache_write,
+        )  # fmt: skip
+        read = self.input_tokens if report.input_tokens is None else report.input_tokens
+        written = report.output_tokens
+        return price.usd(read, written, report.cached_tokens, report.cache_write_tokens)
 
 
 class Report(Struct, array_like=True, frozen=True):
@@ -82,6 +100,8 @@ class Report(Struct, array_like=True, frozen=True):
     cost_usd: float | None
     input_tokens: int | None
     output_tokens: int | None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class Document(Struct, frozen=True):

@@ -39,6 +39,7 @@ from .ledger import (
 from .metrics import Metrics
 from .problems import Problem
 from .settings import Settings
+from .token_price import TokenPrice
 
 log = logging.getLogger("tierwise.serving")
 
@@ -130,17 +131,18 @@ class Pacer:
     def _remember(self, decision_id: str, paced: Paced, decision: Decision, router: Router) -> None:
         if decision_id in self._charges:
             return
-        info = router.manifest.arms[router.arms.index(decision.arm)]
-        by_token = info.metered_in == "tokens"
+        price = TokenPrice.of(router, decision.arm.id)
         self._charges[decision_id] = Charge(
             account=paced.account.budget.account,
             window=paced.account.own.window.start,
             charge_usd=decision.predicted.cost_usd * paced.quote.correction,
             predicted_usd=decision.predicted.cost_usd,
             owner=paced.account.budget.owner,
-            usd_per_input=info.usd_per_1m_input / 1e6 if by_token else None,
-            usd_per_output=info.usd_per_1m_output / 1e6 if by_token else None,
             input_tokens=decision.predicted.input_tokens,
+            usd_per_input=None if price is None else price.usd_per_input,
+            usd_per_output=None if price is None else price.usd_per_output,
+            usd_per_cached=None if price is None else price.usd_per_cached,
+            usd_per_cache_write=None if price is None else price.usd_per_cache_write,
         )
         while len(self._charges) > MAX_CHARGES:
             self._charges.popitem(last=False)
@@ -154,6 +156,8 @@ class Pacer:
             cost_usd=event.cost_usd,
             input_tokens=event.input_tokens,
             output_tokens=event.output_tokens,
+            cached_tokens=event.cached_tokens,
+            cache_write_tokens=event.cache_write_tokens,
         )
         if report.cost_usd is None and report.output_tokens is None:
             return False
@@ -171,7 +175,7 @@ class Pacer:
         charge = self._charges.get(report.decision_id)
         if charge is None or charge.owner not in ("", report.owner):
             return False
-        account, realised = self._accounts.get(charge.account), realised_usd(charge, report)
+        account, realised = self._accounts.get(charge.account), charge.usd(report)
         if account is None or realised is None:
             return False
         del self._charges[report.decision_id]
@@ -350,16 +354,6 @@ def media(settings: Settings) -> list[Medium]:
     if settings.redis_url is not None:
         found.append(Redis(settings.redis_url))
     return found
-
-
-def realised_usd(charge: Charge, report: Report) -> float | None:
-    """The cost that a report comes to; null where it has tokens and the arm no price for them."""
-    if report.cost_usd is not None:
-        return report.cost_usd
-    if report.output_tokens is None or charge.usd_per_output is None:
-        return None
-    read = charge.input_tokens if report.input_tokens is None else report.input_tokens
-    return read * (charge.usd_per_input or 0.0) + report.output_tokens * charge.usd_per_output
 
 
 def _parts(account_id: str) -> tuple[str, str, str, str]:

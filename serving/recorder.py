@@ -25,6 +25,7 @@ from .cache import Entry
 from .ids import Ids
 from .log import DecisionLog, LogLimits
 from .metrics import Metrics
+from .offers import Offers
 from .settings import Settings
 
 KEY_FILE = "key"
@@ -76,6 +77,7 @@ class Recorder:
             max_quality_loss=settings.explore_quality_loss,
             max_cost_ratio=settings.explore_cost_ratio,
         )
+        self.offers = Offers()
         self.log: DecisionLog | None = None
         if settings.log_dir is not None:
             limits = LogLimits(
@@ -97,6 +99,8 @@ class Recorder:
 
     def decided(self, routed: Routed) -> None:
         """Write one decision down; at once for the caller, soon for the disk."""
+        if routed.asked.role != "shadow":  # those come from another thread, and reach nobody
+            self.offers.remember(routed.asked.decision_id, routed.decision)
         if self.log is not None:
             now = time.time()
             self.log.append(lambda: self._event(now, routed).to_dict())
@@ -132,6 +136,7 @@ class Recorder:
             cost_usd=tuple(float(f"{scores.cost_usd[0, i]:.6g}") for i in eligible),
             input_tokens=tuple(round(float(scores.input_tokens[0, i])) for i in eligible),
             chosen=index[decision.arm.id],
+            fallbacks=tuple(index[arm.id] for arm in decision.fallbacks),
             policy={k: v for k, v in asdict(asked.policy).items() if v not in (None, (), {})},
             seed=self._settings.seed if routed.number is not None else None,
             draw=routed.number,

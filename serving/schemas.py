@@ -95,6 +95,19 @@ class BatchRequest(RouteRequest, frozen=True):
     prompts: list[str | list[Message]] | None = None
 
 
+class TierName(Struct, frozen=True):
+    """A tier as an answer of /route has it."""
+
+    name: Name
+
+
+class ArmName(Struct, frozen=True):
+    """An arm as an answer of /route has it, such as one of its fallbacks."""
+
+    model: Name
+    tier: TierName | Name | None = None
+
+
 class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What became of a decision, as one source says."""
 
@@ -107,6 +120,10 @@ class FeedbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
     output_tokens: Counted | None = None
     cost_usd: Annotated[float, Meta(ge=0, le=1e6)] | None = None
     latency_ms: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    usage: dict[str, Any] | None = None  # a provider's, unchanged
+    model: Name | None = None  # that answered, where it was not the chosen one
+    tier: TierName | Name | None = None
+    arm: ArmName | Name | None = None  # both in one: `model|tier`, or one of `fallbacks`
     source: Source = "user"
 
 
@@ -202,10 +219,13 @@ class ExplainAnswer(Decision, kw_only=True):
 
 
 class FeedbackAnswer(Struct, kw_only=True):
-    """Whether the feedback was new."""
+    """Whether the feedback was new, and on whose account it goes."""
 
     decision_id: Id
     status: Literal["recorded", "known"]
+    arm: str | UnsetType = UNSET  # where one was named
+    offered: bool | UnsetType | None = UNSET  # null: told from the log when it is read
+    warnings: list[str] | UnsetType = UNSET
 
 
 class ArmPrice(Struct, kw_only=True):

@@ -94,6 +94,42 @@ def find(name: str, models: Iterable[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def find_arms(name: str, arms: Iterable[str]) -> list[str]:
+    """The arms, of `model|tier` each, that `model` or `model|tier` means, in their order.
+
+    >>> find_arms("openai/gpt-4o", ["m|low", "gpt-4o|high", "gpt-4o|low"])
+    ['gpt-4o|high', 'gpt-4o|low']
+    >>> find_arms("openai/gpt-4o|low", ["gpt-4o|high", "gpt-4o|low"])
+    ['gpt-4o|low']
+    """
+    named, _, tier = name.partition("|")
+    split = [(arm, *arm.partition("|")[::2]) for arm in arms]
+    model = find(named, (of for _, of, _ in split))
+    return [arm for arm, of, at in split if of == model and tier in ("", at)]
+
+
+def find_arm(name: str, offered: Iterable[str], arms: Iterable[str]) -> str | None:
+    """The arm that a report means by `model` or `model|tier`.
+
+    Args:
+        name: as its caller writes it.
+        offered: the arms that were named to the caller, the best first: the first one counts.
+        arms: all that there are; without a tier the only one of a model counts, or the default.
+
+    >>> arms = ["m|high", "m|low", "n|default", "n|high"]
+    >>> find_arm("m", ["n|high", "m|low"], arms), find_arm("n", ["m|low"], arms)
+    ('m|low', 'n|default')
+
+    Returns:
+        Null where no arm is meant, or no one in particular.
+    """
+    if found := find_arms(name, offered):
+        return found[0]
+    found = find_arms(name, arms)
+    default = [arm for arm in found if arm.endswith("|default")]
+    return found[0] if len(found) == 1 else next(iter(default), None)
+
+
 def matches(pattern: str, model: str, arm: str) -> bool:
     """Whether a shell wildcard on `model` or `model|tier` means an arm.
 

@@ -96,7 +96,8 @@ def test_packing_changes_nothing_that_is_read(tmp_path: Path) -> None:
 
 
 SAMPLES: dict[object, object] = {
-    float: 0.1, int: 3, str: "words", tuple[float, ...]: (0.1, 0.2), tuple[int, ...]: (0, 1),
+    float: 0.1, int: 3, str: "words", bool: True, tuple[float, ...]: (0.1, 0.2),
+    tuple[int, ...]: (0, 1),
     tuple[str, ...]: ("a", "b"),
 }  # fmt: skip
 

@@ -90,6 +90,7 @@ def forged_traffic(
         cluster=domain.astype(np.int64),
         distance=np.zeros(plan.n),
         arm=arm,
+        drawn=np.ones(plan.n, dtype=np.bool_),
         propensity=propensity,
         expected=expected,
         expected_usd=np.full(p.shape, 1e-3),

@@ -12,7 +12,8 @@ from router.core.bundle import Bundle
 
 from ..config import load_config
 from ..progress import ConsoleReporter
-from ..retrain.log_rows import HELD_OUT, read_traffic
+from ..retrain.log_rows import HELD_OUT, Traffic, read_traffic
+from ..retrain.retrain import Evidence
 from ..retrain.retrain import retrain as train_candidate
 from ._common import CACHED, command, note, note_rejects, note_retired, path_option, together
 
@@ -68,16 +69,26 @@ def retrain(
         config=None if config is None else load_config(config),
         holdout=holdout,
     )
-    for reason, count in sorted(traffic.rejected.items()):
-        note(f"left out {count}: {reason}")
+    _tell(traffic, found.evidence)
     used = found.evidence
-    for flagged in used.flagged:
-        note(
-            f"set aside {flagged.rows} rewards by key {flagged.key}: those of {flagged.arm} differ "
-            f"from everybody else's by {flagged.errors} standard errors"
-        )
     click.echo(
         f"candidate {found.trained.manifest.bundle_id} in {out}, from {used.logged} logged "
         f"decisions{f', {used.battles} preferences' if used.battles else ''} and {used.full} "
         f"prompts of tables; base {bundle.manifest.bundle_id}"
     )
+
+
+def _tell(traffic: Traffic, used: Evidence) -> None:
+    """What of the log could not be used, or in part."""
+    for reason, count in sorted(traffic.rejected.items()):
+        note(f"left out {count}: {reason}")
+    if used.undrawn:
+        note(
+            f"{used.undrawn} decisions were answered by another arm than the drawn one: outcomes "
+            "of that arm, without a propensity"
+        )
+    for flagged in used.flagged:
+        note(
+            f"set aside {flagged.rows} rewards by key {flagged.key}: those of {flagged.arm} differ "
+            f"from everybody else's by {flagged.errors} standard errors"
+        )

@@ -79,7 +79,8 @@ def on_log(
     """Both routers' choices on the logged decisions that were held out, at several thresholds.
 
     The reward is quality less what it cost, at the incumbent's price of money; the reward model
-    is what was predicted when the decision was made, which saw none of these outcomes.
+    is what was predicted when the decision was made, which saw none of these outcomes. Decisions
+    that another arm answered than the drawn one say nothing here.
 
     Raises:
         BundleError: they have other arms or encoders.
@@ -91,7 +92,7 @@ def on_log(
             "compare them on outcomes (--data)"
         )
     traffic = accepted(traffic, flagged_keys(traffic))
-    use = held_out(traffic.hashes, share)
+    use = held_out(traffic.hashes, share) & traffic.drawn
     rows = np.flatnonzero(use)
     inputs, n_chars = traffic.inputs.rows(use), traffic.n_chars[rows]
     scored = [

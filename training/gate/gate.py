@@ -52,8 +52,12 @@ def judge(
         )
         checks += outcome_checks(found.evaluation, margins)
     if log is not None:
-        with reporter.stage("logged decisions"):
-            compared = on_log(candidate, incumbent, read_traffic(log, incumbent.manifest))
+        with reporter.stage("logged decisions") as stage:
+            traffic = read_traffic(log, incumbent.manifest)
+            compared = on_log(candidate, incumbent, traffic)
+            if not traffic.drawn.all():
+                undrawn = int((~traffic.drawn).sum())
+                stage.note(f"{undrawn} that another arm answered than the drawn one say nothing")
             estimates = values(compared)
         checks += log_checks(estimates, margins)
         moves = moves_on_log(compared, candidate.arms)

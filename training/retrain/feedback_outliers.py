@@ -114,7 +114,11 @@ def accepted(traffic: Traffic, found: Sequence[FlaggedKey]) -> Traffic:
 
 def _reports(traffic: Traffic) -> tuple[Strings, _Reports]:
     names, key = np.unique(np.array(traffic.keys), return_inverse=True)
-    residual = traffic.quality - traffic.expected[np.arange(len(traffic)), traffic.arm]
+    expected = traffic.expected[np.arange(len(traffic)), traffic.arm]
+    # an arm that answered without having been eligible: of it no more is known than of them all
+    unknown = np.isnan(expected)
+    expected[unknown] = np.nanmean(traffic.expected[unknown], axis=1)
+    residual = traffic.quality - expected
     centred = traffic.inputs.embedding - traffic.inputs.embedding.mean(axis=0)
     axes = np.linalg.eigh(centred.T @ centred)[1][:, -COMPONENTS:]
     points = (centred @ axes).astype(np.float64)

@@ -7,22 +7,22 @@ what feedback said, if any came. Nothing here needs the text of a prompt.
 from __future__ import annotations
 
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from data.events import EventLog
 from router.core import features
 from router.core.manifest import Manifest
-from router.events import DecisionEvent, FeedbackEvent, unpack
+from router.events import DecisionEvent, unpack
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
 from ..methods.base import Inputs
 from .preferences import Preferred, read_preferences
+from .reports import SILENCE, Reported, read_feedback
 
 HELD_OUT = 0.2  # share of logged prompts that retraining leaves to the gate
 
@@ -43,7 +43,9 @@ class Traffic:
         time: (n,) seconds since 1970.
         cluster: (n,) nearest centroid.
         distance: (n,) to it.
-        arm: (n,) index of the arm that answered.
+        arm: (n,) index of the arm that answered: the one that feedback names, else the chosen one.
+        drawn: (n,) whether that is the arm that was chosen; another one's answer is an outcome
+            like any other, and has no propensity.
         propensity: (n, a), 0 where an arm could not answer.
         expected: (n, a) quality that was predicted at the time; NaN where not eligible.
         expected_usd: (n, a) cost that was predicted at the time; NaN likewise.
@@ -63,6 +65,7 @@ class Traffic:
     cluster: Ints
     distance: Doubles
     arm: Ints
+    drawn: Bools
     propensity: Doubles
     expected: Doubles
     expected_usd: Doubles
@@ -87,7 +90,7 @@ def read_traffic(log: EventLog, manifest: Manifest) -> Traffic:
     arms = tuple(info.arm for info in manifest.arms)
     place = {arm.id: i for i, arm in enumerate(arms)}
     rejected: Counter[str] = Counter(log.rejected)
-    said = _feedback(log)
+    said = read_feedback(log, place, rejected)
     events, vectors = [], []
     for event in sorted(log.decisions.values(), key=lambda event: event.time):
         reason = _refusal(event, log, manifest, place)
@@ -128,17 +131,19 @@ def _rows(
     log: EventLog,
     arms: tuple[Arm, ...],
     place: dict[str, int],
-    said: dict[str, dict[str, Any]],
+    said: dict[str, Reported],
     rejected: Counter[str],
 ) -> Traffic:
-    arm, propensity, expected, usd = _predicted(events, log, place)
-    row_of = {event.decision_id: i for i, event in enumerate(events)}
+    chosen, propensity, expected, usd = _predicted(events, log, place)
+    reports = [said.get(event.decision_id, SILENCE) for event in events]
+    answered = [at if r.arm is None else r.arm for at, r in zip(chosen, reports, strict=True)]
+    arm = np.array(answered, dtype=np.int64)
+    row_of = {e.decision_id: i for i, e in enumerate(events) if reports[i].usable}
     hashes = tuple(event.request_hash for event in events)
     preferred = read_preferences(log, row_of, arm, hashes, rejected)
 
     def reported(name: str) -> Doubles:
-        values = [said.get(event.decision_id, {}).get(name) for event in events]
-        return np.array([np.nan if value is None else float(value) for value in values])
+        return np.array([getattr(report, name) for report in reports], dtype=np.float64)
 
     return Traffic(
         arms=arms,
@@ -152,6 +157,7 @@ def _rows(
         cluster=np.array([event.cluster for event in events], dtype=np.int64),
         distance=np.array([event.distance for event in events]),
         arm=arm,
+        drawn=np.asarray(arm == chosen),
         propensity=propensity,
         expected=expected,
         expected_usd=usd,
@@ -159,7 +165,7 @@ def _rows(
         input_tokens=reported("input_tokens"),
         output_tokens=reported("output_tokens"),
         cost_usd=reported("cost_usd"),
-        keys=tuple(said.get(event.decision_id, {}).get("key", "") for event in events),
+        keys=tuple(report.key for report in reports),
         rejected=rejected,
         preferred=preferred,
     )
@@ -168,7 +174,7 @@ def _rows(
 def _predicted(
     events: list[DecisionEvent], log: EventLog, place: dict[str, int]
 ) -> tuple[Ints, Doubles, Doubles, Doubles]:
-    """The arms that answered (n,); propensities, expected qualities and costs, (n, a) each."""
+    """The arms that were chosen (n,); propensities, expected qualities and costs, (n, a) each."""
     n, a = len(events), len(place)
     propensity, expected, usd = np.zeros((n, a)), np.full((n, a), np.nan), np.full((n, a), np.nan)
     arm = np.zeros(n, dtype=np.int64)
@@ -186,21 +192,3 @@ def _predicted(
     # what went to arms that the base does not have is no option any more
     propensity /= np.maximum(propensity.sum(axis=1, keepdims=True), 1e-12)
     return arm, propensity, expected, usd
-
-
-def _feedback(log: EventLog) -> dict[str, dict[str, Any]]:
-    """Decision id -> its values, averaged over the sources that gave them."""
-    by_decision: dict[str, list[FeedbackEvent]] = defaultdict(list)
-    for (decision_id, _), values in sorted(log.feedback.items()):
-        by_decision[decision_id].append(values)
-    return {name: _averaged(several) for name, several in by_decision.items()}
-
-
-def _averaged(several: Sequence[FeedbackEvent]) -> dict[str, Any]:
-    # a forger who joins in on another key's decision is judged with it, and taints no other rows
-    out: dict[str, Any] = {"key": ", ".join(sorted({event.key for event in several}))}
-    for name in ("quality", "input_tokens", "output_tokens", "cost_usd"):
-        said = [getattr(event, name) for event in several]
-        values = [float(value) for value in said if value is not None]
-        out[name] = float(np.mean(values)) if values else None
-    return out

@@ -40,9 +40,13 @@ MIN_FEEDBACK = 50  # decisions with accepted feedback
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a candidate learned from: decisions, preferences, prompts of tables, rows in all."""
+    """What a candidate learned from: decisions, preferences, prompts of tables, rows in all.
+
+    `undrawn` of the decisions were answered by another arm than the drawn one.
+    """
 
     logged: int
+    undrawn: int
     battles: int
     full: int
     rows: int
@@ -53,6 +57,7 @@ class Evidence:
         return {
             "base": base,
             "logged_decisions": self.logged,
+            "answered_by_another_arm": self.undrawn,
             "weighted_rows": self.rows - self.full,
             "full_prompts": self.full,
             "preferences": self.battles,
@@ -60,7 +65,7 @@ class Evidence:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Retrained:
     """A candidate, and what it learned from."""
 
@@ -111,14 +116,14 @@ def retrain(
         battles = together(split_battles(tables, rows.data, encoder, cache, reporter), compared)
     evidence = Evidence(
         logged=int(use.sum()),
+        undrawn=int((use & ~traffic.drawn).sum()),
         battles=0 if compared is None else len(compared),
         full=sum(len(part.data) for part in parts[1:]),
         rows=len(rows.data),
         flagged=tuple(flagged),
     )
     origin = base_origin(base.manifest, traffic.rejected, evidence.record(base.manifest.bundle_id))
-    trained = _learn(rows, battles, encoder, origin, settings, out, reporter)
-    return Retrained(trained=trained, evidence=evidence)
+    return Retrained(_learn(rows, battles, encoder, origin, settings, out, reporter), evidence)
 
 
 def _learn(

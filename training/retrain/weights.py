@@ -28,6 +28,9 @@ def outcome_weights(traffic: Traffic, use: Bools) -> Doubles:
     """1 / (p·f) of the used decisions, 1 for the least surprising one, clipped: (n used,)."""
     rows = np.flatnonzero(use)
     drawn = traffic.propensity[rows, traffic.arm[rows]]
+    # an answer of an arm that was not drawn counts as the least surprising of those that were
+    known = traffic.drawn[rows]
+    drawn = np.where(known, drawn, drawn[known].max(initial=0.0) or 1.0)
     weight = 1.0 / (drawn * feedback_chance(traffic)[rows])
     return np.asarray(np.minimum(weight / weight.min(), MAX_WEIGHT))
 

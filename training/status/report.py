@@ -183,10 +183,11 @@ def promise_findings(traffic: Traffic) -> list[Finding]:
 
     A bet on every answer with feedback, in order of time: may be looked at whenever one likes.
     """
-    seen = ~np.isnan(traffic.quality)
+    expected = traffic.expected[np.arange(len(traffic)), traffic.arm]
+    seen = ~np.isnan(traffic.quality) & ~np.isnan(expected)  # of arms that were eligible
     if not seen.any():
         return []
-    said: Doubles = traffic.expected[np.arange(len(traffic)), traffic.arm][seen]
+    said: Doubles = expected[seen]
     state = watch(traffic.quality[seen], said, margin=BELOW_PROMISE)
     level = ALARM if state.alarm_at is not None else OK
     detail = (
