@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .blocks import outside_blocks
+from .decoration import asked_section, undecorated
 from .filler import is_filler
+from .passages import cut_passage
 
-VERSION = 2  # bump whenever some text may be read differently; embeddings are cached under it
-WINDOW_CHARS = 4000  # characters of one window; more of them would be cut by the encoder anyway
+END = 8000  # characters of head and of tail of a huge text that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,22 @@ def find_ask(texts: Sequence[str]) -> Ask:
         texts: text parts in order, of the last user turn and of user turns right before it without
             an answer between.
     """
-    size = sum(map(len, texts))
-    parts = [part.strip() for part in outside_blocks(texts)]
-    text = "\n".join(part for part in parts if part)
-    return Ask(text, size - len(text))
+    whole, borders = _joined([part.strip() for part in outside_blocks(texts)])
+    asked = asked_section(whole)
+    text = undecorated(cut_passage(asked, borders if asked is whole else frozenset()))
+    return Ask(text, sum(map(len, texts)) - len(text))
+
+
+def _joined(parts: Sequence[str]) -> tuple[str, frozenset[int]]:
+    """Parts as one text, head and tail of a huge one, and where in it a part begins."""
+    kept = [part for part in parts if part]
+    text = "\n".join(kept)
+    borders = list(accumulate(len(part) + 1 for part in kept))[:-1]
+    gone = len(text) - 2 * END - 2
+    if gone > 0:
+        text = f"{text[:END]}\n\n{text[-END:]}"
+        borders = [b if b < END else b - gone for b in borders if b < END or b > gone + END]
+    return text, frozenset(borders)
 
 
 def carries_task(text: str) -> bool:
@@ -51,10 +65,3 @@ def carries_task(text: str) -> bool:
     by the system message. A greeting does: it wants a greeting.
     """
     return not is_filler(text)
-
-
-def windows(text: str) -> tuple[str, ...]:
-    """What an encoder reads of a text: all of a short one, head and tail of a long one."""
-    if len(text) <= WINDOW_CHARS:
-        return (text,)
-    return text[:WINDOW_CHARS], text[-WINDOW_CHARS:]

@@ -10,8 +10,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 LONG = 300  # characters from which on a block of an unknown name is wrapping
+MOST_TAGS = 20_000  # bounds the time; more of them are a web page, not a request
 MOST_ASKS = 3  # more blocks that seem to hold an ask are data about asks
 
 # names are compared in lower case without - and _
@@ -81,7 +83,7 @@ def outside_blocks(texts: Sequence[str]) -> list[str]:
 
 def _blocks(text: str) -> list[_Block]:
     """The outermost blocks of a text, in order: one pass over its tags."""
-    tags = list(_TAG.finditer(text))
+    tags = list(islice(_TAG.finditer(text), MOST_TAGS))
     closing: dict[str, list[re.Match[str]]] = {}
     for tag in tags:
         if tag[1]:
