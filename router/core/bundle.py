@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ..errors import BundleError
+from ..request.ask import find_ask
 from ..types import Scores
 from . import features
 from .encoder import Encoder, OnnxEncoder
@@ -70,9 +71,10 @@ class Bundle:
         return bundle
 
     def score_texts(self, texts: list[str]) -> Scores:
-        """Embed and score plain texts, each as a prompt of one turn."""
+        """Embed and score plain prompts, each of one turn."""
         n_chars = np.array([len(text) for text in texts], dtype=np.int64)
-        return self.scorer.score(self.encoder.encode(texts), features.extract(texts), n_chars)
+        asks = [find_ask([text]).text for text in texts]
+        return self.scorer.score(self.encoder.encode(asks), features.extract(asks), n_chars)
 
     def replay_golden(self) -> None:
         """Answer the golden prompts again.

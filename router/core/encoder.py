@@ -54,14 +54,16 @@ class OnnxEncoder:
             folder: holds model.onnx and tokenizer.json.
             dimension: d, as the manifest says.
             model: file name of the graph.
-            max_tokens: later tokens are cut; cost is linear in tokens.
-            max_chars: later characters are cut before tokenising, which is not free either.
+            max_tokens: of one window; cost is linear in tokens.
+            max_chars: that are tokenised for one window, for that is not free either.
         Raises:
             BundleError: a file is missing or cannot be read.
         """
         self.max_tokens = max_tokens
         self.max_chars = max_chars
-        self._tokenizer = _tokenizer(folder / "tokenizer.json", max_tokens)
+        self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        self._before, self._after = _frame(self._tokenizer)
+        self._room = max_tokens - len(self._before) - len(self._after)
         self._session = open_session(folder / model)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self._dimension = dimension
@@ -72,18 +74,35 @@ class OnnxEncoder:
         return self._dimension
 
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of one text after both cuts."""
-        head = text[: self.max_chars]
+        """Token ids of the first window of a text: all of a short one."""
+        return self.windows(text)[0]
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Token ids of what is read of a text: all of it, or its head and its tail.
+
+        A long text says what it wants at either end, and what it is about at both.
+        """
+        head = self._ids(text[: self.max_chars])
+        tail = self._ids(text[-self.max_chars :]) if len(text) > self.max_chars else head
+        if len(text) <= self.max_chars and len(head) <= self._room:
+            return [self._framed(head)]
+        return [self._framed(head[: self._room]), self._framed(tail[-self._room :])]
+
+    def _ids(self, text: str) -> list[int]:
         # half of a surrogate pair is no text; JSON can carry one all the same
-        clean = head.encode("utf-8", "replace").decode("utf-8")
-        ids: list[int] = self._tokenizer.encode(clean).ids
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        ids: list[int] = self._tokenizer.encode(clean, add_special_tokens=False).ids
         return ids
 
+    def _framed(self, ids: list[int]) -> list[int]:
+        return [*self._before, *ids, *self._after]
+
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Embed n texts: (n, d) float32 rows of length 1."""
+        """Embed n texts: (n, d) float32 rows of length 1, the mean of the windows of each."""
         rows = np.empty((len(texts), self._dimension), dtype=np.float32)
         for i, text in enumerate(texts):
-            rows[i] = self.embed_tokens(self.tokenize(text))
+            parts = [self.embed_tokens(ids) for ids in self.windows(text)]
+            rows[i] = parts[0] if len(parts) == 1 else _mean_direction(parts)
         return rows
 
     def embed_tokens(self, ids: Sequence[int]) -> Floats:
@@ -130,7 +149,7 @@ def single_threaded_session(model: bytes) -> InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+def _tokenizer(path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
@@ -138,5 +157,18 @@ def _tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     except Exception as err:  # tokenizers raises bare Exception
         raise BundleError(f"{path.name} cannot be read as a tokenizer: {err}") from err
     tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
+    tokenizer.no_truncation()
     return tokenizer
+
+
+def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens that a tokenizer puts before and after every text."""
+    found = tokenizer.encode("a")
+    words = [i for i, special in enumerate(found.special_tokens_mask) if not special]
+    return found.ids[: words[0]], found.ids[words[-1] + 1 :]
+
+
+def _mean_direction(parts: Sequence[Floats]) -> Floats:
+    total: Floats = np.stack(parts).sum(axis=0, dtype=np.float32)
+    mean: Floats = total / max(float(np.linalg.norm(total)), 1e-12)
+    return mean

@@ -14,7 +14,9 @@ import numpy as np
 
 from ..types import Floats
 
-VERSION = 1  # bump whenever a value may change for some text; bundles name the version they need
+# of all that is read of a prompt: bump whenever for some text the ask, the encoder's windows or a
+# value may change; bundles name the version they need, and embeddings are cached under it
+VERSION = 2
 NAMES = (
     "log_chars",
     "log_words",

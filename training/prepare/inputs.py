@@ -9,6 +9,7 @@ from threading import Lock
 
 from router.core import features
 from router.core.encoder import Encoder
+from router.request.ask import find_ask
 from router.types import Bools, Floats, Ints
 
 from ..config import EncoderConfig
@@ -76,6 +77,10 @@ def embed_inputs(
 def inputs_by(
     encoder: Encoder, sha256: str, texts: tuple[str, ...], cache: Path, reporter: Reporter
 ) -> Inputs:
-    """The same by any encoder; embeddings are cached under `sha256`, that of its model."""
-    vectors = embed(texts, encoder, cache / "embeddings" / sha256[:16], reporter)
-    return Inputs(vectors, features.extract(texts))
+    """The same by any encoder; embeddings are cached under `sha256`, that of its model.
+
+    Of a prompt its ask is read, as of a request.
+    """
+    asks = tuple(find_ask([text]).text for text in texts)
+    folder = cache / "embeddings" / f"{sha256[:16]}-{features.VERSION}"
+    return Inputs(embed(asks, encoder, folder, reporter), features.extract(asks))

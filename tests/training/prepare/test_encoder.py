@@ -105,6 +105,18 @@ def test_any_local_model_works_the_same_way(tmp_path: Path) -> None:
     assert len(exported.open().tokenize("word " * 500)) == 64
 
 
+def test_of_a_long_text_head_and_tail_are_read() -> None:
+    encoder = export_encoder(EncoderConfig(), CACHE / "encoders").open()
+    begins, ends = " ".join(["river"] * 254), " ".join(["proof"] * 254)
+    fits, long = encoder.windows(begins), encoder.windows(f"{begins} {ends}")
+    assert [len(ids) for ids in fits] == [256]
+    assert long == [*fits, *encoder.windows(ends)]
+    assert encoder.windows(f"{begins} {'gap ' * 5000} {ends}") == long
+    both = encoder.encode([begins, ends])
+    mean = both.sum(axis=0) / np.linalg.norm(both.sum(axis=0))
+    assert np.allclose(encoder.encode([f"{begins} {ends}"])[0], mean, atol=1e-6)
+
+
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"holds no .safetensors or .bin weights"):
         export_encoder(EncoderConfig(model=str(tmp_path)), tmp_path / "cache")
