@@ -35,7 +35,7 @@ def allocate_table(
     texts = tuple(table["prompt"])
     scores = score_texts(router, texts, cache, reporter)
     views = [read_prompt(text) for text in texts]
-    rows = [router.priced(view, scores.row(i)) for i, view in enumerate(views)]
+    rows = [scores.row(i) for i in range(len(texts))]
     with reporter.stage("allocate"):
         return route_batch(router, views, rows, policy, budget_usd)
 

@@ -10,6 +10,7 @@ import numpy as np
 from data.tables import Tables
 from router import Policy, Router
 from router.core.choice import expected_at
+from router.request.view import read_prompt
 from router.types import Bools, Doubles, Ints, Scores
 
 from ..config import recorded
@@ -116,9 +117,11 @@ def score_inputs(router: Router, inputs: Inputs, n_chars: Ints, reporter: Report
 
 
 def score_texts(router: Router, texts: tuple[str, ...], cache: Path, reporter: Reporter) -> Scores:
-    """Embed and score single prompts."""
+    """Embed and score single prompts, at what they would cost as they are: no table's wrapping."""
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    return score_inputs(router, bundle_inputs(router, texts, cache, reporter), lengths, reporter)
+    scores = score_inputs(router, bundle_inputs(router, texts, cache, reporter), lengths, reporter)
+    tokens = [router.admission.input_tokens(read_prompt(text)) for text in texts]
+    return router.bundle.scorer.priced(scores, np.concatenate(tokens), max_output_tokens=None, n=1)
 
 
 def _split(data: Dataset, split: str) -> Bools:

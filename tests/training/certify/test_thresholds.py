@@ -14,12 +14,14 @@ from router import Policy, Router
 from router.cli.main import main
 from training.certify.thresholds import (
     OwnTraffic,
+    own_traffic,
     parse_share,
     threshold_for_share,
     threshold_for_spend,
 )
 from training.errors import TrainingError
 from training.prepare.cache import CACHE
+from training.progress import Timings
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +34,7 @@ def prompts(world_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def own(tiny_bundle: Path, prompts: Path) -> OwnTraffic:
-    router = Router.load(tiny_bundle)
-    return OwnTraffic(
-        router, router.bundle.score_texts(pl.read_parquet(prompts)["prompt"].to_list())
-    )
+    return own_traffic(Router.load(tiny_bundle), prompts, CACHE, Timings())
 
 
 def calibrate(bundle: Path, prompts: Path, *options: str) -> Result:
