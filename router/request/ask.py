@@ -40,7 +40,7 @@ def find_ask(texts: Sequence[str]) -> Ask:
         texts: text parts in order, of the last user turn and of user turns right before it without
             an answer between.
     """
-    whole, borders = _joined([part.strip() for part in outside_blocks(texts)])
+    whole, borders = _joined([part.strip() for part in outside_blocks(texts) or texts])
     asked = asked_section(whole)
     text = undecorated(cut_passage(asked, borders if asked is whole else frozenset()))
     return Ask(text, sum(map(len, texts)) - len(text))
@@ -56,6 +56,11 @@ def _joined(parts: Sequence[str]) -> tuple[str, frozenset[int]]:
         text = f"{text[:END]}\n\n{text[-END:]}"
         borders = [b if b < END else b - gone for b in borders if b < END or b > gone + END]
     return text, frozenset(borders)
+
+
+def is_wrapping(texts: Sequence[str]) -> bool:
+    """Whether a client wrote all of these text parts, such as reminders beside a tool's result."""
+    return not outside_blocks(texts)
 
 
 def carries_task(text: str) -> bool:

@@ -64,7 +64,7 @@ def outside_blocks(texts: Sequence[str]) -> list[str]:
     Args:
         texts: parts of one turn, in order.
     Returns:
-        One text a part that has some left; the parts as they are where nothing would be left.
+        One text a part that has some left; none where clients wrote all of it.
     """
     blocks = [_blocks(text) if "</" in text else [] for text in texts]
     asked = [
@@ -75,10 +75,8 @@ def outside_blocks(texts: Sequence[str]) -> list[str]:
     ]
     if 0 < len(asked) <= MOST_ASKS:
         return asked[-1:]
-    if not any(blocks):
-        return list(texts)
     left = [_without(text, found) for text, found in zip(texts, blocks, strict=True)]
-    return [text for text in left if text.strip()] or list(texts)
+    return [text for text in left if text.strip()]
 
 
 def _blocks(text: str) -> list[_Block]:

@@ -47,6 +47,11 @@ class Wrapped:
     kind: str
     texts: tuple[str, ...]
 
+    @property
+    def group(self) -> str:
+        """Its kind in a word: block, after, before or markdown."""
+        return self.kind.replace(":", " ").split()[0]
+
 
 def _fact(source: random.Random) -> str:
     return source.choice(FACTS).format(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from router.request.ask import Ask, carries_task, find_ask
+from router.request.ask import Ask, carries_task, find_ask, is_wrapping
 
 ASK = "Prove that every group of prime order is cyclic."
 FILES = "\n".join(f"- src/module_{i}/file.py" for i in range(60))
@@ -36,6 +36,8 @@ def test_where_all_is_wrapping_all_is_the_ask() -> None:
     block = f"<system-reminder>{FILES}</system-reminder>"
     assert find_ask([block]).text == block
     assert find_ask([]) == Ask("", 0)
+    assert is_wrapping([block, "  "])
+    assert not is_wrapping([block, ASK])
 
 
 SETTING_GOING = [
