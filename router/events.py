@@ -70,6 +70,9 @@ class DecisionEvent:
         reasons: codes.
         ration: what a shared budget granted: λ, the arm that a batch chose, and what was left
             of a stream's budget in US dollars; null where a knob ruled.
+        wire: by which API's rules the request was read; null in older lines, as the next two.
+        max_output_tokens: that the request allowed; null without a limit.
+        n: answers that it asked for.
         role: "live", or what a candidate would have answered ("shadow"), or "canary".
         text: the prompt, only where the operator switched that on.
     """
@@ -95,6 +98,9 @@ class DecisionEvent:
     ration: dict[str, float | None] | None = None
     input_tokens: tuple[int, ...] | None = None
     fallbacks: tuple[int, ...] | None = None
+    wire: str | None = None
+    max_output_tokens: int | None = None
+    n: int | None = None
     role: str = "live"
     session: str | None = None
     text: str | None = None

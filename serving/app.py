@@ -1,7 +1,7 @@
 """The HTTP application: from a path to its answer.
 
-Raw ASGI. Everything but scoring happens on the event loop; see `scoring`. Request bodies are
-never logged.
+Raw ASGI. Everything but scoring, and the reading of large bodies, happens on the event loop.
+Request bodies are never logged.
 """
 
 from __future__ import annotations
@@ -122,17 +122,17 @@ class App(Worker):
 
     async def _route(self, call: Call) -> Response:
         begun = perf_counter()
-        body = await call.body(self.settings.max_body_bytes)
+        body = await call.body(self.max_body_bytes)
         answer = await route(self, body, call.key, call.deadline)
         self.metrics.request_seconds.observe(perf_counter() - begun)
         return Response(answer)
 
     async def _route_batch(self, call: Call) -> Response:
-        body = await call.body(self.settings.max_body_bytes)
+        body = await call.body(self.max_body_bytes)
         return Response(await route_prompts(self, body, call.deadline))
 
     async def _explain(self, call: Call) -> Response:
-        body = await call.body(self.settings.max_body_bytes)
+        body = await call.body(self.max_body_bytes)
         return Response(await explain_prompt(self, body, call.deadline))
 
     async def _feedback(self, call: Call) -> Response:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from router.budget.batch import Batch, route_batch
 from router.core.policy import Policy
 from router.engine import Router
 from router.errors import PolicyError
+from router.request import names
 from router.request.view import PromptView
 from router.types import Scores
 
 from .problems import Problem
-from .reading import BATCH, encode, parse_as, policy_problem, read_policy, read_view
+from .reading import (
+    NULL,
+    OURS,
+    decode_value,
+    encode,
+    policy_problem,
+    read_fields,
+    read_policy,
+    read_view,
+)
 from .recorder import Asked, Routed
-from .schemas import BatchRequest, RouteRequest
+from .routing import answer_to
+from .schemas import Knobs
 from .settings import Settings
 from .worker import Worker
+
+KNOBS = OURS - {"metadata"}
+STREAM_KNOBS = ("budget", "budget_key", "budget_period", "budget_hard_stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +62,15 @@ async def route_prompts(worker: Worker, body: bytes, deadline: float) -> bytes:
     Args:
         worker: whose bundle and log.
         body: the request's.
-        deadline: of the whole batch, by `perf_counter`.
+        deadline: by `perf_counter`; each prompt adds `Settings.batch_prompt_s` to it.
 
     Raises:
         Problem: as `read_batch` and `BatchAsked.decide`; or the answer would come too late.
     """
-    live, asked = await worker.loaded(deadline), read_batch(body, worker.settings)
+    live, each_s = await worker.loaded(deadline), worker.settings.batch_prompt_s
+    longest = deadline + each_s * worker.settings.max_batch
+    asked = await worker.read(read_batch, body, longest)
+    deadline += each_s * len(asked.views)
     entries = [await worker.scoring.conversation(live, view, deadline) for view in asked.views]
     batch = await asyncio.to_thread(asked.decide, live.router, [entry.scores for entry in entries])
     grants = batch.grants or [None] * len(entries)
@@ -63,8 +81,9 @@ async def route_prompts(worker: Worker, body: bytes, deadline: float) -> bytes:
         made = worker.recorder.ids.new()
         one = Asked(decision_id=made, router=live.router, view=view, policy=asked.policy)
         worker.metrics.decided(decision)
-        worker.recorder.decided(Routed(one, entry, decision, grant=grant))
-        decisions.append({"decision_id": made, **decision.to_dict()})
+        routed = Routed(one, entry, decision, grant=grant)
+        worker.recorder.decided(routed)
+        decisions.append(answer_to(routed))
     return encode({**batch.totals(), "decisions": decisions})
 
 
@@ -74,44 +93,70 @@ def read_batch(body: bytes, settings: Settings) -> BatchAsked:
     Raises:
         Problem: it is not JSON, has no prompts or too many, or one of them or a knob is wrong.
     """
-    request = parse_as(body, BATCH)
-    if request.prompt is not None or request.messages is not None or not request.prompts:
+    knobs, fields = read_fields(body)
+    prompts = decode_value(fields.pop("prompts", NULL), "prompts")
+    if fields.keys() & set(names.PROMPTS) or not isinstance(prompts, list) or not prompts:
         raise Problem(
             "invalid_request",
-            "give prompts, a list of texts or of lists of messages; prompt and messages are for "
+            "give prompts, a list of texts, of lists of messages or of bodies; one alone goes to "
             "POST /route",
             field="prompts",
         )
-    if len(request.prompts) > settings.max_batch:
+    if len(prompts) > settings.max_batch:
         raise Problem(
             "batch_too_large",
-            f"prompts has {len(request.prompts)} entries, the limit is {settings.max_batch} "
+            f"prompts has {len(prompts)} entries, the limit is {settings.max_batch} "
             "(TIERWISE_MAX_BATCH)",
             field="prompts",
         )
-    for name in ("budget", "budget_key", "budget_period", "budget_hard_stop"):
-        if getattr(request, name) is not None:
+    policy = read_policy(knobs, settings)
+    return BatchAsked(_views(prompts, fields, settings), policy, _budget_usd(knobs))
+
+
+def _budget_usd(knobs: Knobs) -> float | None:
+    for name in STREAM_KNOBS:
+        if getattr(knobs, name) is not None:
             raise Problem(
                 "unsupported_knob",
                 f"{name} paces a stream of POST /route; a batch takes budget_usd for all of it",
                 field=name,
             )
-    budget = request.budget_usd
-    if budget is not None and not budget > 0:
+    usd = knobs.budget_usd
+    if usd is not None and not usd > 0:
         raise Problem(
-            "invalid_policy", f"budget_usd must be > 0 US dollars, got {budget}", field="budget_usd"
+            "invalid_policy", f"budget_usd must be > 0 US dollars, got {usd}", field="budget_usd"
         )
-    policy = read_policy(request, settings)
-    return BatchAsked(_views(request, settings), policy, budget)
+    return usd
 
 
-def _views(request: BatchRequest, settings: Settings) -> tuple[PromptView, ...]:
+def _views(
+    prompts: Sequence[Any], shared: Mapping[str, Any], settings: Settings
+) -> tuple[PromptView, ...]:
+    """What the models see of each prompt; what stands beside `prompts` is part of every body."""
     views = []
-    for i, item in enumerate(request.prompts or ()):
-        one = RouteRequest(prompt=item) if isinstance(item, str) else RouteRequest(messages=item)
+    for i, item in enumerate(prompts):
         try:
-            views.append(read_view(one, settings))
+            views.append(read_view(_body(item, shared), settings))
         except Problem as problem:
             place = f"prompts[{i}]"
             raise Problem(problem.code, f"{place}: {problem.detail}", field=place) from None
     return tuple(views)
+
+
+def _body(item: object, shared: Mapping[str, Any]) -> object:
+    """One prompt as a body of its own.
+
+    Raises:
+        Problem: it has knobs, which are those of the whole batch.
+    """
+    if isinstance(item, str | list):
+        return {**shared, "prompt" if isinstance(item, str) else "messages": item}
+    if not isinstance(item, dict):
+        raise Problem("invalid_prompt", "a prompt is a text, a list of messages or a body")
+    own = sorted(name for name in KNOBS if item.get(name) is not None)
+    if own:
+        raise Problem(
+            "unsupported_knob",
+            f"{', '.join(own)} cannot differ within a batch; put it beside prompts",
+        )
+    return {**shared, **item}

@@ -11,7 +11,7 @@ from router.errors import PolicyError
 
 from .declared import DEFAULT_PERIOD, Declared, checked_period, checked_usd
 from .problems import Problem
-from .schemas import RouteRequest
+from .schemas import Knobs
 
 QUALITY_KNOBS = ("threshold", "min_quality", "max_quality_drop")
 OWN_FIELDS = ("budget_key", "budget_period", "budget_hard_stop")
@@ -42,9 +42,7 @@ class Budget:
     requests: int | None = None
 
 
-def read_budget(
-    request: RouteRequest, declared: tuple[Declared, ...], caller: str
-) -> Budget | None:
+def read_budget(request: Knobs, declared: tuple[Declared, ...], caller: str) -> Budget | None:
     """The budget that a request is paced by, if any.
 
     Args:
@@ -70,7 +68,7 @@ def read_budget(
     return _own(request, caller)
 
 
-def _check_alone(request: RouteRequest) -> None:
+def _check_alone(request: Knobs) -> None:
     field = "budget_usd" if request.budget is None else "budget"
     excluded = QUALITY_KNOBS if request.budget is None else (
         *QUALITY_KNOBS, "budget_usd", *OWN_FIELDS
@@ -110,7 +108,7 @@ def account_of(budget: Declared, caller: str) -> Budget:
     )
 
 
-def _own(request: RouteRequest, caller: str) -> Budget:
+def _own(request: Knobs, caller: str) -> Budget:
     try:
         usd = checked_usd(request.budget_usd or 0.0, "budget_usd")
     except PolicyError as err:

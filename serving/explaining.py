@@ -6,15 +6,14 @@ import asyncio
 from typing import Any
 
 from router.cli.explain_text import render
-from router.core.policy import Policy
 from router.engine import Router
 from router.errors import PolicyError
 from router.explain import explain
-from router.request.view import PromptView
 from router.types import Scores
 
 from .problems import Problem
-from .reading import encode, parse, policy_problem, read_policy, read_view
+from .reading import RouteBody, encode, policy_problem, read_route
+from .responses import request_view
 from .worker import Worker
 
 
@@ -24,23 +23,27 @@ async def explain_prompt(worker: Worker, body: bytes, deadline: float) -> bytes:
     Raises:
         Problem: the request cannot be read, asks for a budget, or nobody may answer it.
     """
-    live, request = await worker.loaded(deadline), parse(body)
+    live = await worker.loaded(deadline)
+    read = await worker.read(read_route, body, deadline)
     for name in ("budget", "budget_usd"):
-        if getattr(request, name) is not None:
+        if getattr(read.knobs, name) is not None:
             raise Problem(
                 "unsupported_knob",
                 f"{name} depends on what was spent before; explain one of the other knobs",
                 field=name,
             )
-    policy, view = read_policy(request, worker.settings), read_view(request, worker.settings)
-    entry = await worker.scoring.conversation(live, view, deadline)
-    return encode(await asyncio.to_thread(_explained, live.router, view, entry.scores, policy))
+    entry = await worker.scoring.conversation(live, read.view, deadline)
+    return encode(await asyncio.to_thread(_explained, live.router, read, entry.scores))
 
 
-def _explained(router: Router, view: PromptView, scores: Scores, policy: Policy) -> dict[str, Any]:
+def _explained(router: Router, read: RouteBody, scores: Scores) -> dict[str, Any]:
     """The decision, how the rule saw every arm, what would change it, and all that in words."""
     try:
-        found = explain(router, view, scores, policy)
+        found = explain(router, read.view, scores, read.policy)
     except PolicyError as err:
         raise policy_problem(err) from None
-    return {**found.to_dict(), "text": render(found)}
+    return {
+        **found.to_dict(),
+        **request_view(read.view, read.policy),
+        "text": render(found),
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from router.catalogue.catalogue import Catalogue
 from router.core.certificate import read_expiry
+from router.core.manifest import Manifest
 from router.core.store import Store, is_store
 from router.engine import Router
 
@@ -19,6 +20,10 @@ from .cache import ScoreCache
 from .reading import encode
 from .responses import arms_view, frontier_view
 
+# A body may have so many bytes for each token of the largest known window, within bounds: English
+# has four or five, escaped Chinese six; images and files come on top.
+BYTES_PER_TOKEN = 8
+LEAST_BODY_BYTES, MOST_BODY_BYTES = 4 << 20, 32 << 20
 WARM_UP = "Which answer is worth its price?"
 
 
@@ -34,6 +39,7 @@ class Live:
     cache: ScoreCache
     arms: bytes
     frontier: bytes
+    max_body_bytes: int
 
     @property
     def bundle_id(self) -> str:
@@ -154,4 +160,11 @@ class Holder:
             cache=ScoreCache(self._cache_size),
             arms=encode(arms_view(router)),
             frontier=encode(frontier_view(router.manifest, router.ended)),
+            max_body_bytes=body_limit(router.manifest),
         )
+
+
+def body_limit(manifest: Manifest) -> int:
+    """Bytes of a body that holds as much as the largest window among the arms."""
+    windows = [info.context_tokens or 0 for info in manifest.arms]
+    return min(max(max(windows) * BYTES_PER_TOKEN, LEAST_BODY_BYTES), MOST_BODY_BYTES)

@@ -24,6 +24,7 @@ PROMPTS = (
     "no_arm_allowed",
     "too_many_requests",
     "not_ready",
+    "timeout",
 )
 BUDGETS = ("unknown_budget", "budget_exhausted", "too_many_budgets")
 FEEDBACK = ("unknown_decision", "contradictory_feedback", "log_off", "log_full")
@@ -38,7 +39,7 @@ class Operation(NamedTuple):
         gives: type of the answer, null for plain text.
         codes: of `problems.PROBLEMS` that may be answered in its place.
         takes: type of the body, null without one.
-        example: a body that is accepted.
+        examples: bodies that are accepted, by name.
     """
 
     path: str
@@ -46,7 +47,7 @@ class Operation(NamedTuple):
     gives: type | None = None
     codes: tuple[str, ...] = ()
     takes: type | None = None
-    example: dict[str, Any] | None = None
+    examples: dict[str, dict[str, Any]] = {}  # noqa: RUF012  a tuple's default, never changed
 
     @property
     def method(self) -> str:
@@ -54,6 +55,32 @@ class Operation(NamedTuple):
         return "get" if self.takes is None else "post"
 
 
+QUESTION = "What is 17*23?"
+WEATHER = {"type": "object", "properties": {"city": {"type": "string"}}}
+PROMPT = {"prompt": QUESTION, "threshold": 0.3}
+CHAT = {
+    "model": "auto",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Will it rain in Bern?"},
+    ],
+    "tools": [{"type": "function", "function": {"name": "weather", "parameters": WEATHER}}],
+    "max_completion_tokens": 300,
+    "threshold": 0.3,
+}
+RESPONSES = {
+    "model": "auto",
+    "instructions": "Be brief.",
+    "input": [{"role": "user", "content": [{"type": "input_text", "text": QUESTION}]}],
+    "max_output_tokens": 300,
+}
+MESSAGES = {
+    "model": "auto",
+    "system": [{"type": "text", "text": "Be brief."}],
+    "messages": [{"role": "user", "content": [{"type": "text", "text": QUESTION}]}],
+    "max_tokens": 300,
+}
+BODIES = {"prompt": PROMPT, "chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
 MADE = "01999999-9999-7999-8999-999999999999"
 OPERATIONS = (
     Operation(
@@ -62,7 +89,7 @@ OPERATIONS = (
         schemas.RouteAnswer,
         (*PROMPTS, *BUDGETS),
         schemas.RouteRequest,
-        {"prompt": "What is 17*23?", "threshold": 0.3},
+        BODIES,
     ),
     Operation(
         "/route/batch",
@@ -70,7 +97,10 @@ OPERATIONS = (
         schemas.BatchAnswer,
         (*PROMPTS, "batch_too_large", "budget_too_small"),
         schemas.BatchRequest,
-        {"prompts": ["What is 17*23?", "Name a prime."], "threshold": 0.3},
+        {
+            "texts": {"prompts": [QUESTION, "Name a prime."], "threshold": 0.3},
+            "bodies": {"prompts": [QUESTION, RESPONSES, MESSAGES], "budget_usd": 0.1},
+        },
     ),
     Operation(
         "/explain",
@@ -78,7 +108,7 @@ OPERATIONS = (
         schemas.ExplainAnswer,
         PROMPTS,
         schemas.RouteRequest,
-        {"prompt": "What is 17*23?", "max_quality_drop": 0.02},
+        {"prompt": {"prompt": QUESTION, "max_quality_drop": 0.02}, "messages": MESSAGES},
     ),
     Operation(
         "/feedback",
@@ -86,7 +116,7 @@ OPERATIONS = (
         schemas.FeedbackAnswer,
         (*BODY, *FEEDBACK),
         schemas.FeedbackRequest,
-        {"decision_id": MADE, "correct": True},
+        {"label": {"decision_id": MADE, "correct": True}},
     ),
     Operation("/arms", "Every arm: price, abilities, mean quality", schemas.ArmsAnswer, VIEW),
     Operation("/frontier", "Quality and cost by threshold", schemas.FrontierAnswer, VIEW),
@@ -134,9 +164,8 @@ def _operation(one: Operation) -> dict[str, Any]:
         "responses": {"200": answer, **_problems(one.codes)},
     }
     if one.takes is not None:
-        content: dict[str, Any] = {"schema": _ref(one.takes)}
-        if one.example is not None:
-            content["example"] = one.example
+        examples = {name: {"value": body} for name, body in one.examples.items()}
+        content = {"schema": _ref(one.takes), "examples": examples}
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     return found
 

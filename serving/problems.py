@@ -28,7 +28,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "batch_too_large": (413, "The batch has too many prompts"),
     "unsupported_media_type": (415, "The body's type is not supported"),
     "invalid_request": (422, "The request is not valid"),
-    "invalid_prompt": (422, "There is no prompt to route"),
+    "invalid_prompt": (422, "There is nothing to route, or it cannot be read"),
     "invalid_policy": (422, "A knob is out of range"),
     "conflicting_knobs": (422, "The knobs exclude each other"),
     "unsupported_knob": (422, "This knob is not supported"),
@@ -42,6 +42,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "log_off": (503, "The service keeps no log"),
     "log_full": (503, "The log cannot keep up"),
     "not_ready": (503, "The service has no bundle yet"),
+    "timeout": (504, "The answer would have come too late"),
 }
 
 

@@ -1,67 +1,105 @@
-"""Read a request's body: ours, or a whole Chat-Completions request unchanged.
+"""Read a request's body: our knobs strictly, everything else as any client sends it.
 
-Fields that routing does not use are skipped, not refused, so that a proxy can pass on what it
-got. Fields that it does use are strict: a number in quotes or a boolean is not a number.
+The knobs are decoded into their types: a number in quotes or a boolean is not a number. The rest
+is decoded to plain values and read by `router.request`, which says what it does not understand.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Raw
 
 from router.core.policy import Policy, Requires
 from router.errors import PolicyError
-from router.request.view import PromptView, read_prompt
+from router.request import names
+from router.request.read import read_request
+from router.request.view import PromptView, view_of
 
 from .problems import PROBLEMS, Problem
-from .schemas import BatchRequest, Needs, RouteRequest
+from .schemas import Knobs
 from .settings import Settings
 
-Body = TypeVar("Body", bound=RouteRequest)
-Document = TypeVar("Document", bound=Struct)
-ROUTE = msgspec.json.Decoder(RouteRequest)
-BATCH = msgspec.json.Decoder(BatchRequest)
-REPAIR_BYTES = 1 << 18  # larger bodies are not worth the time on the event loop
+Document = TypeVar("Document")
+Bytes = bytes | memoryview
+NULL = Raw(b"null")
+OURS = frozenset({*Knobs.__struct_fields__, "metadata"})
+MAX_VALUES = 200_000  # JSON values of one body; the smallest cost some 200 bytes each once decoded
+_KNOBS = msgspec.json.Decoder(Knobs)
+_FIELDS = msgspec.json.Decoder(dict[str, Raw])
+_VALUE = msgspec.json.Decoder()
+_NOTHING = msgspec.json.Decoder(msgspec.defstruct("Nothing", []))
+# a string, or what stands before or between values; possessive, so that no text takes memory
+_MARKS = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]')
 # an escaped backslash, a pair of surrogates (both are fine), or half of a pair
 _SURROGATES = re.compile(
     rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-_ITEM = re.compile(rb"\[\s*[^\s\]]")  # an array with something in it
 _AT = re.compile(r"(?: - at `(?P<path>[^`]*)`)$")
-_FIELDS = frozenset(BatchRequest.__struct_fields__)
+_PATH = re.compile(r"([a-z_]+)(?:\[\d+\]|\.[a-z_]+)*")
+_HEADS = OURS | names.FIELDS
 
 
-def parse(body: bytes) -> RouteRequest:
+@dataclass(frozen=True, slots=True)
+class RouteBody:
+    """One request, read."""
+
+    knobs: Knobs
+    policy: Policy
+    view: PromptView
+
+
+def read_route(body: bytes, settings: Settings) -> RouteBody:
     """Read the body of one request.
 
     Raises:
-        Problem: `invalid_json`, or `invalid_request` with the path of the field.
+        Problem: it is no JSON, a knob is wrong, or there is nothing to route.
     """
-    return parse_as(body, ROUTE)
+    knobs, fields = read_fields(body)
+    policy = read_policy(knobs, settings)
+    return RouteBody(knobs, policy, read_view(fields, settings))
 
 
-def parse_as(body: bytes, decoder: msgspec.json.Decoder[Body]) -> Body:
-    """Read a body of the decoder's kind.
+def read_fields(body: bytes) -> tuple[Knobs, dict[str, Any]]:
+    """Our knobs, and the fields of a body: plain values of those that some wire has.
+
+    Fields that nobody knows stay undecoded: whatever they hold, they cost nothing and do no harm.
 
     Raises:
-        Problem: `invalid_json`, or `invalid_request` with the path of the field.
+        Problem: `invalid_json`; `invalid_request` with the path of the field; `body_too_large`.
     """
-    request = decode_body(decoder, body)
-    for name, start in (("metadata", b"{"), ("tools", b"["), ("functions", b"[")):
-        raw = bytes(getattr(request, name))
-        if raw not in (b"", b"null") and not raw.startswith(start):
-            kind = "object" if start == b"{" else "array"
-            raise _invalid(f"Expected `{kind} | null` - at `$.{name}`")
-    return request
+    _check_values(body)
+    knobs, raw = decode_body(_KNOBS, body), decode_body(_FIELDS, body)
+    return knobs, {
+        name: decode_value(value, name) if name in names.FIELDS else value
+        for name, value in raw.items()
+        if name not in OURS and value != NULL
+    }
 
 
-def decode_body(decoder: msgspec.json.Decoder[Document], body: bytes) -> Document:
-    """Decode a body into the decoder's type.
+def decode_value(raw: Raw, at: str) -> Any:  # noqa: ANN401
+    """The plain value of the field at `at`; refuses as `decode_body` does."""
+    return decode_body(_VALUE, memoryview(raw), at)
+
+
+def _check_values(body: bytes) -> None:
+    """Refuse a body of very many small values: decoded, they would take many times its size."""
+    if sum(map(body.count, (b",", b"[", b"{"))) <= MAX_VALUES:  # quick; those in texts as well
+        return
+    decode_body(_NOTHING, body)
+    marks = (mark for mark in _MARKS.finditer(body) if body[mark.start()] != ord('"'))
+    if next(islice(marks, MAX_VALUES, None), None) is not None:
+        raise Problem("body_too_large", f"the body may hold {MAX_VALUES:,} JSON values at most")
+
+
+def decode_body(decoder: msgspec.json.Decoder[Document], body: Bytes, at: str = "") -> Document:
+    """Decode a body, or the field of one at `at`, into the decoder's type.
 
     Raises:
         Problem: `invalid_json`, or `invalid_request` with the path of the field.
@@ -69,7 +107,7 @@ def decode_body(decoder: msgspec.json.Decoder[Document], body: bytes) -> Documen
     try:
         return _decode(decoder, body)
     except msgspec.ValidationError as err:
-        raise _invalid(str(err)) from None
+        raise _invalid(str(err), at) from None
     except UnicodeDecodeError as err:
         raise Problem("invalid_json", f"the body is not UTF-8: {err.reason}") from None
     except msgspec.DecodeError as err:
@@ -78,72 +116,61 @@ def decode_body(decoder: msgspec.json.Decoder[Document], body: bytes) -> Documen
         raise Problem("invalid_json", "the body is nested too deeply") from None
 
 
-def _decode(decoder: msgspec.json.Decoder[Document], body: bytes) -> Document:
+def _decode(decoder: msgspec.json.Decoder[Document], body: Bytes) -> Document:
     """Decode; half surrogate pairs, left by clients that cut text, become U+FFFD."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        if len(body) > REPAIR_BYTES:
-            raise
         repaired = _SURROGATES.sub(lambda m: rb"\ufffd" if m[1] else m[0], body)
         if repaired == body:
             raise
         return decoder.decode(repaired)
 
 
-def _invalid(message: str) -> Problem:
-    at = _AT.search(message)
-    path = at["path"].removeprefix("$").removeprefix(".") if at else ""
-    text = message[: at.start()] if at else message
-    if path.endswith("requires") and "unknown field" in text:
-        text += f"; known are {', '.join(Needs.__struct_fields__)}"
+def _invalid(message: str, at: str) -> Problem:
+    found = _AT.search(message)
+    inner = found["path"].removeprefix("$") if found else ""
+    path, text = (at + inner).removeprefix("."), message[: found.start()] if found else message
     return Problem("invalid_request", f"{path or 'the body'}: {text}", field=path or None)
 
 
-def read_view(request: RouteRequest, settings: Settings) -> PromptView:
+def read_view(body: object, settings: Settings, knobs: Collection[str] = OURS) -> PromptView:
     """What the models see of a request.
 
+    Args:
+        body: plain values, as `read_request` takes them.
+        settings: the operator's limits.
+        knobs: fields that are read elsewhere.
+
     Raises:
-        Problem: not exactly one of prompt and messages, no text, or too much of it.
+        Problem: it cannot be read, or there is nothing in it or too much.
     """
-    if (request.prompt is None) == (request.messages is None):
-        found = "neither" if request.prompt is None else "both"
-        raise Problem(
-            "invalid_request",
-            f"give exactly one of prompt and messages, got {found}",
-            field="prompt",
-        )
-    messages = request.messages or []
-    if len(messages) > settings.max_messages:
-        raise Problem(
-            "prompt_too_long",
-            f"messages has {len(messages)} entries, the limit is {settings.max_messages} "
-            "(TIERWISE_MAX_MESSAGES)",
-            field="messages",
-        )
     try:
-        view = read_prompt(messages if request.prompt is None else request.prompt)
+        request = read_request(body, knobs)
     except PolicyError as err:
         raise policy_problem(err) from None
-    if view.n_chars > settings.max_prompt_chars:
-        raise Problem(
-            "prompt_too_long",
-            f"the prompt has {view.n_chars} characters, the limit is {settings.max_prompt_chars} "
-            "(TIERWISE_MAX_PROMPT_CHARS)",
-            field="messages" if request.prompt is None else "prompt",
-        )
+    turns = len(request.turns)
+    if turns > settings.max_messages:
+        limit = f"{settings.max_messages} (TIERWISE_MAX_MESSAGES)"
+        raise Problem("prompt_too_long", f"the request has {turns} turns, the limit is {limit}")
+    view = view_of(request)
+    most = settings.max_prompt_chars
+    if most is not None and view.n_chars > most:
+        limit = f"{most} (TIERWISE_MAX_PROMPT_CHARS)"
+        detail = f"the prompt has {view.n_chars} characters, the limit is {limit}"
+        raise Problem("prompt_too_long", detail)
     return view
 
 
-def read_policy(request: RouteRequest, settings: Settings) -> Policy:
+def read_policy(knobs: Knobs, settings: Settings) -> Policy:
     """What the caller wants of the decision.
 
     Raises:
         Problem: a knob is out of range, contradicts another or is not supported.
     """
-    allowed = request.allowed_models
+    allowed = knobs.allowed_models
     if allowed is not None and not allowed:
         raise Problem(
             "invalid_request",
@@ -159,34 +186,25 @@ def read_policy(request: RouteRequest, settings: Settings) -> Policy:
         )
     try:
         return Policy(
-            threshold=request.threshold,
-            min_quality=request.min_quality,
-            max_quality_drop=request.max_quality_drop,
-            max_cost_usd=request.max_cost_usd,
+            threshold=knobs.threshold,
+            min_quality=knobs.min_quality,
+            max_quality_drop=knobs.max_quality_drop,
+            max_cost_usd=knobs.max_cost_usd,
             allowed_models=tuple(allowed or ()),
-            requires=_requires(request),
-            max_latency_ms=request.max_latency_ms,
-            current_arm=request.current_arm,
-            in_tool_loop=request.in_tool_loop,
+            requires=Requires.of(knobs.requires or {}),
+            max_latency_ms=knobs.max_latency_ms,
+            current_arm=knobs.current_arm,
+            in_tool_loop=knobs.in_tool_loop,
         )
     except PolicyError as err:
         raise policy_problem(err) from None
 
 
-def _requires(request: RouteRequest) -> Requires:
-    """What is asked for, in our field or by the Chat-Completions fields that imply it."""
-    needs = request.requires
-    tools = any(_ITEM.match(bytes(raw)) for raw in (request.tools, request.functions))
-    json = request.response_format is not None and request.response_format.type.startswith("json")
-    asked = Requires() if needs is None else Requires(**structs.asdict(needs))
-    return replace(asked, tools=asked.tools or tools, json=asked.json or json)
-
-
 def policy_problem(err: PolicyError) -> Problem:
     """The refusal that an error of the decision core amounts to."""
     detail = str(err)
-    named = re.match(r"[a-z_]+", detail)
-    field = named[0] if named and named[0] in _FIELDS else None
+    path = _PATH.match(detail)
+    field = path[0] if path and path[1] in _HEADS else None
     code = err.code if err.code in PROBLEMS else "invalid_policy"
     return Problem(code, detail, field=field)
 

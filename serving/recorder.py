@@ -120,6 +120,7 @@ class Recorder:
         index = {name: i for i, name in enumerate(router.arm_ids)}
         eligible = [index[name] for name in decision.propensities]
         scores = router.admission.charged(view, routed.entry.scores, asked.policy)
+        request = view.asked.request
         return DecisionEvent(
             time=now,
             decision_id=asked.decision_id,
@@ -142,6 +143,9 @@ class Recorder:
             draw=routed.number,
             reasons=tuple(reason.code for reason in decision.reasons),
             ration=None if routed.grant is None else routed.grant.to_log(),
+            wire=request.wire,
+            max_output_tokens=request.max_output_tokens,
+            n=request.n,
             role=asked.role,
             session=None if asked.session is None else self._hash(asked.session),
             text=view.text if self._settings.log_text else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from router.core.explore import OFF, draw
 from router.core.rules import BudgetGrant
@@ -19,8 +20,9 @@ from router.types import Decision
 from .budgets import Budget, read_budget
 from .cache import Entry
 from .holder import Live, Trial
-from .reading import encode, parse, policy_problem, read_policy, read_view
+from .reading import RouteBody, encode, policy_problem, read_route
 from .recorder import Asked, Recorder, Routed
+from .responses import request_view
 from .worker import Worker
 
 
@@ -46,7 +48,8 @@ async def route(worker: Worker, body: bytes, key: str, deadline: float) -> bytes
         Problem: the request cannot be read, or nobody may answer it, or not in time.
     """
     live, trial = await worker.loaded(deadline), worker.holder.trial
-    admitted = admit(worker, body, key, live, trial)
+    read = await worker.read(read_route, body, deadline)
+    admitted = admit(worker, read, key, live, trial)
     entry = await worker.scoring.conversation(admitted.live, admitted.asked.view, deadline)
     scored = perf_counter()
     routed = decide(worker, admitted, entry)
@@ -55,28 +58,25 @@ async def route(worker: Worker, body: bytes, key: str, deadline: float) -> bytes
     return answer
 
 
-def admit(worker: Worker, body: bytes, key: str, live: Live, trial: Trial | None) -> Admitted:
-    """Read a request, refuse what could not be answered anyway, and draw who answers.
+def admit(worker: Worker, read: RouteBody, key: str, live: Live, trial: Trial | None) -> Admitted:
+    """Refuse what could not be answered anyway, and draw who answers.
 
     Raises:
-        Problem: it cannot be read, or a budget with a hard stop is spent.
+        Problem: the budget cannot be used, or it has a hard stop and is spent.
     """
-    begun, settings = perf_counter(), worker.settings
-    request = parse(body)
-    policy, view = read_policy(request, settings), read_view(request, settings)
-    budget = read_budget(request, settings.budgets, key)
+    settings = worker.settings
+    budget = read_budget(read.knobs, settings.budgets, key)
     if budget is not None:
         worker.pacer.check(budget)
-    worker.metrics.steps["parse"].observe(perf_counter() - begun)
     decision_id, role = worker.recorder.ids.new(), "live"
     if trial is not None and draw(settings.seed, f"{decision_id}/canary") < trial.share:
         live, role = trial.live, "canary"
     asked = Asked(
         decision_id=decision_id,
         router=live.router,
-        view=view,
-        policy=policy,
-        session=request.session_id,
+        view=read.view,
+        policy=read.policy,
+        session=read.knobs.session_id,
         role=role,
     )
     return Admitted(asked, live, budget)
@@ -106,7 +106,14 @@ def record(worker: Worker, routed: Routed, trial: Trial | None) -> bytes:
     worker.metrics.decided(routed.decision)
     if trial is not None and routed.asked.role == "live":
         worker.scoring.shadow(partial(shadow, trial.live.router, routed, worker.recorder))
-    return encode({"decision_id": routed.asked.decision_id, **routed.decision.to_dict()})
+    return encode(answer_to(routed))
+
+
+def answer_to(routed: Routed) -> dict[str, Any]:
+    """A decision as its caller gets it."""
+    asked = routed.asked
+    read = request_view(asked.view, asked.policy)
+    return {"decision_id": asked.decision_id, **routed.decision.to_dict(), **read}
 
 
 def shadow(router: Router, routed: Routed, recorder: Recorder) -> None:

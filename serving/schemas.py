@@ -6,13 +6,15 @@ stand here, or are the core's own, for `GET /openapi.json`, and a test holds rea
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.catalogue.catalogue import Latency
 from router.catalogue.tiers import Effort
 from router.explain import ArmView, Change
+from router.request.needs import ABILITIES
+from router.request.types import Wire
 from router.types import Predicted, Reason
 
 from .problems import PROBLEMS
@@ -23,49 +25,30 @@ Counted = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Id = Annotated[str, Meta(min_length=36, max_length=36)]
 Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Share = Annotated[float, Meta(ge=0, le=1)]
-OBJECT = Meta(extra_json_schema={"type": ["object", "null"]})
-ARRAY = Meta(extra_json_schema={"type": ["array", "null"], "items": {}})
+# what a client's own body may hold; read by `router.request`, documented here
+TEXT = Meta(description="a text, or a list with one")
+MESSAGES = Meta(
+    description="of Chat Completions, Messages or Ollama: role, and content as text or parts"
+)
+INPUT = Meta(description="of a Responses body: a text, or messages and items")
+CONTENTS = Meta(description="of a Gemini body")
+SYSTEM = Meta(description="of a Messages body: a text or blocks")
+INSTRUCTIONS = Meta(description="of a Responses body: what a system message says elsewhere")
+TOOLS = Meta(description="definitions of any wire; they count as input and need an arm with tools")
+FORMAT = Meta(description="the form or schema of the answer; JSON needs an arm with json")
+LIMIT = Meta(description="tokens that the answer may have: reserved in the window, cap its cost")
+ANSWERS = Meta(description="answers asked for; all are paid")
+REQUIRES = Meta(
+    description="abilities of the answering model beside those that are seen in the request: their "
+    f"names, or an object with values; {', '.join(ABILITIES)}, and context in tokens"
+)
+Texts = str | list[Any] | None
+Object = dict[str, Any]
 
 
-class Part(TypedDict):
-    """One part of a message; images are seen, not read."""
+class Knobs(Struct, frozen=True):
+    """What we read of a request's body ourselves, strictly; everything else is the client's."""
 
-    type: str
-    text: NotRequired[str | None]
-
-
-class Message(TypedDict):
-    """One Chat-Completions message; a turn that only calls tools has no content."""
-
-    role: str
-    content: NotRequired[str | list[Part] | None]
-    tool_calls: NotRequired[list[dict[str, Any]] | None]
-
-
-class Needs(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the answering model must be able to do, beside what is seen in the request."""
-
-    vision: bool = False
-    audio: bool = False
-    document: bool = False  # PDF
-    tools: bool = False
-    json: bool = False
-    system_role: bool = False  # only a known no excludes
-    effort: bool | Effort = False  # that it thinks, or the level at which
-    context: Tokens | None = None  # tokens, prompt and answer together
-
-
-class ResponseFormat(Struct, frozen=True):
-    """Chat Completions' response_format."""
-
-    type: str = "text"
-
-
-class RouteRequest(Struct, frozen=True):
-    """One request to be routed."""
-
-    prompt: str | None = None
-    messages: list[Message] | None = None
     threshold: float | None = None
     min_quality: float | None = None
     max_quality_drop: float | None = None
@@ -76,23 +59,48 @@ class RouteRequest(Struct, frozen=True):
     budget_period: str | int | None = None
     budget_hard_stop: bool | None = None
     allowed_models: list[Name] | None = None
-    requires: Needs | None = None
+    requires: Annotated[dict[Name, bool | Tokens | Name | None] | list[Name] | None, REQUIRES] = (
+        None
+    )
     session_id: Name | None = None
     current_arm: Name | None = None
     in_tool_loop: bool | None = None
     max_latency_ms: float | None = None
-    metadata: Annotated[Raw, OBJECT] = field(default_factory=Raw)
-    tools: Annotated[Raw, ARRAY] = field(
-        default_factory=Raw
-    )  # undecoded: a million values would cost 100 MB
-    functions: Annotated[Raw, ARRAY] = field(default_factory=Raw)
-    response_format: ResponseFormat | None = None
 
 
-class BatchRequest(RouteRequest, frozen=True):
-    """Many prompts with one policy; with `budget_usd`, one budget for all of them."""
+class ClientBody(Knobs, frozen=True):
+    """A client's body with our knobs beside it; fields that are not named here may stand in it."""
 
-    prompts: list[str | list[Message]] | None = None
+    system: Annotated[Texts | Object, SYSTEM] = None
+    instructions: Annotated[Texts, INSTRUCTIONS] = None
+    tools: Annotated[list[Object] | None, TOOLS] = None
+    functions: Annotated[list[Object] | None, TOOLS] = None
+    response_format: Annotated[Object | None, FORMAT] = None
+    text: Annotated[str | Object | None, FORMAT] = None
+    format: Annotated[str | Object | None, FORMAT] = None
+    max_tokens: Annotated[int | None, LIMIT] = None
+    max_completion_tokens: Annotated[int | None, LIMIT] = None
+    max_output_tokens: Annotated[int | None, LIMIT] = None
+    n: Annotated[int | None, ANSWERS] = None
+    metadata: Annotated[Any, Meta(description="yours; not read")] = None
+
+
+class RouteRequest(ClientBody, frozen=True):
+    """One request: a prompt, or a body of Chat Completions, Responses, Messages, Ollama, Gemini."""
+
+    prompt: Annotated[Texts | Object, TEXT] = None
+    messages: Annotated[list[Object] | None, MESSAGES] = None
+    input: Annotated[Texts, INPUT] = None
+    contents: Annotated[Texts | Object, CONTENTS] = None
+
+
+class BatchRequest(ClientBody, frozen=True):
+    """Many requests with one policy; with `budget_usd`, one budget for all of them."""
+
+    prompts: Annotated[
+        list[str | list[Object] | Object] | None,
+        Meta(description="texts, lists of messages, or bodies without knobs of ours"),
+    ] = None
 
 
 class TierName(Struct, frozen=True):
@@ -175,7 +183,32 @@ class Decision(Choice, kw_only=True):
     bundle_id: str
 
 
-class RouteAnswer(Decision, kw_only=True):
+class Asked(Struct, kw_only=True):
+    """What was read of a request.
+
+    Attributes:
+        wire: by which API's rules.
+        kind: of the turn.
+        requires: abilities that were seen or asked for.
+        max_output_tokens: null without a limit.
+        n: answers asked for.
+    """
+
+    wire: Wire
+    kind: str | None
+    requires: list[str]
+    max_output_tokens: int | None
+    n: int
+
+
+class Answer(Decision, kw_only=True):
+    """A decision on one request, with what was read of it and what was not understood."""
+
+    request: Asked
+    warnings: list[str]
+
+
+class RouteAnswer(Answer, kw_only=True):
     """One decision."""
 
     decision_id: Id
@@ -206,7 +239,7 @@ class Range(Struct, kw_only=True, rename={"low": "from", "high": "to"}):
     arm: str
 
 
-class ExplainAnswer(Decision, kw_only=True):
+class ExplainAnswer(Answer, kw_only=True):
     """A decision with how the rule saw every arm, and what would change the choice."""
 
     knobs: dict[str, float]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
 
 from router.engine import Router
@@ -17,20 +17,23 @@ from router.types import Reading, Scores
 
 from .cache import Entry, Latest
 from .holder import Live
+from .lane import Lane
 from .metrics import Metrics
-from .problems import RETRY_SOON, Problem
-from .settings import Settings
 
 MAX_SHADOWS = 8  # decisions of a candidate that may wait
 
 
 class Scoring:
-    """The scoring thread of one worker, with the number of prompts that wait for it."""
+    """The scoring thread of one worker."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings, self._metrics = settings, metrics
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="score")
-        self._waiting = 0
+    def __init__(self, limit: int, metrics: Metrics) -> None:
+        """Make it.
+
+        Args:
+            limit: prompts that may wait for it.
+            metrics: where its steps are timed.
+        """
+        self.lane, self._metrics = Lane("prompts to be scored", limit), metrics
         self._shadows: set[asyncio.Future[None]] = set()
 
     async def conversation(self, live: Live, view: PromptView, deadline: float) -> Entry:
@@ -58,32 +61,12 @@ class Scoring:
     async def _score(
         self, router: Router, view: PromptView, deadline: float
     ) -> tuple[Scores, Reading]:
-        """Wait for the scoring thread.
-
-        Raises:
-            Problem: `too_many_requests`, at once when the queue is full, or when it is so slow
-                that the answer would come too late.
-        """
-        limit, asked = self._settings.max_concurrency, perf_counter()
-        if self._waiting >= limit:
-            raise _busy(
-                f"{self._waiting} prompts are being scored, the limit is {limit} "
-                "(TIERWISE_MAX_CONCURRENCY)"
-            )
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(max(deadline - asked, 0.0)):
-                found, begun, ended = await asyncio.get_running_loop().run_in_executor(
-                    self.thread, _timed_score, router, view
-                )
-        except TimeoutError:
-            limit_s = self._settings.timeout_s
-            raise _busy(f"no answer within {limit_s:g} s (TIERWISE_TIMEOUT_S)") from None
-        finally:
-            self._waiting -= 1
-        self._metrics.steps["wait"].observe(begun - asked)
-        self._metrics.steps["score"].observe(ended - begun)
-        return found
+        """Score one turn in the thread; refuses as `Lane.run` does."""
+        asked = perf_counter()
+        done = await self.lane.run(partial(_score, router, view), deadline)
+        self._metrics.steps["wait"].observe(done.begun - asked)
+        self._metrics.steps["score"].observe(done.ended - done.begun)
+        return done.found
 
     def shadow(self, work: Callable[[], None]) -> None:
         """Do a candidate's work after the answer and out of its way.
@@ -92,21 +75,16 @@ class Scoring:
         """
         if len(self._shadows) >= MAX_SHADOWS:
             return
-        task = asyncio.get_running_loop().run_in_executor(self.thread, work)
+        task = asyncio.get_running_loop().run_in_executor(self.lane.thread, work)
         self._shadows.add(task)  # the loop itself holds tasks weakly
         task.add_done_callback(self._shadows.discard)
 
     def close(self) -> None:
         """Drop what waits."""
-        self.thread.shutdown(wait=False, cancel_futures=True)
+        self.lane.close()
 
 
-def _timed_score(router: Router, view: PromptView) -> tuple[tuple[Scores, Reading], float, float]:
-    """The scores of one turn and what they are made of, with when scoring began and ended."""
-    begun = perf_counter()
+def _score(router: Router, view: PromptView) -> tuple[Scores, Reading]:
+    """The scores of one turn and what they are made of."""
     reading = router.read(view)
-    return (router.score_reading(reading), reading), begun, perf_counter()
-
-
-def _busy(detail: str) -> Problem:
-    return Problem("too_many_requests", detail, headers=RETRY_SOON)
+    return router.score_reading(reading), reading

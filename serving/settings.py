@@ -34,11 +34,12 @@ class Settings:
     port: int = 3000
     workers: int | str = 1  # processes; "cpu_count" is one per core
     cache_size: int = 4096  # prompts whose scores each worker remembers; 0 turns the cache off
-    max_body_bytes: int = 4 * 1024 * 1024  # whole request body; images in messages count
-    max_prompt_chars: int = 200_000  # text of all messages together
-    max_messages: int = 1000
+    max_body_bytes: int | None = None  # whole request body; null: what the bundle's arms can read
+    max_prompt_chars: int | None = None  # of a whole conversation; null: the arms' windows decide
+    max_messages: int = 10_000  # turns of one request
     max_allowed_models: int = 64  # patterns in `allowed_models`
     max_batch: int = 256  # prompts of one POST /route/batch
+    batch_prompt_s: float = 0.25  # by which each prompt of a batch adds to the timeout
     max_concurrency: int = 64  # prompts being scored or waiting for it, per worker
     poll_s: float = 1.0  # between looks at a store's pointer
     timeout_s: float = 2.0  # from the first byte to the answer
@@ -191,6 +192,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "max_messages": ("TIERWISE_MAX_MESSAGES", _whole(1, 1_000_000)),
     "max_allowed_models": ("TIERWISE_MAX_ALLOWED_MODELS", _whole(1, 10_000)),
     "max_batch": ("TIERWISE_MAX_BATCH", _whole(1, 100_000)),
+    "batch_prompt_s": ("TIERWISE_BATCH_PROMPT_S", _seconds(0.001, 600)),
     "max_concurrency": ("TIERWISE_MAX_CONCURRENCY", _whole(1, 100_000)),
     "poll_s": ("TIERWISE_POLL_S", _seconds(0.02, 3600)),
     "timeout_s": ("TIERWISE_TIMEOUT_S", _seconds(0.05, 600)),

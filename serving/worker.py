@@ -1,16 +1,19 @@
-"""One worker: its bundle, budgets, log and scoring thread, and the task that follows a store."""
+"""One worker: its bundle, budgets, log and threads, and the task that follows a store."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from time import perf_counter
+from typing import TypeVar
 
 from router.errors import RouterError
 
-from .holder import Holder, Live, Trial
+from .holder import LEAST_BODY_BYTES, Holder, Live, Trial
+from .lane import Lane
 from .metrics import Metrics
 from .pacing import Pacer
 from .problems import RETRY_SOON, Problem
@@ -20,6 +23,8 @@ from .settings import Settings
 
 log = logging.getLogger("tierwise.serving")
 
+T = TypeVar("T")
+INLINE_BYTES = 1 << 15  # of a body that is read at once: some 8,000 tokens, a millisecond or two
 RELOAD_S = 3.0  # a bundle that cannot be loaded is tried again: it may be still on its way
 
 
@@ -54,7 +59,31 @@ class Worker:
     @cached_property
     def scoring(self) -> Scoring:
         """The scoring thread."""
-        return Scoring(self.settings, self.metrics)
+        return Scoring(self.settings.max_concurrency, self.metrics)
+
+    @cached_property
+    def reading(self) -> Lane:
+        """The thread that reads large bodies."""
+        return Lane("large bodies to be read", self.settings.max_concurrency)
+
+    @property
+    def max_body_bytes(self) -> int:
+        """What a body may have: as the operator says, or what the bundle's arms can read."""
+        live = self.holder.current
+        bundled = LEAST_BODY_BYTES if live is None else live.max_body_bytes
+        return self.settings.max_body_bytes or bundled
+
+    async def read(self, reader: Callable[[bytes, Settings], T], body: bytes, deadline: float) -> T:
+        """What a body asks; a large one is read in a thread, so that no other request waits.
+
+        Raises:
+            Problem: as `reader` and `Lane.run` do.
+        """
+        begun, work = perf_counter(), partial(reader, body, self.settings)
+        small = len(body) <= INLINE_BYTES
+        found = work() if small else (await self.reading.run(work, deadline)).found
+        self.metrics.steps["parse"].observe(perf_counter() - begun)
+        return found
 
     @property
     def ready(self) -> bool:
@@ -101,6 +130,8 @@ class Worker:
             await self.pacer.close()
         if "scoring" in made:
             self.scoring.close()
+        if "reading" in made:
+            self.reading.close()
         if "recorder" in made:
             await asyncio.to_thread(self.recorder.close)
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,17 @@ from hypothesis import strategies as st
 
 from router.core.policy import Policy
 from router.engine import Router
-from serving.holder import Holder, Live
+from serving.holder import LEAST_BODY_BYTES, MOST_BODY_BYTES, Holder, Live, body_limit
+from serving.worker import INLINE_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 JSON = {"content-type": "application/json"}
 ASKED = {"prompt": "What is 17*23?", "threshold": 0.3}
 CONTRACT = {
     "decision_id", "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "reasons",
-    "threshold", "expected", "propensity", "bundle_id",
+    "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
 }  # fmt: skip
+READ = {"wire": "prompt", "kind": None, "requires": [], "max_output_tokens": None, "n": 1}
 
 
 def counted(ask: Any, series: str) -> float:  # noqa: ANN401
@@ -45,7 +48,8 @@ def test_a_decision_has_the_fields_of_the_contract_and_is_the_core_s(
     assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
     assert set(answer) == CONTRACT
     expected = Router.load(tiny_bundle).route(ASKED["prompt"], Policy(threshold=0.3)).to_dict()
-    assert {k: v for k, v in answer.items() if k != "decision_id"} == expected
+    assert (answer["request"], answer["warnings"]) == (READ, [])
+    assert {k: v for k, v in answer.items() if k in expected} == expected
 
 
 def test_the_same_prompt_again_is_a_hit_with_another_id_and_the_same_decision(ask: Any) -> None:  # noqa: ANN401
@@ -74,12 +78,47 @@ def test_a_cache_hit_never_waits_for_the_scoring_thread(make_app: Callable[..., 
     ask = make_app(max_concurrency=1, timeout_s=0.2)
     ask(ASKED)
     blocker: Future[None] = Future()
-    ask.app.scoring.thread.submit(blocker.result, 10)
+    ask.app.scoring.lane.thread.submit(blocker.result, 10)
     try:
         assert ask(ASKED).status == 200
-        assert ask({"prompt": "never seen before"}).status == 429
+        late = ask({"prompt": "never seen before"})
+        assert (late.status, late.json()["code"]) == (504, "timeout")
+        assert late.headers["retry-after"] == "1"
     finally:
         blocker.set_result(None)
+
+
+def test_a_large_body_is_read_in_a_thread_and_a_small_one_at_once(
+    make_app: Callable[..., Any],
+) -> None:
+    ask = make_app(timeout_s=0.2)
+    large = {"prompt": "word " * INLINE_BYTES, "threshold": 0.5}
+    assert ask(large).status == 200
+    blocker: Future[None] = Future()
+    ask.app.reading.thread.submit(blocker.result, 10)
+    try:
+        assert ask(ASKED).status == 200
+        for path in ("/route", "/explain"):
+            assert ask(large, path=path).json()["code"] == "timeout"
+    finally:
+        blocker.set_result(None)
+
+
+def test_no_more_large_bodies_are_held_than_the_limit_says(make_app: Callable[..., Any]) -> None:
+    ask = make_app(max_concurrency=1, timeout_s=0.2)
+    large = json.dumps({"prompt": "word " * INLINE_BYTES}).encode()
+    blocker: Future[None] = Future()
+    ask.app.reading.thread.submit(blocker.result, 10)
+
+    async def two() -> list[Any]:
+        asked = (ask.ask(large, "/route", "POST", JSON, 1) for _ in range(2))
+        return await asyncio.gather(*asked)
+
+    try:
+        codes = {reply.json()["code"] for reply in asyncio.run(two())}
+    finally:
+        blocker.set_result(None)
+    assert codes == {"timeout", "too_many_requests"}
 
 
 def test_over_the_limit_the_answer_is_429_at_once_and_recovers(
@@ -87,7 +126,7 @@ def test_over_the_limit_the_answer_is_429_at_once_and_recovers(
 ) -> None:
     ask = make_app(max_concurrency=2, timeout_s=20)
     blocker: Future[None] = Future()
-    ask.app.scoring.thread.submit(blocker.result, 10)
+    ask.app.scoring.lane.thread.submit(blocker.result, 10)
 
     async def crowd() -> list[Any]:
         def one(i: int) -> Any:  # noqa: ANN401
@@ -226,6 +265,33 @@ def test_a_body_over_the_limit_is_refused_while_it_arrives(make_app: Callable[..
     assert (reply.status, reply.json()["code"]) == (413, "body_too_large")
     assert "100 bytes" in reply.json()["detail"]
     assert ask(ASKED, chunks=7).status == 200
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        ([8_192, None], LEAST_BODY_BYTES),
+        ([None, None], LEAST_BODY_BYTES),
+        ([8_192, 1_000_000], 8_000_000),
+        ([10_000_000, 8_192], MOST_BODY_BYTES),
+    ],
+)
+def test_the_largest_window_says_how_large_a_body_may_be(
+    tiny_bundle: Path, windows: list[int | None], expected: int
+) -> None:
+    router = Router.load(tiny_bundle)
+    arms = tuple(
+        replace(router.manifest.arms[i], context_tokens=window) for i, window in enumerate(windows)
+    )
+    assert body_limit(replace(router.manifest, arms=arms)) == expected
+
+
+def test_a_prompt_is_as_long_as_the_windows_allow(ask: Any) -> None:  # noqa: ANN401
+    limit = ask.app.max_body_bytes
+    assert limit == LEAST_BODY_BYTES
+    filler = {"prompt": "word " * (limit // 5 - 100)}
+    assert ask(filler).status == 200
+    assert ask({"prompt": "word " * (limit // 5 + 1)}).json()["code"] == "body_too_large"
 
 
 def test_a_body_far_over_the_limit_is_not_even_read(make_app: Callable[..., Any]) -> None:
@@ -404,6 +470,7 @@ def test_nothing_that_a_caller_sends_is_answered_with_a_5xx(
     assert reply.status < 500, reply.body
     answer = reply.json()
     if reply.status == 200:
+        assert all(type(text) is str for text in answer["warnings"])
         if path == "/route":
             assert set(answer) == CONTRACT
         else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,51 @@ def test_a_batch_shares_the_cache_with_single_requests(make_app: Callable[..., A
     assert 'tierwise_cache_lookups_total{result="hit"} 2.0' in text
 
 
+BODIES = [
+    {"input": "Name a prime.", "instructions": "Be brief.", "max_output_tokens": 20},
+    {"system": "Be brief.", "messages": [{"role": "user", "content": "And a square."}]},
+]
+
+
+def test_whole_bodies_of_any_wire_stand_beside_texts(ask: Any) -> None:  # noqa: ANN401
+    answer = ask({"prompts": [*PROMPTS, *BODIES], "threshold": 0.6}, path=PATH).json()
+    for body, decision in zip(BODIES, answer["decisions"][-2:], strict=True):
+        single = ask({**body, "threshold": 0.6}).json()
+        assert decision.pop("decision_id") != single.pop("decision_id")
+        assert decision == single
+    wires = [decision["request"]["wire"] for decision in answer["decisions"]]
+    assert wires == ["prompt", "chat", "prompt", "responses", "messages"]
+
+
+def test_what_stands_beside_the_prompts_is_part_of_each(ask: Any) -> None:  # noqa: ANN401
+    shared = {"max_tokens": 40, "n": 2, "treshold": 0.1}
+    answer = ask({"prompts": [PROMPTS[0], BODIES[1], {**BODIES[1], "n": 3}], **shared}, path=PATH)
+    decisions = answer.json()["decisions"]
+    assert [one["request"]["max_output_tokens"] for one in decisions] == [40] * 3
+    assert [one["request"]["n"] for one in decisions] == [2, 2, 3]
+    assert all("`treshold`" in one["warnings"][0] for one in decisions)
+
+
+def test_a_batch_has_the_time_of_all_its_prompts(make_app: Callable[..., Any]) -> None:
+    ask = make_app(timeout_s=0.05, batch_prompt_s=10.0, cache_size=0)
+    blocker: Future[None] = Future()
+    ask.app.scoring.lane.thread.submit(blocker.result, 20)
+    timer = threading.Timer(0.3, blocker.set_result, [None])
+    timer.start()
+    assert ask({"prompts": PROMPTS}, path=PATH).status == 200
+    timer.join()
+
+
+def test_a_batch_that_takes_too_long_is_a_timeout(make_app: Callable[..., Any]) -> None:
+    ask = make_app(timeout_s=0.05, batch_prompt_s=0.01, cache_size=0)
+    blocker: Future[None] = Future()
+    ask.app.scoring.lane.thread.submit(blocker.result, 20)
+    reply = ask({"prompts": PROMPTS}, path=PATH)
+    blocker.set_result(None)
+    assert (reply.status, reply.json()["code"]) == (504, "timeout")
+    assert reply.headers["retry-after"] == "1"
+
+
 @pytest.mark.parametrize(
     ("body", "code", "field", "says"),
     [
@@ -78,7 +125,17 @@ def test_a_batch_shares_the_cache_with_single_requests(make_app: Callable[..., A
             "threshold",
         ),
         ({"prompts": ["x"] * 257}, "batch_too_large", "prompts", "TIERWISE_MAX_BATCH"),
-        ({"prompts": [3]}, "invalid_request", "prompts[0]", "Expected"),
+        ({"prompts": [3]}, "invalid_prompt", "prompts[0]", "a list of messages or a body"),
+        ({"prompts": {}}, "invalid_request", "prompts", "give prompts"),
+        ({"prompts": ["x"], "input": "y"}, "invalid_request", "prompts", "give prompts"),
+        ({"prompts": [{"role": "user"}]}, "invalid_prompt", "prompts[0]", "exactly one of"),
+        ({"prompts": [{}, "x"], "input": None}, "invalid_prompt", "prompts[0]", "exactly one of"),
+        (
+            {"prompts": [{"prompt": "x", "threshold": 0.5}]},
+            "unsupported_knob",
+            "prompts[0]",
+            "put it beside prompts",
+        ),
         ({"prompts": ["x"], "budget": "team"}, "unsupported_knob", "budget", "POST /route"),
     ],
 )

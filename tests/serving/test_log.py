@@ -46,7 +46,8 @@ def test_a_decision_is_written_down_with_all_that_learning_needs(
 ) -> None:
     ask = make_app(log_dir=tmp_path, explore_rate=0.5, explore_quality_loss=1.0, seed=3)
     ask.app.recorder.serves(ask.app.holder.current.router)
-    answer = ask({"prompt": PROMPT, "threshold": 0.3, "session_id": "s-1"}).json()
+    body = {"prompt": PROMPT, "threshold": 0.3, "session_id": "s-1", "max_tokens": 60, "n": 2}
+    answer = ask(body).json()
     bundle, decision = logged(ask, tmp_path)
     router = Router.load(tiny_bundle)
     assert bundle["arms"] == [arm.id for arm in router.arms]
@@ -58,6 +59,8 @@ def test_a_decision_is_written_down_with_all_that_learning_needs(
     assert decision["propensity"][at] == answer["propensity"]
     assert decision["quality"][at] == answer["predicted"]["quality"]
     assert decision["policy"]["threshold"] == 0.3
+    asked = {name: decision[name] for name in ("wire", "max_output_tokens", "n")}
+    assert asked == {"wire": "prompt", "max_output_tokens": 60, "n": 2}
     assert decision["seed"] == 3
     assert 0 <= decision["draw"] < 1
     view = read_prompt(PROMPT)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from router.core.policy import Requires
+from router.request import names
 from serving.problems import PROBLEMS, Problem
-from serving.reading import REPAIR_BYTES, parse, read_policy, read_view
+from serving.reading import MAX_VALUES, OURS, RouteBody, read_route
 from serving.settings import Settings
 
 SETTINGS = Settings()
@@ -19,16 +21,14 @@ def body(**fields: Any) -> bytes:  # noqa: ANN401
     return json.dumps(fields).encode()
 
 
+def read(data: bytes, settings: Settings = SETTINGS) -> RouteBody:
+    return read_route(data, settings)
+
+
 def refusal(data: bytes, settings: Settings = SETTINGS) -> Problem:
     with pytest.raises(Problem) as caught:
-        read_all(data, settings)
+        read(data, settings)
     return caught.value
-
-
-def read_all(data: bytes, settings: Settings) -> None:
-    request = parse(data)
-    read_policy(request, settings)
-    read_view(request, settings)
 
 
 CHAT = {
@@ -54,66 +54,83 @@ CHAT = {
 
 
 def test_a_whole_chat_completions_body_is_understood_unchanged() -> None:
-    request = parse(body(**CHAT))
-    view = read_view(request, SETTINGS)
+    view = read(body(**CHAT)).view
     assert view.turns == 2
     assert view.text.startswith("And why?")
-    assert read_policy(request, SETTINGS).requires == Requires(tools=True, json=True)
+    request = view.asked.request
+    assert (request.wire, request.max_output_tokens, request.warnings) == ("chat", 500, ())
+    assert {"tools", "json"} <= view.asked.needs
 
 
-@pytest.mark.parametrize(
-    ("fields", "needs"),
-    [
-        ({}, Requires()),
-        ({"tools": []}, Requires()),
-        ({"tools": None, "functions": None}, Requires()),
-        ({"tools": [{}]}, Requires(tools=True)),
-        ({"functions": [{"name": "f"}]}, Requires(tools=True)),
-        ({"response_format": {"type": "text"}}, Requires()),
-        ({"response_format": {"type": "json_object"}}, Requires(json=True)),
-        ({"requires": {"context": 9}, "tools": [1]}, Requires(tools=True, context=9)),
-        ({"requires": {"vision": True, "json": False}}, Requires(vision=True)),
-        ({"requires": {"audio": True, "effort": "high"}}, Requires(audio=True, effort="high")),
-        ({"requires": {"effort": True, "document": True}}, Requires(effort=True, document=True)),
-    ],
-)
-def test_what_a_request_needs_follows_from_its_fields(
-    fields: dict[str, Any], needs: Requires
+def test_our_knobs_are_those_that_the_reader_leaves_to_us() -> None:
+    assert names.KNOBS - {"prompts", "prompt", "messages"} == OURS
+
+
+def test_a_knob_is_ours_wherever_a_client_has_a_field_of_its_name() -> None:
+    found = read(body(**CHAT, threshold=0.3, requires={"vision": True}, session_id="s"))
+    assert (found.policy.threshold, found.policy.requires) == (0.3, Requires(vision=True))
+    assert found.knobs.session_id == "s"
+
+
+@pytest.mark.parametrize("asked", [{"tools": True, "context": 9, "json": False}, ["tools"]])
+def test_abilities_are_asked_for_by_name_or_with_values(asked: Any) -> None:  # noqa: ANN401
+    found = read(body(prompt="Hi", requires=asked)).policy.requires
+    assert found == Requires(tools=True, context=9 if isinstance(asked, dict) else None)
+
+
+@pytest.mark.parametrize("asked", [{"visoin": True}, ["visoin"]])
+def test_an_ability_that_nobody_knows_is_refused_with_those_that_are_known(asked: Any) -> None:  # noqa: ANN401
+    problem = refusal(body(prompt="Hi", requires=asked))
+    assert (problem.status, problem.code) == (422, "invalid_policy")
+    assert problem.field == "requires.visoin"
+    assert "vision, audio, document, tools, json, system_role, effort" in problem.detail
+
+
+@pytest.mark.parametrize("knob", sorted(OURS - {"metadata"}))
+def test_a_knob_with_a_letter_left_out_is_told(knob: str) -> None:
+    slip = knob[:3] + knob[4:]
+    assert slip not in OURS
+    (warning,) = read(body(prompt="Hi", **{slip: 0.5})).view.asked.request.warnings
+    assert f"`{slip}`" in warning
+    assert f"`{knob}`" in warning
+
+
+def test_what_a_field_that_nobody_knows_holds_does_no_harm() -> None:
+    data = b'{"prompt": "a", "x": {"y": 1e999, "z": "\\ud800", "w": ' + b"9" * 5000 + b"}}"
+    assert len(read(data).view.asked.request.warnings) == 1
+
+
+@pytest.mark.parametrize("item", [b"{}", b"1.5", b'"\\""'])
+@pytest.mark.parametrize("field", [b"messages", b"x"])
+def test_a_body_of_very_many_small_values_is_refused_before_it_takes_memory(
+    field: bytes, item: bytes
 ) -> None:
-    assert read_policy(parse(body(prompt="Hi", **fields)), SETTINGS).requires == needs
+    data = b'{"prompt": "a", "' + field + b'": [' + b",".join([item] * (MAX_VALUES + 1)) + b"]}"
+    tracemalloc.start()
+    problem = refusal(data)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert problem.code == "body_too_large"
+    assert most < 1_000_000
 
 
-def test_an_image_part_asks_for_vision() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    content = [{"type": "text", "text": "What is this?"}, image]
-    request = parse(body(messages=[{"role": "user", "content": content}]))
-    assert "vision" in read_view(request, SETTINGS).asked.needs
+def test_commas_and_brackets_in_texts_are_no_values() -> None:
+    text = 'said \\ "[{,' * MAX_VALUES
+    assert read(body(prompt=text)).view.asked.request.turns[0].text == text
 
 
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"prompt": 7}, "prompt"),
         ({"prompt": "Hi", "threshold": "0.3"}, "threshold"),
         ({"prompt": "Hi", "threshold": True}, "threshold"),
         ({"prompt": "Hi", "allowed_models": "gpt"}, "allowed_models"),
         ({"prompt": "Hi", "allowed_models": [""]}, "allowed_models[...]"),
         ({"prompt": "Hi", "allowed_models": []}, "allowed_models"),
-        ({"prompt": "Hi", "requires": {"context": 0}}, "requires.context"),
-        ({"prompt": "Hi", "requires": {"visoin": True}}, "requires"),
-        ({"prompt": "Hi", "requires": {"effort": "huge"}}, "requires.effort"),
-        ({"prompt": "Hi", "requires": {"context": 1.5}}, "requires.context"),
-        ({"prompt": "Hi", "requires": {"tools": 1}}, "requires.tools"),
-        ({"prompt": "Hi", "tools": {}}, "tools"),
-        ({"prompt": "Hi", "metadata": [1]}, "metadata"),
+        ({"prompt": "Hi", "requires": {"context": 0}}, "requires[...]"),
+        ({"prompt": "Hi", "requires": "tools"}, "requires"),
+        ({"prompt": "Hi", "requires": {"context": 1.5}}, "requires[...]"),
         ({"prompt": "Hi", "session_id": 3}, "session_id"),
-        ({"messages": [{"role": "user"}, {"content": "x"}]}, "messages[1]"),
-        (
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": 3}]}]},
-            "messages[0].content[0].text",
-        ),
-        ({}, "prompt"),
-        ({"prompt": "Hi", "messages": []}, "prompt"),
     ],
 )
 def test_a_refusal_names_the_path_of_the_field(fields: dict[str, Any], field: str) -> None:
@@ -121,6 +138,34 @@ def test_a_refusal_names_the_path_of_the_field(fields: dict[str, Any], field: st
     assert (problem.code, problem.status) == ("invalid_request", 422)
     assert problem.field is not None
     assert problem.field.replace("[0]", "[...]") == field.replace("[0]", "[...]")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"prompt": 7}, "prompt"),
+        ({"prompt": ""}, "prompt"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": [{"role": "user", "content": "a"}, {"content": "x"}]}, "messages[1].role"),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages[0].content"),
+        ({"prompt": "Hi", "tools": {}}, "tools"),
+        ({"prompt": "Hi", "max_tokens": "many"}, "max_tokens"),
+    ],
+)
+def test_what_cannot_be_read_of_a_client_s_body_is_named_by_its_path(
+    fields: dict[str, Any], field: str
+) -> None:
+    problem = refusal(body(**fields))
+    assert (problem.code, problem.status, problem.field) == ("invalid_prompt", 422, field)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"prompt": "Hi", "messages": []}, {"prompt": "Hi", "input": "Hi"}]
+)
+def test_a_body_asks_with_exactly_one_field(fields: dict[str, Any]) -> None:
+    problem = refusal(body(**fields))
+    assert problem.code == "invalid_prompt"
+    assert "exactly one of" in problem.detail
 
 
 @pytest.mark.parametrize(
@@ -165,13 +210,8 @@ def test_a_number_beyond_range_is_refused_and_not_made_infinite(number: bytes) -
     ],
 )
 def test_half_a_surrogate_pair_becomes_a_replacement_character(escaped: bytes, text: str) -> None:
-    request = parse(b'{"prompt": "' + escaped + b'"}')
-    assert request.prompt == text
-
-
-def test_a_large_body_is_not_repaired_on_the_event_loop() -> None:
-    data = b'{"prompt": "' + b"x" * REPAIR_BYTES + rb'\ud83d"}'
-    assert refusal(data).code == "invalid_json"
+    view = read(b'{"prompt": "' + escaped + b'"}').view
+    assert view.asked.request.turns[0].texts == (text,)
 
 
 @pytest.mark.parametrize(
@@ -203,10 +243,12 @@ def test_every_ceiling_is_named_in_its_error(
 def test_a_prompt_is_never_quoted_in_a_refusal() -> None:
     secret = "a very private sentence"
     for data in (
-        body(prompt=[secret]),
+        body(prompt=[secret, secret]),
         body(prompt=secret, threshold=secret),
         body(messages=[{"role": secret, "content": 3}]),
-        body(messages=[{"role": "user", "content": [{"type": 1, "text": secret}]}]),
+        body(messages=[secret]),
+        body(messages=[{"role": "user", "content": {"text": secret}}, {"content": secret}]),
+        body(prompt=secret, input=secret),
         b'{"prompt": "' + secret.encode() + b'", ',
     ):
         assert secret not in refusal(data).body().decode()
