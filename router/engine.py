@@ -24,10 +24,11 @@ from .core.explore import OFF, Exploration, certainly, pick, propensities
 from .core.manifest import Manifest
 from .core.overlay import Overlay, overlaid, overlay_of
 from .core.policy import Policy
-from .core.rules import BudgetGrant, BudgetRule, Rule
+from .core.rules import BudgetGrant, BudgetRule, CheapestRule, Rule
 from .core.scoring import finite
-from .core.session import blend
+from .core.session import KIND_REASONS, blend, harder, harder_by_stall
 from .errors import BundleError, CatalogueError
+from .request.kinds import CHEAP, SMALL_TALK
 from .request.view import PromptView, read_prompt
 from .types import Arm, Bools, Decision, Reading, Reason, Scores
 
@@ -145,8 +146,8 @@ class Router:
     ) -> Scores:
         """Predict quality and cost of every arm for one prompt; a batch of one.
 
-        Earlier user turns are scored, too, at most `prompt.EARLIER_TURNS`: what they were worth
-        is what a follow-up inherits.
+        Earlier asks are scored, too, at most `view.EARLIER_TURNS`: what they were worth is what a
+        follow-up inherits; and so is a plan that the user approved.
 
         Args:
             view: the prompt.
@@ -154,9 +155,15 @@ class Router:
                 left out, the turn is read and scored now.
         """
         of_turn = score_turn or (lambda turn: self.score_reading(self.read(turn)))
-        own, *earlier = (of_turn(turn) for turn in view.conversation)
+        own = of_turn(view)
+        if not view.text:  # nothing to read, so nothing is known
+            own = self.bundle.scorer.faded(own, np.zeros(1))
+        earlier = [of_turn(turn) for turn in view.earlier]
         if earlier and all(finite(scores)[0] for scores in earlier):
             own = blend(view, own, earlier)
+        if view.plan is not None:
+            plan = of_turn(view.plan)
+            own = harder(own, plan) if finite(plan)[0] else own
         return self.priced(view, own)
 
     def priced(self, view: PromptView, scores: Scores) -> Scores:
@@ -180,7 +187,7 @@ class Router:
         return Reading(
             self.bundle.encoder.encode([view.text]),
             features.extract([view.text], [view.turns]),
-            np.array([view.n_chars], dtype=np.int64),
+            np.array([len(view.text)], dtype=np.int64),
         )
 
     def score_reading(self, reading: Reading) -> Scores:
@@ -209,30 +216,70 @@ class Router:
         Raises:
             NoArmAllowed: the filters leave no arm.
         """
-        scores = self.admission.charged(view, scores, policy)
+        raw, scores = scores, self.admission.charged(view, scores, policy)
         eligible, reasons = self.admission.eligible(view, scores, policy)
         if not finite(scores)[0]:
             return self._answers.default(scores, eligible, reasons)
         eligible = self.admission.affordable(scores, eligible, policy)
-        rule = self.rule(policy, grant)
-        ranking = order = ranked(rule, scores, eligible)
+        rule = self.rule(policy, grant, view)
+        compared, eligible = self.compared(view, raw, eligible, rule, policy)
+        scores = harder_by_stall(view, scores)
+        ranking = order = ranked(rule, compared, eligible)
         chances = certainly(self.arm_ids, eligible[0], ranking[0])
         draws = number is not None and exploration.rate > 0.0 and grant is None
         if draws and number is not None:
             order, chances = self._drawn(scores, eligible, ranking, exploration, number)
-        reasons += [rule.reason(scores, order[0]), *self._answers.distance_reason(scores)]
+        reasons.append(rule.reason(compared, order[0]))
+        easy = view.asked.kind in SMALL_TALK
+        if not easy:
+            reasons += self._answers.distance_reason(scores)
         # a certificate was made on single prompts, among every arm, without exploration, and
         # where no arm was cheaper for having answered before
-        if view.turns == 1 and policy.current_arm is None and eligible.all() and not draws:
+        plain = view.asked.kind == "new_task" and policy.current_arm is None
+        if plain and eligible.all() and not draws:
             reasons += self._certified(rule)
         if order[0] != ranking[0]:
             name = self.arm_ids[ranking[0]]
             reasons.append(Reason("exploration", f"drawn in place of {name} to learn from it"))
-        answers = self._answers
-        return answers.decision(scores, order, reasons, chances, rule, promises=self._promises)
+        reasons += self.admission.switch_reasons(view, scores, eligible, order[0], policy)
+        answers, sure = self._answers, self._promises
+        return answers.decision(scores, order, reasons, chances, rule, promises=sure, easy=easy)
 
-    def rule(self, policy: Policy, grant: BudgetGrant | None = None) -> Rule:
-        """What decides: the policy's knob, or what a budget grants in its place."""
+    def compared(
+        self, view: PromptView, scores: Scores, eligible: Bools, rule: Rule, policy: Policy
+    ) -> tuple[Scores, Bools]:
+        """The scores as the rule should compare them, and (1, a) who may answer.
+
+        See `Session.compared`. A task that is stalled is harder than it looked, and never gets a
+        cheaper arm than it would get otherwise.
+
+        Args:
+            view: the prompt.
+            scores: of it, as `score` gives them.
+            eligible: (1, a) who passes the filters.
+            rule: that decides.
+            policy: the caller's knobs.
+        """
+        if view.asked.kind in CHEAP:
+            return self.admission.charged(view, scores, policy), eligible
+        found = self.admission.compared(view, scores, policy, rule)
+        if not view.asked.stalled:
+            return found, eligible
+        least = found.cost_usd[0, rule.choose(found, eligible)[0]]
+        return harder_by_stall(view, found), eligible & (found.cost_usd >= least)
+
+    def rule(
+        self, policy: Policy, grant: BudgetGrant | None = None, view: PromptView | None = None
+    ) -> Rule:
+        """What decides: the policy's knob, or what a budget grants in its place.
+
+        Args:
+            policy: whose knob.
+            grant: of a budget.
+            view: the prompt; some kinds of request get the cheapest arm by any knob.
+        """
+        if view is not None and view.asked.kind in CHEAP and (grant is None or grant.arm is None):
+            return CheapestRule(why=KIND_REASONS[view.asked.kind])
         if grant is None:
             return self._rule(policy)
         tie_band = self.manifest.decision.tie_band

@@ -62,6 +62,7 @@ class DecisionEvent:
         quality: predicted, (e,), 0 to 1.
         cost_usd: predicted, (e,), US dollars.
         input_tokens: of the whole request in each arm's tokenizer, (e,); null in older lines.
+        kind: of the request in its conversation, see `router.request.kinds`; null in older lines.
         chosen: index of the arm that was named.
         fallbacks: indices of those that were named beside it, in order; null in older lines.
         policy: the knobs that were given.
@@ -101,6 +102,7 @@ class DecisionEvent:
     wire: str | None = None
     max_output_tokens: int | None = None
     n: int | None = None
+    kind: str | None = None
     role: str = "live"
     session: str | None = None
     text: str | None = None

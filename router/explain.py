@@ -17,8 +17,10 @@ import numpy as np
 from .core.choice import NO_ARM
 from .core.policy import Policy
 from .core.scoring import finite
+from .core.session import harder_by_stall
 from .engine import Router
 from .errors import NoArmAllowed
+from .request.kinds import CHEAP
 from .request.view import PromptView
 from .types import Bools, Decision, Doubles, Scores
 
@@ -128,7 +130,7 @@ def explain(router: Router, view: PromptView, scores: Scores, policy: Policy) ->
         NoArmAllowed: the filters leave no arm; the message says which filter took the last ones.
     """
     decision = router.decide(view, scores, policy)
-    case = Case(router, view, router.admission.charged(view, scores, policy), policy)
+    case = Case(router, view, scores, policy)
     sure = bool(finite(scores)[0])  # without numbers there is nothing to vary
     changes = tuple(case.changes()) if sure else ()
     reachable = {change.chosen for change in changes if change.of in ("price", "quality")}
@@ -153,14 +155,20 @@ class Case:
         Args:
             router: whose rule.
             view: the prompt.
-            scores: with the prompt cache charged.
+            scores: as `Router.score` gives them.
             policy: what is asked.
         """
-        self.router, self.scores, self.policy = router, scores, policy
-        self.excluded = router.admission.exclusions(view, scores, policy)
+        self.router, self.policy, self.view = router, policy, view
+        self.charged = harder_by_stall(view, router.admission.charged(view, scores, policy))
+        self.excluded = router.admission.exclusions(view, self.charged, policy)
         able = [name not in self.excluded for name in router.arm_ids]
-        self.able: Bools = np.array([able], dtype=np.bool_)
-        self.rule = router.rule(policy)
+        self.rule = router.rule(policy, view=view)
+        passed: Bools = np.array([able], dtype=np.bool_)
+        self.scores, self.able = scores, passed
+        if passed.any() and finite(scores)[0]:
+            self.scores, self.able = router.compared(view, scores, passed, self.rule, policy)
+        for i in np.flatnonzero(passed[0] & ~self.able[0]):
+            self.excluded[router.arm_ids[i]] = "stalled"
         asked = {name: getattr(policy, name) for name in KNOBS}
         self.knobs = {name: float(value) for name, value in asked.items() if value is not None}
         if self.rule.threshold is not None:  # the caller's, or the bundle's default
@@ -171,11 +179,14 @@ class Case:
     def choice(self, scores: Scores, policy: Policy) -> int:
         """The arm that a policy chooses, by index; -1 where it has none."""
         try:
-            eligible = self.router.admission.affordable(scores, self.able, policy)
+            real = scores.cost_usd - self.scores.cost_usd + self.charged.cost_usd
+            paid = replace(scores, cost_usd=real)
+            eligible = self.router.admission.affordable(paid, self.able, policy)
         except NoArmAllowed:
             return NO_ARM
         # not by the router's memory of rules: a bisection would push out those of its callers
-        rule = self.rule if policy is self.policy else policy.resolve(self.router.manifest)
+        varies = policy is not self.policy and self.view.asked.kind not in CHEAP
+        rule = policy.resolve(self.router.manifest) if varies else self.rule
         return int(rule.choose(scores, eligible)[0])
 
     def others(self) -> list[int]:
@@ -184,8 +195,8 @@ class Case:
 
     def views(self) -> Iterator[ArmView]:
         """Every arm as the rule saw it, the best first, then those that a filter took away."""
-        router, scores = self.router, self.scores
-        cost, quality = scores.cost_usd[0], scores.quality[0]
+        router, scores, charged = self.router, self.scores, self.charged
+        cost, quality = charged.cost_usd[0], charged.quality[0]
         found = self.rule.utility(scores)
         utility = None if found is None else found[0]
         latency = router.admission.expected_ms(scores)[0]

@@ -111,6 +111,7 @@ class Decision:
     Attributes:
         expected_quality: mean quality at this threshold over the validation prompts.
         expected_cost_usd: mean US dollars per request there; both null when no threshold ruled.
+        difficulty_score, difficulty_bin: 0 to 1 and 1 to 5; both null where nothing is known.
         propensity: probability with which this arm was drawn; 1 unless exploring.
         propensities: the same for every eligible arm, by arm id.
         tiers: what to do at the tier of an arm, by arm id, where the catalogue knows it.
@@ -119,8 +120,8 @@ class Decision:
     arm: Arm
     fallbacks: tuple[Arm, ...]
     predicted: Predicted
-    difficulty_score: float
-    difficulty_bin: int
+    difficulty_score: float | None
+    difficulty_bin: int | None
     cluster: int
     reasons: tuple[Reason, ...]
     threshold: float | None

@@ -157,9 +157,9 @@ def read_view(body: object, settings: Settings, knobs: Collection[str] = OURS) -
         raise Problem("prompt_too_long", f"the request has {turns} turns, the limit is {limit}")
     view = view_of(request)
     most = settings.max_prompt_chars
-    if most is not None and view.n_chars > most:
+    if most is not None and view.asked.n_chars > most:
         limit = f"{most} (TIERWISE_MAX_PROMPT_CHARS)"
-        detail = f"the prompt has {view.n_chars} characters, the limit is {limit}"
+        detail = f"the prompt has {view.asked.n_chars} characters, the limit is {limit}"
         raise Problem("prompt_too_long", detail)
     return view
 

@@ -44,7 +44,7 @@ class Scoring:
         """
         turns = {turn: await self.turn(live, turn, deadline) for turn in view.conversation}
         scores = live.router.score(view, lambda turn: turns[turn].scores)
-        readings = tuple(turns[turn].reading for turn in view.earlier)
+        readings = tuple(turns[turn].reading for turn in view.conversation[1:])
         own = turns[view]
         latest = Latest() if readings else own.latest
         return Entry(scores, own.reading, readings, latest)

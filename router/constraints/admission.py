@@ -15,8 +15,10 @@ import numpy as np
 from ..catalogue.catalogue import Catalogue
 from ..core.manifest import ArmInfo
 from ..core.policy import Policy
-from ..core.session import turn_weights
+from ..core.rules import Rule
+from ..core.session import KIND_REASONS, turn_weights
 from ..errors import NoArmAllowed
+from ..request.kinds import CHEAP
 from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
 from .abilities import Filter
@@ -140,16 +142,43 @@ class Admission:
         """The scores, where staying with the current arm costs what its prompt cache leaves."""
         return self.pool.session.charged(view, scores, policy.current_arm)
 
+    def compared(self, view: PromptView, scores: Scores, policy: Policy, rule: Rule) -> Scores:
+        """The scores as a rule compares them: see `Session.compared`.
+
+        Args:
+            view: the prompt.
+            scores: of it, without `charged`.
+            policy: what is asked.
+            rule: that decides.
+        """
+        session, current = self.pool.session, policy.current_arm
+        if rule.holds:
+            scores = session.favoured(view, scores, current)
+        return session.compared(view, scores, current, rule.returns)
+
+    def switch_reasons(
+        self, view: PromptView, scores: Scores, eligible: Bools, chosen: int, policy: Policy
+    ) -> list[Reason]:
+        """Why the arm of the turn before was left, if it was: see `Session.switch_reasons`."""
+        if policy.current_arm is None or view.asked.housekeeping:
+            return []
+        return self.pool.session.switch_reasons(scores, eligible, chosen, policy.current_arm)
+
     def expected_ms(self, scores: Scores) -> Doubles:
         """(n, a) milliseconds to the last token, NaN where unknown."""
         return self.pool.timing.expected_ms(scores.output_tokens)
 
     def _session(self, view: PromptView, policy: Policy) -> list[Reason]:
+        facts = view.asked
         found = self.pool.session.reasons(view, policy.current_arm)
+        if facts.kind in KIND_REASONS and facts.kind not in CHEAP:
+            found.append(KIND_REASONS[facts.kind])
         if view.earlier:
             share = 1.0 - float(turn_weights(view)[0])
             detail = f"earlier turns have {share:.0%} of the weight in this turn's difficulty"
             found.append(Reason("follow_up", detail))
+        if facts.stalled:
+            found.append(Reason("stalled", "the same call failed three times in a row; harder"))
         return found
 
     def _punctual(

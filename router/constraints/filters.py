@@ -112,6 +112,8 @@ class Pool:
 
 def looping(view: PromptView, policy: Policy) -> bool:
     """Whether the request is in the middle of a tool loop: as it says, or as its messages look."""
+    if view.asked.housekeeping:
+        return False
     return view.asked.in_tool_loop if policy.in_tool_loop is None else policy.in_tool_loop
 
 

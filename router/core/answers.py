@@ -12,10 +12,10 @@ import numpy as np
 from ..types import Arm, Bools, Decision, Predicted, Reason, Scores
 from .manifest import ArmInfo, Manifest
 from .rules import Rule
+from .scoring import unknown
 
 FALLBACKS = 3  # further arms named, in order
 INTERVAL_Z = 1.645  # standard errors of a two-sided 90 % interval
-MIDDLE = (0.5, 3)  # difficulty score and bin where there is no prediction to tell it by
 
 
 class Answers:
@@ -43,6 +43,7 @@ class Answers:
         rule: Rule,
         *,
         promises: bool,
+        easy: bool = False,
     ) -> Decision:
         """The decision for one prompt.
 
@@ -53,15 +54,18 @@ class Answers:
             chances: arm id -> the probability with which it was drawn.
             rule: what decided.
             promises: whether what the rule is expected to reach still holds.
+            easy: whether the request asks for nothing, so that there is no difficulty in it.
         """
-        arm, score = self._arms[order[0]], float(1.0 - scores.quality[0].mean())
-        expected_quality, expected_usd = rule.expected if promises else (None, None)
+        arm = self._arms[order[0]]
+        score, place = self._difficulty(scores, easy=easy)
+        known = promises and not unknown(scores)[0]
+        expected_quality, expected_usd = rule.expected if known else (None, None)
         return Decision(
             arm=arm,
             fallbacks=tuple(self._arms[i] for i in order[1:]),
             predicted=self._predicted(scores, order[0]),
-            difficulty_score=round(score, 6),
-            difficulty_bin=int(np.searchsorted(self._edges, score)) + 1,
+            difficulty_score=score,
+            difficulty_bin=place,
             cluster=int(scores.cluster[0]),
             reasons=(*reasons, *evidence_reason(self._manifest.arms[order[0]])),
             threshold=rule.threshold,
@@ -90,8 +94,8 @@ class Answers:
                 input_tokens=round(float(scores.input_tokens[0, order[0]])),
                 output_tokens=None,
             ),
-            difficulty_score=MIDDLE[0],
-            difficulty_bin=MIDDLE[1],
+            difficulty_score=None,
+            difficulty_bin=None,
             cluster=int(scores.cluster[0]),
             reasons=(*reasons, reason),
             threshold=None,
@@ -101,6 +105,15 @@ class Answers:
             propensities={info.arm.id: 1.0},
             tiers=self._tiers,
         )
+
+    def _difficulty(self, scores: Scores, *, easy: bool) -> tuple[float | None, int | None]:
+        """Score, 0 to 1, and bin, 1 to 5; both null where nothing is known of the prompt."""
+        if easy:
+            return 0.0, 1
+        if unknown(scores)[0]:
+            return None, None
+        score = float(1.0 - scores.quality[0].mean())
+        return round(score, 6), int(np.searchsorted(self._edges, score)) + 1
 
     def _predicted(self, scores: Scores, index: int) -> Predicted:
         quality = float(scores.quality[0, index])
@@ -120,14 +133,15 @@ class Answers:
         weight = float(scores.in_distribution[0])
         if weight >= 1.0:
             return []
-        return [
-            Reason(
-                "out_of_distribution",
-                f"distance {scores.distance[0]:.3f} lies beyond the training 99th percentile "
-                f"{self._manifest.decision.distance_p99:.3f}; predictions keep {weight:.0%} of "
-                "their weight, global means have the rest",
-            )
-        ]
+        beyond = (
+            f"distance {scores.distance[0]:.3f} lies beyond the training 99th percentile "
+            f"{self._manifest.decision.distance_p99:.3f}; "
+        )
+        if unknown(scores)[0]:
+            rest = "arms are compared by their means, and the prompt's difficulty is not known"
+        else:
+            rest = f"predictions keep {weight:.0%} of their weight, the arms' means have the rest"
+        return [Reason("out_of_distribution", beyond + rest)]
 
 
 def ranked(rule: Rule, scores: Scores, eligible: Bools) -> list[int]:

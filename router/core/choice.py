@@ -74,6 +74,24 @@ def choose_floor(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, floor:
     return np.where(good.any(axis=1), cheapest(quality, cost_usd, good), fallback)
 
 
+def choose_share(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, threshold: float) -> Ints:
+    """Pick the best arm whose cost lies within a share of the way from the cheapest to the dearest.
+
+    Args:
+        quality: (n, a).
+        cost_usd: (n, a), expected US dollars, >= 0.
+        eligible: (n, a), arms that may be chosen.
+        threshold: the share, 0 to 1.
+    Returns:
+        (n,) arm indices, -1 where no arm is eligible. Equal qualities go to the cheaper arm.
+    """
+    low = np.where(eligible, cost_usd, np.inf).min(axis=1, keepdims=True)
+    span = np.where(eligible, cost_usd - low, 0.0).max(axis=1, keepdims=True)
+    paid = eligible & (cost_usd <= (low + threshold * span) * (1 + SAME_COST))
+    best = np.where(paid, quality, -np.inf).max(axis=1, keepdims=True)
+    return cheapest(quality, cost_usd, paid & (quality >= best))
+
+
 def within(cost_usd: Doubles, eligible: Bools, cap_usd: float | None) -> Bools:
     """(n, a) eligible arms that a cap pays for; a prompt for which it pays none keeps its cheapest.
 

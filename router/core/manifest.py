@@ -72,6 +72,7 @@ class ArmInfo:
     quality_spread: float  # standard deviation of quality between clusters
     mean_cost_usd: float
     rows: int
+    mean_output_tokens: float | None = None  # in the unit of the heads; null in older bundles
     battles: int = 0  # preferences that stand in for outcomes, where there are no rows
     max_output_tokens: int | None = None
     audio: bool | None = None

@@ -13,8 +13,20 @@ from typing import Any
 import numpy as np
 
 from ..types import Bools, Doubles, Ints, Reason, Scores
-from .choice import choose, choose_floor, cost_weight_at, expected_at, near_tie_band, within
+from .choice import (
+    cheapest,
+    choose,
+    choose_floor,
+    choose_share,
+    cost_weight_at,
+    expected_at,
+    near_tie_band,
+    within,
+)
 from .manifest import Manifest
+from .scoring import unknown
+
+OFTEN = 0.5  # chance that an arm that was left is wanted back
 
 
 class Rule(ABC):
@@ -24,10 +36,17 @@ class Rule(ABC):
         threshold: where that is what decides, else null.
         expected: (mean quality, mean US dollars per request) of the validation rows under this
             rule; known for thresholds only.
+        holds: whether the arm of the turn before is kept where another is better by a hair.
     """
 
     threshold: float | None = None
+    holds: bool = True
     expected: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def returns(self) -> float:
+        """The chance that an arm is wanted back that was left for a worse one."""
+        return OFTEN
 
     @abstractmethod
     def choose(self, scores: Scores, eligible: Bools) -> Ints:
@@ -75,9 +94,9 @@ class UtilityRule(Rule):
 
     def order(self, scores: Scores) -> Ints:
         """See `Rule`."""
-        return np.argsort(-self.utility(scores)[0], kind="stable")
+        return np.argsort(-(scores.quality - self.cost_weight * scores.cost_usd)[0], kind="stable")
 
-    def utility(self, scores: Scores) -> Doubles:
+    def utility(self, scores: Scores) -> Doubles | None:
         """See `Rule`; in units of quality."""
         return np.asarray(scores.quality - self.cost_weight * scores.cost_usd)
 
@@ -88,10 +107,21 @@ class UtilityRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdRule(UtilityRule):
-    """λ as a share of the way from the cheapest arm (0) to the best (1)."""
+    """λ as a share of the way from the cheapest arm (0) to the best (1).
+
+    Where nothing is known of a prompt, all arms have their means, and λ would be one switch for all
+    such prompts together. There the threshold is the share itself: the best arm whose cost lies
+    within that share of the way from the cheapest to the dearest. The cost of either choice rises
+    with the threshold, and which of the two is made does not depend on it.
+    """
 
     threshold: float
     expected: tuple[float, float]
+
+    @property
+    def returns(self) -> float:
+        """See `Rule`: the cheaper the arms that are asked for, the less a dear one is missed."""
+        return min(self.threshold, OFTEN)
 
     @classmethod
     def of(cls, threshold: float, manifest: Manifest) -> ThresholdRule:
@@ -104,8 +134,33 @@ class ThresholdRule(UtilityRule):
             expected=expected_at(table, threshold),
         )
 
-    def reason(self, _scores: Scores, _chosen: int) -> Reason:
+    def choose(self, scores: Scores, eligible: Bools) -> Ints:
         """See `Rule`."""
+        far = unknown(scores)
+        if not far.any():
+            return super().choose(scores, eligible)
+        share = choose_share(
+            scores.quality, scores.cost_usd, eligible=eligible, threshold=self.threshold
+        )
+        return share if far.all() else np.where(far, share, super().choose(scores, eligible))
+
+    def order(self, scores: Scores) -> Ints:
+        """See `Rule`: where nothing is known, the best that the share pays, then the cheapest."""
+        if not unknown(scores)[0]:
+            return super().order(scores)
+        quality, cost = scores.quality[0], scores.cost_usd[0]
+        paid = cost <= cost.min() + self.threshold * (cost.max() - cost.min())
+        return np.lexsort((cost, np.where(paid, -quality, 0.0), ~paid))
+
+    def utility(self, scores: Scores) -> Doubles | None:
+        """See `Rule`; null for a prompt that nothing is known of."""
+        return None if unknown(scores)[0] else super().utility(scores)
+
+    def reason(self, scores: Scores, _chosen: int) -> Reason:
+        """See `Rule`."""
+        if unknown(scores)[0]:
+            detail = f"best arm on average within {self.threshold:.0%} of the way to the dearest"
+            return Reason("threshold", detail)
         return Reason("threshold", f"best quality for its price at threshold {self.threshold:g}")
 
 
@@ -169,8 +224,33 @@ class BudgetRule(UtilityRule):
         return self.grant.reason
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheapestRule(Rule):
+    """The cheapest arm, for requests that any arm is good enough for.
+
+    Attributes:
+        why: says so.
+    """
+
+    why: Reason
+
+    def choose(self, scores: Scores, eligible: Bools) -> Ints:
+        """See `Rule`."""
+        return cheapest(scores.quality, scores.cost_usd, eligible)
+
+    def order(self, scores: Scores) -> Ints:
+        """See `Rule`."""
+        return np.argsort(scores.cost_usd[0], kind="stable")
+
+    def reason(self, _scores: Scores, _chosen: int) -> Reason:
+        """See `Rule`."""
+        return self.why
+
+
 class QualityFloor(Rule):
-    """The cheapest arm that reaches a quality."""
+    """The cheapest arm that reaches a quality; a hair below it is below it."""
+
+    holds = False
 
     @abstractmethod
     def floor(self, scores: Scores) -> Doubles:

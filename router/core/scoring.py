@@ -14,8 +14,9 @@ import numpy as np
 from ..errors import BundleError
 from ..types import Bools, Doubles, Floats, Ints, Scores
 from .encoder import open_session
-from .manifest import Manifest
+from .manifest import ArmInfo, Manifest
 
+KNOWN = 0.5  # weight of a prediction below which it is dropped and the arms' means stand alone
 OUTPUTS = ("quality", "quality_se", "output_tokens", "cluster", "distance")
 
 
@@ -47,6 +48,7 @@ class Scorer:
         self._output_usd = np.array([arm.usd_per_1m_output for arm in arms]) / 1e6
         self._input_base = np.array([arm.input_tokens_base for arm in arms])
         self._input_per_char = np.array([arm.input_tokens_per_char for arm in arms])
+        self._tokens = np.array([mean_output_tokens(arm) for arm in arms])
         self._counted = np.array([arm.metered_in == "tokens" for arm in arms])
 
     def score(self, embedding: Floats, features: Floats, n_chars: Ints) -> Scores:
@@ -60,18 +62,39 @@ class Scorer:
         raw = self._session.run(OUTPUTS, {"embedding": embedding, "features": features})
         quality, quality_se, tokens = (part.astype(np.float64) for part in raw[:3])
         distance = raw[4].astype(np.float64)
-        inside = np.clip((self._far - distance) / self._fade, 0.0, 1.0)
-        weight = inside[:, None]
         inputs = self.table_tokens(n_chars)
-        cost = inputs * self._input_usd + tokens * self._output_usd
-        return Scores(
-            quality=weight * quality + (1 - weight) * self._mean,
-            quality_se=weight * quality_se + (1 - weight) * self._spread,
+        scores = Scores(
+            quality=quality,
+            quality_se=quality_se,
             output_tokens=tokens,
-            cost_usd=cost,
+            cost_usd=inputs * self._input_usd + tokens * self._output_usd,
             input_tokens=inputs,
             cluster=raw[3],
             distance=distance,
+            in_distribution=np.ones(len(distance)),
+        )
+        return self.faded(scores, np.clip((self._far - distance) / self._fade, 0.0, 1.0))
+
+    def faded(self, scores: Scores, inside: Doubles) -> Scores:
+        """Scores that keep a part of their weight, the arms' means having the rest.
+
+        Quality, its error, tokens and with them dollars fade together. A prediction that would
+        keep less than `KNOWN` of its weight is dropped whole, so that all prompts that nothing is
+        known of are alike.
+
+        Args:
+            scores: of n prompts, as the heads give them.
+            inside: (n,) weight, 0 to 1.
+        """
+        inside = np.where(inside < KNOWN, 0.0, inside)
+        weight = inside[:, None]
+        tokens = weight * scores.output_tokens + (1 - weight) * self._tokens
+        return replace(
+            scores,
+            quality=weight * scores.quality + (1 - weight) * self._mean,
+            quality_se=weight * scores.quality_se + (1 - weight) * self._spread,
+            output_tokens=tokens,
+            cost_usd=scores.cost_usd + (tokens - scores.output_tokens) * self._output_usd,
             in_distribution=inside,
         )
 
@@ -102,6 +125,23 @@ class Scorer:
         output = np.where(self._counted, cut, scores.output_tokens)
         cost = input_tokens * self._input_usd + n * output * self._output_usd
         return replace(scores, cost_usd=cost, output_tokens=output, input_tokens=input_tokens)
+
+
+def mean_output_tokens(arm: ArmInfo) -> float:
+    """An arm's mean output in training; of a bundle that does not say, what its dollars leave.
+
+    Those are its mean cost less the input of a prompt without characters, so that they are rather
+    too many than too few.
+    """
+    if arm.mean_output_tokens is not None:
+        return arm.mean_output_tokens
+    left = arm.mean_cost_usd - arm.input_tokens_base * arm.usd_per_1m_input / 1e6
+    return max(left, 0.0) / arm.usd_per_1m_output * 1e6 if arm.usd_per_1m_output > 0 else 0.0
+
+
+def unknown(scores: Scores) -> Bools:
+    """(n,), whether too little is known of a prompt for more than the arms' means."""
+    return np.asarray(scores.in_distribution < KNOWN)
 
 
 def finite(scores: Scores) -> Bools:

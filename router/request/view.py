@@ -1,8 +1,7 @@
 """What the models see of a request, and what deciding needs to know of it beside that.
 
-The last user turn leads, because it says what is wanted now; earlier turns follow as bounded
-context, so that "commit it" is not routed as two words and an adversarial prefix cannot fill
-the whole window.
+The models see asks alone: equal asks in different wrappings are one text. What kind of request it
+is says whose ask: its own, or that of the task that it goes on with.
 """
 
 from __future__ import annotations
@@ -10,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from .ask import carries_task
+from .harness import housekeeping
+from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, kind_of, plan_in, said
+from .phrases import roles_of
 from .needs import needs
 from .read import read_request
 from .tokens import Tally, tally
-from .types import Request, Turn
+from .types import Request
 
-CONTEXT_CHARS = 1500  # characters of earlier turns that may follow the last one
-EARLIER_TURNS = 2  # user turns whose difficulty a turn inherits; each costs an embedding if new
+EARLIER_TURNS = 2  # asks whose difficulty a follow-up inherits; each costs an embedding if new
+GOES_ON = frozenset({"acknowledgement", "tool_result"})  # kinds that are scored as another's ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +27,31 @@ class Facts:
     """What a request asks of an arm beside an answer to its text.
 
     Attributes:
+        kind: see `kinds`.
         tally: what its input is counted from.
         cached: the same of what the arm of the turn before was sent.
+        task: the same as it was when the task that this request goes on with was asked; null
+            where it asks for itself.
+        n_chars: characters of the whole conversation.
         needs: abilities that the answering model must have.
         in_tool_loop: whether the last message is a tool's result, or a call of one.
+        stalled: whether a tool's call failed again and again.
     """
 
     request: Request
+    kind: Kind
     tally: Tally
     cached: Tally | None = None
+    task: Tally | None = None
+    n_chars: int = 0
     needs: frozenset[str] = frozenset()
     in_tool_loop: bool = False
+    stalled: bool = False
+
+    @property
+    def housekeeping(self) -> bool:
+        """Whether it is a client's own call, which is no part of any session."""
+        return self.kind in HOUSEKEEPING
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +59,23 @@ class PromptView:
     """One prompt as the models see it; equal views have equal scores.
 
     Attributes:
-        text: what is embedded.
-        n_chars: characters of the whole conversation.
-        turns: user turns.
-        last_chars: characters of the last user turn alone.
-        earlier: the conversation as it was at earlier user turns, the newest first.
-        facts: of the request; null for earlier turns.
+        text: what is embedded; empty where the request has no text.
+        turns: the user's, up to the one that is scored.
+        earlier: asks before it that it inherits from, the newest first.
+        plan: what the assistant proposed and the user approved; null without.
+        facts: of the request; null for earlier asks and plans.
     """
 
     text: str
-    n_chars: int
     turns: int = 1
-    last_chars: int = 0
     earlier: tuple[PromptView, ...] = ()
+    plan: PromptView | None = None
     facts: Facts | None = field(default=None, compare=False, repr=False)
 
     @property
     def conversation(self) -> tuple[PromptView, ...]:
-        """Every turn that is scored: this one, then those that it inherits from."""
-        return (self, *self.earlier)
+        """Every text that is scored: this one, those that it inherits from, and the plan."""
+        return (self, *self.earlier, *(() if self.plan is None else (self.plan,)))
 
     @property
     def asked(self) -> Facts:
@@ -81,50 +96,65 @@ def read_prompt(prompt: object) -> PromptView:
 
 def view_of(request: Request) -> PromptView:
     """What the models see of a request."""
-    turns = request.turns
-    users = [i for i, turn in enumerate(turns) if turn.role == "user" and turn.text.strip()]
-    older = users[-1 - EARLIER_TURNS : -1]
-    view = _view(turns, users)
-    earlier = tuple(
-        _view(turns[: last + 1], [i for i in users if i <= last]) for last in reversed(older)
-    )
-    return replace(view, earlier=earlier, facts=_facts(request))
-
-
-def _view(turns: Sequence[Turn], users: Sequence[int]) -> PromptView:
-    """The conversation as its last user turn has it; `users` are the places of user turns."""
-    size = sum(_size(turn) for turn in turns)
-    if not users:  # an image alone, or a task in the system message
-        text = "\n".join(turn.text for turn in turns if turn.role == "system")
-        return PromptView(text, size, last_chars=len(text))
-    last = users[-1]
-    text = turns[last].text
-    before = "\n".join(_said(turn) for turn in turns[:last] if turn.role != "system")
+    words = said(request)
+    kind = kind_of(request, words)
+    own = housekeeping(request, words[-1].ask if words else "")
+    if own is not None:
+        return replace(PromptView(own[1]), facts=_facts(request, kind, None))
+    if kind in SMALL_TALK:
+        return PromptView(words[-1].ask, len(words), facts=_facts(request, kind, None))
+    tasks = [i for i, word in enumerate(words) if carries_task(word.ask) and not _light(word.ask)]
+    if not tasks:
+        view = _without_task(request, words)
+        return replace(view, facts=_facts(request, kind, None))
+    last = tasks[-1]
+    older = tuple(PromptView(words[i].ask, i + 1) for i in tasks[-1 - EARLIER_TURNS : -1])
+    task = words[last].place if kind in GOES_ON else None
+    plan = _plan(request, words) if kind == "acknowledgement" else None
     return PromptView(
-        text=f"{text}\n\n{before[-CONTEXT_CHARS:]}" if before else text,
-        n_chars=size,
-        turns=len(users),
-        last_chars=len(text),
+        words[last].ask,
+        last + 1,
+        earlier=older[::-1],
+        plan=None if plan is None else PromptView(plan, last + 1),
+        facts=_facts(request, kind, task),
     )
 
 
-def _said(turn: Turn) -> str:
-    """What a turn says, results of tools included."""
-    return "\n".join((*turn.texts, *(result.text for result in turn.results)))
+def _light(ask: str) -> bool:
+    """Whether words only approve, choose, greet or end."""
+    return bool(roles_of(ask) - {"glue"})
 
 
-def _size(turn: Turn) -> int:
-    return len(turn.text) + sum(len(result.text) for result in turn.results)
+def _without_task(request: Request, words: Sequence[Said]) -> PromptView:
+    """The system message's task, or else whatever the user said."""
+    texts = [turn.text for turn in request.turns if turn.role == "system" and turn.text.strip()]
+    if texts:
+        return PromptView("\n".join(texts), max(len(words), 1))
+    return PromptView(words[-1].ask, len(words)) if words else PromptView("")
 
 
-def _facts(request: Request) -> Facts:
+def _plan(request: Request, words: Sequence[Said]) -> str | None:
+    """What the answer before the last words proposes."""
+    before = request.turns[: words[-1].place]
+    answers = [turn.text for turn in before if turn.role == "assistant" and turn.text.strip()]
+    return plan_in(answers[-1]) if answers else None
+
+
+def _facts(request: Request, kind: Kind, task: int | None) -> Facts:
+    """The facts of a request; `task` is the place of the ask that it goes on with."""
     turns = request.turns
     answered = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
     tallied = tally(request)
     return Facts(
         request=request,
+        kind=kind,
         tally=tallied,
         cached=tally(request, answered[-1]) if answered else None,
+        task=None if task is None else tally(request, task + 1),
+        n_chars=sum(
+            len(turn.text) + sum(len(result.text) for result in turn.results) for turn in turns
+        ),
         needs=needs(request),
         in_tool_loop=bool(turns) and bool(turns[-1].calls or turns[-1].results),
+        stalled=kind in GOES_ON and is_stalled(request),
     )

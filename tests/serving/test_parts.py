@@ -44,7 +44,8 @@ def test_the_cache_forgets_the_least_recently_used_prompt(tiny_bundle: str) -> N
 def test_the_key_depends_on_everything_that_predictions_depend_on() -> None:
     cache = ScoreCache(1)
     plain = read_prompt("same")
-    turns = read_prompt([{"role": "user", "content": "same"}, {"role": "user", "content": "same"}])
+    same = {"role": "user", "content": "same"}
+    turns = read_prompt([same, {"role": "assistant", "content": "what?"}, same])
     keys = {cache.key(view) for view in (plain, turns, read_prompt("other"))}
     assert len(keys) == 3
     # a system message costs tokens, which are counted apart from the predictions

@@ -29,6 +29,6 @@ def read_all(router: Router, texts: Sequence[str], cache: Path) -> None:
     inputs = bundle_inputs(router, tuple(texts), cache, Timings())
     for i, text in enumerate(texts):
         view, one = read_prompt(text), slice(i, i + 1)
-        size = np.array([view.n_chars], dtype=np.int64)
+        size = np.array([len(view.text)], dtype=np.int64)
         reading = Reading(inputs.embedding[one], inputs.features[one], size)
         _READ.setdefault((router.manifest.encoder_sha256, view), reading)

@@ -128,11 +128,18 @@ def arm_infos(
                 mean_quality=mean[i],
                 quality_spread=spread[i],
                 mean_cost_usd=cost[i],
+                mean_output_tokens=_mean_tokens(data, model.meter, i),
                 rows=int(rows[i]),
             ),
         )
         for i, arm in enumerate(data.arms)
     )
+
+
+def _mean_tokens(data: Dataset, meter: Meter, i: int) -> float | None:
+    """Mean output tokens of one arm; null where none are known, or its meter runs in dollars."""
+    seen = data.output_tokens[:, i][~np.isnan(data.output_tokens[:, i])]
+    return None if meter.in_dollars[i] or not seen.size else float(seen.mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +150,7 @@ class Measured:
     mean_quality: float
     quality_spread: float  # of the mean, between clusters
     mean_cost_usd: float
+    mean_output_tokens: float | None  # null where the table counts none
     rows: int
 
 
@@ -164,6 +172,9 @@ def arm_info(arm: Arm, meter: Meter, i: int, able: Model, measured: Measured) ->
         mean_quality=significant(measured.mean_quality),
         quality_spread=significant(measured.quality_spread),
         mean_cost_usd=significant(measured.mean_cost_usd),
+        mean_output_tokens=None
+        if measured.mean_output_tokens is None
+        else significant(measured.mean_output_tokens),
         rows=measured.rows,
         **{name: getattr(able, name) for name in ABILITIES},
     )

@@ -154,6 +154,7 @@ def _infos(
             mean_quality=float(quality.mean()),
             quality_spread=_between(quality, rows.cluster),
             mean_cost_usd=0.0,
+            mean_output_tokens=float(rows.output_tokens[:, column].mean(dtype=np.float64)),
             rows=int((~np.isnan(found.data.quality[:, i])).sum()),
         )
         infos.append(arm_info(arm, meter, i, catalogue.model(arm.model), measured))

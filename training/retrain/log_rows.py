@@ -17,6 +17,7 @@ from data.events import EventLog
 from router.core import features
 from router.core.manifest import Manifest
 from router.events import DecisionEvent, unpack
+from router.request.kinds import HOUSEKEEPING, SMALL_TALK
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
@@ -113,6 +114,8 @@ def read_traffic(log: EventLog, manifest: Manifest) -> Traffic:
 def _refusal(
     event: DecisionEvent, log: EventLog, manifest: Manifest, place: dict[str, int]
 ) -> str | None:
+    if event.kind in HOUSEKEEPING | SMALL_TALK:
+        return f"decisions on no task of a user: {event.kind}"
     bundle = log.bundles.get(event.bundle_id)
     if bundle is None:
         return "decisions of a bundle that the log does not describe"

@@ -32,7 +32,7 @@ TALK = [
     say("system", "Be exact."),
     say("user", HARD),
     say("assistant", "Done."),
-    say("user", "go on"),
+    say("user", "And for nets?"),
 ]
 CALLS = [*TALK, say("assistant", None, tool_calls=[{"id": "1"}]), say("tool", "42")]
 
@@ -65,6 +65,12 @@ def router(plain: Router, models: list[str]) -> Router:
     return with_catalogue(plain, {"models": entries})
 
 
+def talk(*asks: str) -> list[dict[str, Any]]:
+    """A conversation in which every ask but the last was answered."""
+    turns = [turn for ask in asks for turn in (say("user", ask), say("assistant", "Done."))]
+    return turns[:-1]
+
+
 def codes(decision: Any) -> set[str]:  # noqa: ANN401
     return {reason.code for reason in decision.reasons}
 
@@ -73,23 +79,23 @@ def test_earlier_turns_are_the_prompts_of_earlier_requests() -> None:
     view = read_prompt(TALK)
     (before,) = view.earlier
     asked = read_prompt(TALK[:2])
-    assert (before.text, before.n_chars, before.turns) == (asked.text, asked.n_chars, asked.turns)
+    assert (before.text, before.turns) == (asked.text, asked.turns)
     cached, sent = view.asked.cached, asked.asked.tally
     assert cached is not None
     assert np.array_equal(cached.text, sent.text)
-    many = read_prompt([say("user", f"turn {i}") for i in range(9)])
-    assert [turn.text.split("\n")[0] for turn in many.earlier] == ["turn 7", "turn 6"]
+    many = read_prompt(talk(*(f"turn {i}" for i in range(9))))
+    assert [turn.text for turn in many.earlier] == ["turn 7", "turn 6"]
     assert len(many.earlier) == EARLIER_TURNS
     assert read_prompt(HARD).earlier == ()
 
 
 def test_a_short_follow_up_inherits_and_a_long_turn_speaks_for_itself() -> None:
-    short = turn_weights(read_prompt([say("user", HARD), say("user", "go on")]))
-    long = turn_weights(read_prompt([say("user", "hi"), say("user", HARD * 20)]))
+    short = turn_weights(read_prompt(talk(HARD, "And for nets?")))
+    long = turn_weights(read_prompt(talk("Name a prime.", HARD * 20)))
     assert short[1] > 0.3
     assert long[1] < 0.1
     assert short.sum() == pytest.approx(1.0)
-    three = turn_weights(read_prompt([say("user", "a"), say("user", "b"), say("user", "c")]))
+    three = turn_weights(read_prompt(talk("add 1", "add 2", "add 3")))
     assert three[1] == pytest.approx(2 * three[2])
 
 
@@ -106,8 +112,8 @@ def test_a_follow_up_lies_between_itself_and_what_came_before(plain: Router) -> 
     scorer = DrawnScorer(plain.bundle.path / HEADS, plain.manifest)
     router = Router(replace(plain.bundle, scorer=scorer))
     for asked in (HARD, "What is 2+2?", "Traduire en allemand : bonjour."):
-        talk = [say("user", asked), say("assistant", "Done."), say("user", "go on")]
-        view = read_prompt(talk)
+        both = talk(asked, "And for nets?")
+        view = read_prompt(both)
         own, before = router.score_reading(router.read(view)), router.score(view.earlier[0])
         got = router.score(view)
         assert (own.quality != before.quality).all()
@@ -115,7 +121,7 @@ def test_a_follow_up_lies_between_itself_and_what_came_before(plain: Router) -> 
         assert (low < got.quality).all()
         assert (got.quality < high).all()
         assert np.array_equal(got.cost_usd, router.priced(view, own).cost_usd)
-        assert "follow_up" in codes(router.route(talk))
+        assert "follow_up" in codes(router.route(both))
         assert "follow_up" not in codes(router.route(asked))
 
 
@@ -149,7 +155,7 @@ def test_staying_is_cheaper_by_the_cached_prefix_and_nobody_else_changes(router:
 
 
 def test_a_long_cached_conversation_keeps_its_arm(router: Router) -> None:
-    long = [say("user", "x " * 40_000), say("assistant", "ok"), say("user", "thanks")]
+    long = talk("x " * 40_000, "And how many are there?")
     dearest = int(np.argmax([arm.usd_per_1m_input for arm in router.manifest.arms]))
     name = router.arms[dearest].id
     away, stay = (
