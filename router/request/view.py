@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from .ask import carries_task
 from .harness import housekeeping
 from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, kind_of, plan_in, said
-from .phrases import roles_of
 from .needs import needs
+from .phrases import roles_of
 from .read import read_request
 from .tokens import Tally, tally
 from .types import Request

@@ -43,15 +43,15 @@ def test_the_cache_forgets_the_least_recently_used_prompt(tiny_bundle: str) -> N
 
 def test_the_key_depends_on_everything_that_predictions_depend_on() -> None:
     cache = ScoreCache(1)
-    plain = read_prompt("same")
-    same = {"role": "user", "content": "same"}
+    plain = read_prompt("count")
+    same = {"role": "user", "content": "count"}
     turns = read_prompt([same, {"role": "assistant", "content": "what?"}, same])
     keys = {cache.key(view) for view in (plain, turns, read_prompt("other"))}
     assert len(keys) == 3
     # a system message costs tokens, which are counted apart from the predictions
-    longer = read_prompt([{"role": "system", "content": "s"}, {"role": "user", "content": "same"}])
+    longer = read_prompt([{"role": "system", "content": "s"}, {"role": "user", "content": "count"}])
     assert cache.key(longer) == cache.key(plain)
-    assert cache.key(read_prompt("same")) == cache.key(plain)
+    assert cache.key(read_prompt("count")) == cache.key(plain)
 
 
 def test_the_key_takes_text_that_is_no_unicode() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from router import Policy, Router
 from router.core.choice import choose
 from router.core.manifest import ThresholdMap
-from router.request.types import Call, Request, Result, Role, Turn
+from router.request.types import Call, Request, Result, Turn
 from router.request.view import PromptView, view_of
 from router.types import Doubles, Scores
 from tests.router.catalogued import with_manifest
@@ -78,6 +78,7 @@ def sold(router: Router, offers: Sequence[Offer] = OFFERS) -> Router:
             usd_per_1m_output=offer.output,
             metered_in="tokens",
             context_tokens=1_000_000,
+            tools=True,
             mean_quality=float(sigmoid(offer.ability)),
             mean_output_tokens=ANSWER_TOKENS,
         )
@@ -142,8 +143,7 @@ def session(seed: int) -> list[Step]:
         fresh = not steps or rng.random() < 0.15
         if fresh:
             difficulty, number = float(rng.normal(0.5, 1.5)), len(steps)
-        for turn in _asked(rng, turns, number, fresh=fresh, agent=bool(seed % 2)):
-            turns.append(turn)
+        turns.extend(_asked(rng, turns, number, fresh=fresh))
         view = view_of(Request(wire="chat", turns=tuple(turns)))
         steps.append(Step(view, difficulty, fresh))
         turns.append(_answer(rng, len(steps), agent=bool(seed % 2)))
@@ -151,7 +151,7 @@ def session(seed: int) -> list[Step]:
 
 
 def _asked(
-    rng: np.random.Generator, turns: Sequence[Turn], number: int, *, fresh: bool, agent: bool
+    rng: np.random.Generator, turns: Sequence[Turn], number: int, *, fresh: bool
 ) -> Iterator[Turn]:
     calls = turns[-1].calls
     if calls:

@@ -1,4 +1,4 @@
-"""What the models see of a request: whose ask, with what it inherits, in one form for all wrappings."""
+"""What the models see of a request: whose ask, and what it inherits, in one form for all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def scored(prompt: object) -> PromptView:
     "wrapped",
     [
         [system("Be brief."), user(HARD)],
-        [user(f"<system-reminder>\n{'- a file\n' * 60}</system-reminder>"), user(HARD)],
+        [user("<system-reminder>\n" + "- a file\n" * 60 + "</system-reminder>"), user(HARD)],
         [user(HARD), says(REPORT), user("yes")],
         [user(HARD), says(REPORT), user("继续")],
         [user(HARD), CALLED, RESULT],
@@ -95,4 +95,6 @@ def test_a_failing_call_that_is_repeated_is_a_fact_of_its_loop() -> None:
     failed = [CALLED, {**RESULT, "content": "Error: no such table"}]
     assert read_prompt([user(HARD), *failed * 3]).asked.stalled
     assert not read_prompt([user(HARD), *failed * 2]).asked.stalled
-    assert not read_prompt([user(HARD), *failed * 3, says("x"), user("Name a prime.")]).asked.stalled
+    assert not read_prompt(
+        [user(HARD), *failed * 3, says("x"), user("Name a prime.")]
+    ).asked.stalled
