@@ -23,7 +23,7 @@ def request_view(view: PromptView, policy: Policy) -> dict[str, Any]:
     return {
         "request": {
             "wire": request.wire,
-            "kind": None,
+            "kind": facts.kind,
             "requires": [name for name in needs.ABILITIES if name in wanted],
             "max_output_tokens": request.max_output_tokens,
             "n": request.n,

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from router.catalogue.catalogue import Latency
 from router.catalogue.tiers import Effort
 from router.explain import ArmView, Change
+from router.request.kinds import Kind
 from router.request.needs import ABILITIES
 from router.request.types import Wire
 from router.types import Predicted, Reason
@@ -156,14 +157,20 @@ class Choice(Struct, kw_only=True):
 
 
 class Difficulty(Struct, kw_only=True):
-    """1 - mean predicted quality, and its quintile on the training prompts."""
+    """1 - mean predicted quality, and its quintile on the training prompts.
 
-    score: float
-    bin: Annotated[int, Meta(ge=1, le=5)]
+    Both are null for a prompt that is far from training; a reason says so.
+    """
+
+    score: Share | None
+    bin: Annotated[int, Meta(ge=1, le=5)] | None
 
 
 class Expected(Struct, kw_only=True):
-    """Means per request on the validation prompts; null where no threshold rules."""
+    """Means per request on the validation prompts.
+
+    Null where no threshold rules, or nothing is known of the prompt.
+    """
 
     quality: float | None
     cost_usd: float | None
@@ -188,14 +195,14 @@ class Asked(Struct, kw_only=True):
 
     Attributes:
         wire: by which API's rules.
-        kind: of the turn.
+        kind: of request in its conversation.
         requires: abilities that were seen or asked for.
         max_output_tokens: null without a limit.
         n: answers asked for.
     """
 
     wire: Wire
-    kind: str | None
+    kind: Kind
     requires: list[str]
     max_output_tokens: int | None
     n: int

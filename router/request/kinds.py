@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .ask import carries_task, find_ask
+from .ask import carries_task, find_ask, is_wrapping
 from .harness import housekeeping, is_subagent
 from .phrases import roles_of
 from .types import Call, Request, Result, Turn
@@ -95,7 +95,8 @@ def said(request: Request) -> tuple[Said, ...]:
     found: list[Said] = []
     texts: list[str] = []
     for place, turn in enumerate(request.turns):
-        if turn.role == "user" and turn.text.strip() and not _only_wrapping(turn):
+        own = turn.results and is_wrapping(turn.texts)  # reminders beside a tool's result
+        if turn.role == "user" and turn.text.strip() and not own:
             texts.extend(turn.texts)
             following = request.turns[place + 1 :]
             if following and following[0].role == "user" and not following[0].results:
@@ -108,11 +109,6 @@ def said(request: Request) -> tuple[Said, ...]:
     if texts:
         found.append(Said(len(request.turns) - 1, find_ask(texts).text))
     return tuple(found)
-
-
-def _only_wrapping(turn: Turn) -> bool:
-    """Whether the texts beside a tool's result are a client's, such as its reminders."""
-    return bool(turn.results) and find_ask((*turn.texts, "x")).text == "x"
 
 
 def kind_of(request: Request, words: Sequence[Said]) -> Kind:
@@ -151,8 +147,14 @@ def _light(ask: str, answer: str, *, started: bool) -> Kind | None:
         return "acknowledgement" if approves and asks_leave(answer) else "closing"
     if not started:
         return None
-    approving = not roles.isdisjoint({"go", "yes", "ok", "pick"})
-    return "acknowledgement" if approving or (ask and not carries_task(ask)) else None
+    return None if is_task(ask) or not ask else "acknowledgement"
+
+
+def is_task(ask: str) -> bool:
+    """Whether words ask for something by themselves: a question does, however vague."""
+    if roles_of(ask) - {"glue"}:
+        return False
+    return carries_task(ask) or ask.rstrip().endswith(("?", "？", "؟"))
 
 
 def asks_leave(answer: str) -> bool:

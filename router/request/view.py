@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from .ask import carries_task
 from .harness import housekeeping
-from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, kind_of, plan_in, said
+from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, is_task, kind_of, plan_in, said
 from .needs import needs
-from .phrases import roles_of
 from .read import read_request
 from .tokens import Tally, tally
 from .types import Request
@@ -103,7 +101,7 @@ def view_of(request: Request) -> PromptView:
         return replace(PromptView(own[1]), facts=_facts(request, kind, None))
     if kind in SMALL_TALK:
         return PromptView(words[-1].ask, len(words), facts=_facts(request, kind, None))
-    tasks = [i for i, word in enumerate(words) if carries_task(word.ask) and not _light(word.ask)]
+    tasks = [i for i, word in enumerate(words) if is_task(word.ask)]
     if not tasks:
         view = _without_task(request, words)
         return replace(view, facts=_facts(request, kind, None))
@@ -118,11 +116,6 @@ def view_of(request: Request) -> PromptView:
         plan=None if plan is None else PromptView(plan, last + 1),
         facts=_facts(request, kind, task),
     )
-
-
-def _light(ask: str) -> bool:
-    """Whether words only approve, choose, greet or end."""
-    return bool(roles_of(ask) - {"glue"})
 
 
 def _without_task(request: Request, words: Sequence[Said]) -> PromptView:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from router import Router
-from tests.worlds.session import billed, played, session, sold, truth
+from tests.worlds.session import OFFERS, OTHERS, billed, played, session, sold, truth
 
 
 def main() -> None:
@@ -21,8 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--others", action="store_true", help="the best arm is not the dearest")
     args = parser.parse_args()
-    router = sold(Router.load(args.bundle))
+    router = sold(Router.load(args.bundle), OTHERS if args.others else OFFERS)
     best = router.manifest.decision.best_single
     columns = ("threshold", "of the best", "at most", "of the first", "quality", "of the best",
                "switches", "unexplained, most")  # fmt: skip

@@ -30,7 +30,7 @@ CONTRACT = {
     "decision_id", "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "reasons",
     "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
 }  # fmt: skip
-READ = {"wire": "prompt", "kind": None, "requires": [], "max_output_tokens": None, "n": 1}
+READ = {"wire": "prompt", "kind": "new_task", "requires": [], "max_output_tokens": None, "n": 1}
 
 
 def counted(ask: Any, series: str) -> float:  # noqa: ANN401

@@ -45,8 +45,16 @@ OFFERS = (
     Offer("gpt-5", 2.6, 1.25, 10.0, 0.125),
     Offer("gpt-4.1", 1.9, 2.0, 8.0, 0.5),
     Offer("gpt-4o-mini", 0.8, 0.15, 0.6, 0.075),
-    Offer("gpt-4.1-nano", 0.2, 0.1, 0.4, 0.025),
 )
+OTHERS = (  # the best arm is not the dearest
+    Offer("o3", 3.0, 2.0, 8.0, 0.5),
+    Offer("claude-opus-4", 2.8, 5.0, 25.0, 0.5, 6.25),
+    Offer("claude-sonnet-4", 2.4, 3.0, 15.0, 0.3, 3.75),
+    Offer("claude-haiku-4", 1.4, 1.0, 5.0, 0.1, 1.25),
+    Offer("gpt-4.1-mini", 0.8, 0.4, 1.6, 0.1),
+    Offer("gpt-5-nano", 0.2, 0.05, 0.4, 0.005),
+)
+BY_NAME = {offer.name: offer for offer in (*OFFERS, *OTHERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +192,8 @@ def _text(rng: np.random.Generator, tokens: int) -> str:
 
 def truth(step: Step, router: Router) -> Doubles:
     """(a,) the quality that each arm has on the task of a step."""
-    ability = {offer.name: offer.ability for offer in OFFERS}
-    return sigmoid(np.array([ability[arm.model] for arm in router.arms]) - step.difficulty)
+    ability = np.array([BY_NAME[arm.model].ability for arm in router.arms])
+    return sigmoid(ability - step.difficulty)
 
 
 class Predictor:
@@ -194,7 +202,6 @@ class Predictor:
     def __init__(self, router: Router, steps: Sequence[Step], seed: int) -> None:
         self._router, self._rng = router, np.random.default_rng([seed, 1])
         self._known: dict[str, Scores] = {}
-        self._ability = {offer.name: offer.ability for offer in OFFERS}
         self._tasks: dict[str, float] = {}
         for step in steps:
             self._tasks.setdefault(step.view.text, step.difficulty)
@@ -206,7 +213,7 @@ class Predictor:
         return self._known[turn.text]
 
     def _made(self, difficulty: float) -> Scores:
-        ability = np.array([self._ability[arm.model] for arm in self._router.arms])
+        ability = np.array([BY_NAME[arm.model].ability for arm in self._router.arms])
         miss = self._rng.normal(0.0, UNSURE, ability.shape)
         shape = (1, len(ability))
         return Scores(
@@ -245,10 +252,9 @@ def billed(router: Router, steps: Sequence[Step], arms: Sequence[int]) -> float:
     What the arm of the step before was sent is read from its cache, if it stays; what is new is
     written to it, at the price of that.
     """
-    offers = {offer.name: offer for offer in OFFERS}
     counter, total = router.admission.pool.session.counter, 0.0
     for i, (step, arm) in enumerate(zip(steps, arms, strict=True)):
-        offer = offers[router.arms[arm].model]
+        offer = BY_NAME[router.arms[arm].model]
         sent = float(counter.tokens(step.view.asked.tally)[arm])
         held = 0.0
         if i and arms[i - 1] == arm:
