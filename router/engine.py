@@ -121,6 +121,8 @@ class Router:
     def route(self, prompt: object, policy: Policy | None = None) -> Decision:
         """Choose an arm for one prompt: plain text, messages, or a whole body of any wire.
 
+        A body may hold the knobs of POST /route; where a policy is given, that counts alone.
+
         >>> router = Router.load(bundle)
         >>> decision = router.route("What is 17*23?", Policy(threshold=0.3))
         >>> decision.arm in router.arms, decision.threshold
@@ -130,16 +132,15 @@ class Router:
         True
 
         Raises:
-            PolicyError: the request cannot be read.
+            PolicyError: the request cannot be read, or one of its knobs is wrong.
             NoArmAllowed: the filters leave no arm.
         """
         return self.route_many([prompt], policy)[0]
 
     def route_many(self, prompts: Sequence[object], policy: Policy | None = None) -> list[Decision]:
         """Choose an arm for each prompt; each decision equals that of `route`, bit for bit."""
-        policy = policy or Policy()
-        views = [read_prompt(prompt) for prompt in prompts]
-        return [self.decide(view, self.score(view), policy) for view in views]
+        asked = [(read_prompt(prompt), policy or Policy.of(prompt)) for prompt in prompts]
+        return [self.decide(view, self.score(view), own) for view, own in asked]
 
     def score(
         self, view: PromptView, score_turn: Callable[[PromptView], Scores] | None = None

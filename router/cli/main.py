@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ..catalogue.catalogue import Catalogue
 from ..core.bundle import Bundle
-from ..core.policy import Policy
 from ..engine import Router
 from ..errors import RouterError
 from ..explain import explain as explain_decision
-from ..request.view import read_prompt
 from ..version import __version__
+from .asking import PromptCommand, decision_options, read_asked
 from .catalogue import catalogue
 from .explain_text import render
 from .store import candidate, history, promote, rollback
@@ -98,53 +96,46 @@ def main() -> None:
     """Route every prompt to the model and compute tier that is worth its price."""
 
 
-Asked = TypeVar("Asked", bound=Callable[..., Any])
+@main.command(cls=PromptCommand)
+@decision_options
+def route(bundle: Path, catalogue: Path | None, **asked: Any) -> None:  # noqa: ANN401
+    """Print the decision for PROMPT as one JSON object.
+
+    - as PROMPT reads standard input. The options are the knobs of POST /route but for budgets,
+    which pace the stream of a service.
+    """
+    view, policy, warnings = read_asked(**asked)
+    _warn(warnings)
+    router = _router(bundle, catalogue)
+    decision = router.decide(view, router.score(view), policy)
+    click.echo(_json(decision.to_dict() | {"warnings": warnings}))
 
 
-def policy_options(command: Asked) -> Asked:
-    """The options of one decision: a knob, and what an arm must do."""
-    options = (
-        click.option("--threshold", type=float, help="0 cheapest … 1 best; else the bundle's own."),
-        click.option("--min-quality", type=float, help="Cheapest arm that reaches this."),
-        click.option("--max-quality-drop", type=float, help="Loss against the best single arm."),
-        click.option("--max-cost-usd", type=float, help="Best arm within this price."),
-        click.option("--max-latency-ms", type=float, help="By the catalogue's quantiles."),
-        click.option("--current-arm", help="Who answered the turn before: MODEL or MODEL|TIER."),
-        click.option("--allow", "allowed_models", multiple=True, help="Wildcard; may be repeated."),
-        click.option("--catalogue", type=click.Path(path_type=Path), help="In the bundle's place."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-@main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("prompt")
-@policy_options
-def route(bundle: Path, prompt: str, catalogue: Path | None, **asked: Any) -> None:  # noqa: ANN401
-    """Print the decision for PROMPT as one JSON object."""
-    decision = _router(bundle, catalogue).route(prompt, Policy(**asked))
-    click.echo(json.dumps(decision.to_dict(), indent=2, ensure_ascii=False))
-
-
-@main.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("prompt")
-@policy_options
+@main.command(cls=PromptCommand)
+@decision_options
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
 def explain(
-    bundle: Path,
-    prompt: str,
-    catalogue: Path | None,
-    as_json: bool,
-    **asked: Any,  # noqa: ANN401
-) -> None:
-    """Say why an arm is chosen for PROMPT, and what would change that."""
-    router, view = _router(bundle, catalogue), read_prompt(prompt)
-    found = explain_decision(router, view, router.score(view), Policy(**asked))
-    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False)
-    click.echo(text if as_json else render(found))
+    bundle: Path, catalogue: Path | None, as_json: bool, **asked: Any  # noqa: ANN401
+) -> None:  # fmt: skip
+    """Say why an arm is chosen for PROMPT, and what would change that.
+
+    - as PROMPT reads standard input. The options are the knobs of POST /explain.
+    """
+    view, policy, warnings = read_asked(**asked)
+    _warn(warnings)
+    router = _router(bundle, catalogue)
+    found = explain_decision(router, view, router.score(view), policy)
+    document = found.to_dict() | {"warnings": warnings}
+    click.echo(_json(document) if as_json else render(found))
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _router(bundle: Path, catalogue: Path | None) -> Router:
@@ -165,7 +156,7 @@ def verify(bundle: Path) -> None:
 def inspect(bundle: Path) -> None:
     """Print what BUNDLE is, with its arms, prices and metrics, as JSON."""
     manifest = Bundle.load(bundle).manifest
-    click.echo(json.dumps(asdict(manifest), indent=2, ensure_ascii=False))
+    click.echo(_json(asdict(manifest)))
 
 
 for command in (promote, rollback, history, candidate, catalogue):

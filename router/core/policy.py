@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, get_args
+from difflib import get_close_matches
+from math import inf
+from numbers import Real
+from typing import Any, Self, get_args
 
 from ..catalogue.tiers import Effort
 from ..errors import PolicyError
 from ..request.needs import ABILITIES
 from ..request.types import Thinking
+from ..types import Arm
 from .manifest import Manifest
 from .rules import CapRule, DropRule, FloorRule, Rule, ThresholdRule
 
@@ -99,9 +104,13 @@ class Policy:
     >>> Policy(threshold=0.3, min_quality=0.8)
     Traceback (most recent call last):
     router.errors.PolicyError: threshold cannot be combined with min_quality; give one of them
+    >>> Policy(treshold=0.3)
+    Traceback (most recent call last):
+    router.errors.PolicyError: there is no knob treshold; did you mean threshold?
 
     Raises:
-        PolicyError: a knob is out of range, or two contradict each other.
+        PolicyError: a knob is unknown, of another type or out of range, or two contradict each
+            other; the message begins with its name.
     """
 
     threshold: float | None = None  # 0 cheapest, 1 best
@@ -114,16 +123,29 @@ class Policy:
     current_arm: str | None = None  # `model` or `model|tier` that answered the turn before
     in_tool_loop: bool | None = None  # null: as the messages look
 
+    def __new__(cls, *positional: object, **knobs: object) -> Self:
+        """Refuse what the generated `__init__` has no words for."""
+        if positional:
+            raise PolicyError(
+                "a policy takes its knobs by name, such as threshold=0.5; "
+                f"got {_shown(positional[0])}"
+            )
+        for name in knobs.keys() - cls.__dataclass_fields__.keys():
+            raise PolicyError(f"there is no knob {name}; {_nearest(name, cls.knobs())}")
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "requires", Requires.of(self.requires))
+        for name, read in (
+            ("requires", _requires),
+            ("allowed_models", _patterns),
+            ("current_arm", _arm),
+            ("in_tool_loop", _flag),
+        ):
+            object.__setattr__(self, name, read(getattr(self, name)))
         for name in ("threshold", "min_quality", "max_quality_drop"):
-            _in_unit(name, getattr(self, name))
-        if self.max_cost_usd is not None and not self.max_cost_usd > 0:
-            raise PolicyError(f"max_cost_usd must be > 0 US dollars, got {self.max_cost_usd}")
-        if self.max_latency_ms is not None and not self.max_latency_ms > 0:
-            raise PolicyError(f"max_latency_ms must be > 0, got {self.max_latency_ms}")
-        if self.current_arm is not None and not self.current_arm.partition("|")[0]:
-            raise PolicyError(f"current_arm names no model, got {self.current_arm!r}")
+            object.__setattr__(self, name, _in_unit(name, getattr(self, name)))
+        for name, unit in (("max_cost_usd", " US dollars"), ("max_latency_ms", "")):
+            object.__setattr__(self, name, _positive(name, getattr(self, name), unit))
         others = [n for n in ("min_quality", "max_quality_drop", "max_cost_usd") if self._has(n)]
         if self.threshold is not None and others:
             raise PolicyError(
@@ -135,6 +157,29 @@ class Policy:
                 "min_quality cannot be combined with max_quality_drop; give one of them",
                 code="conflicting_knobs",
             )
+
+    @classmethod
+    def of(cls, body: object, **knobs: Any) -> Policy:  # noqa: ANN401
+        """The policy of a request's body, where that is a mapping with knobs in it.
+
+        Args:
+            body: whatever is routed.
+            knobs: replace those of the body.
+
+        >>> Policy.of({"prompt": "Hi", "threshold": 0.3}, allowed_models="acorn-*").allowed_models
+        ('acorn-*',)
+
+        Raises:
+            PolicyError: as the class.
+        """
+        own = body if isinstance(body, Mapping) else {}
+        found = {name: own[name] for name in cls.knobs() if own.get(name) is not None}
+        return cls(**{**found, **knobs})
+
+    @classmethod
+    def knobs(cls) -> tuple[str, ...]:
+        """The names of all knobs."""
+        return tuple(f.name for f in fields(cls))
 
     def resolve(self, manifest: Manifest) -> Rule:
         """The rule of the knob that was given, by a bundle's constants."""
@@ -154,6 +199,90 @@ class Policy:
         return getattr(self, name) is not None
 
 
-def _in_unit(name: str, value: float | None) -> None:
-    if value is not None and not 0.0 <= value <= 1.0:
-        raise PolicyError(f"{name} must lie between 0 and 1, got {value}")
+def _number(name: str, value: object) -> float | None:
+    if value is None or type(value) is float:
+        return value
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise PolicyError(f"{name} must be a number, got {_shown(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise PolicyError(f"{name} must be a number, got one that is far too large") from None
+
+
+def _in_unit(name: str, value: object) -> float | None:
+    number = _number(name, value)
+    if number is not None and not 0.0 <= number <= 1.0:
+        raise PolicyError(f"{name} must lie between 0 and 1, got {number}")
+    return number
+
+
+def _positive(name: str, value: object, unit: str) -> float | None:
+    number = _number(name, value)
+    if number is not None and not 0.0 < number < inf:
+        raise PolicyError(f"{name} must be > 0{unit} and finite, got {number}")
+    return number
+
+
+def _requires(value: Any) -> Requires:  # noqa: ANN401
+    if value is None:
+        return Requires()
+    try:
+        return Requires.of(value)
+    except TypeError:
+        known = ", ".join(f.name for f in fields(Requires))
+        raise PolicyError(
+            f"requires must be names, or names with values, of {known}; got {_shown(value)}"
+        ) from None
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    """One pattern, or several, as they were given; the default is none, which allows all."""
+    if value is None or value == ():
+        return ()
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
+    found = (value,) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple):
+        raise PolicyError(
+            f"allowed_models must be a pattern or a list of patterns, got {_shown(value)}"
+        )
+    if not found:
+        raise PolicyError(
+            "allowed_models is empty, which allows nothing; leave it out to allow every model"
+        )
+    for i, pattern in enumerate(found):
+        if not isinstance(pattern, str) or not pattern.strip():
+            raise PolicyError(
+                f"allowed_models[{i}] must be the name of a model or a wildcard, "
+                f"got {_shown(pattern)}"
+            )
+    return tuple(found)
+
+
+def _arm(value: object) -> str | None:
+    name = value.id if isinstance(value, Arm) else value
+    if name is not None and not isinstance(name, str):
+        raise PolicyError(f'current_arm must be "model" or "model|tier", got {_shown(name)}')
+    if name is not None and not name.partition("|")[0].strip():
+        raise PolicyError(f"current_arm names no model, got {name!r}")
+    return name
+
+
+def _flag(value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise PolicyError(f"in_tool_loop must be true, false or null, got {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """A value in an error, cut; of a number with a page of digits, that it is one."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return f"a huge {type(value).__name__}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

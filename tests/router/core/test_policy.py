@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import json
+import pickle
+from dataclasses import asdict, replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +26,8 @@ from router.core.choice import (
     near_tie_band,
 )
 from router.core.manifest import ThresholdMap
+from router.core.policy import Requires
+from router.types import Arm
 
 QUALITY = np.array([[0.50, 0.80, 0.90]])
 COST = np.array([[0.001, 0.004, 0.020]])
@@ -79,6 +88,87 @@ def test_a_contradictory_policy_says_what_is_wrong(
     with pytest.raises(PolicyError, match=words) as caught:
         Policy(**knobs)  # type: ignore[arg-type]
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"threshold": "0.5"}, "threshold must be a number, got '0.5'"),
+        ({"threshold": True}, "threshold must be a number, got True"),
+        ({"min_quality": [0.5]}, "min_quality must be a number"),
+        ({"max_cost_usd": "cheap"}, "max_cost_usd must be a number"),
+        ({"max_cost_usd": float("inf")}, "max_cost_usd must be > 0 US dollars and finite, got inf"),
+        ({"max_cost_usd": 10**400}, "max_cost_usd must be a number, got one that is far too large"),
+        ({"max_latency_ms": float("nan")}, "max_latency_ms must be > 0 and finite, got nan"),
+        ({"allowed_models": 5}, "allowed_models must be a pattern or a list of patterns, got 5"),
+        ({"allowed_models": ["a", 5]}, "allowed_models.1. must be the name of a model"),
+        ({"allowed_models": [""]}, "allowed_models.0. must be"),
+        ({"allowed_models": []}, "allowed_models is empty, which allows nothing"),
+        ({"requires": 5}, "requires must be names, or names with values, of vision"),
+        ({"requires": [{}]}, "requires must be names"),
+        ({"requires": ["visoin"]}, "requires.visoin is unknown; known are vision"),
+        ({"current_arm": 5}, 'current_arm must be "model" or "model.tier", got 5'),
+        ({"current_arm": " |high"}, "current_arm names no model"),
+        ({"in_tool_loop": "yes"}, "in_tool_loop must be true, false or null, got 'yes'"),
+        ({"treshold": 0.5}, "there is no knob treshold; did you mean threshold?"),
+        ({"zeal": 0.5}, "there is no knob zeal; there are threshold, min_quality"),
+    ],
+)
+def test_a_mistake_is_a_policy_error_that_names_its_knob(knobs: dict[str, Any], words: str) -> None:
+    with pytest.raises(PolicyError, match=words):
+        Policy(**knobs)
+
+
+def test_knobs_are_given_by_name() -> None:
+    with pytest.raises(PolicyError, match="by name, such as threshold=0.5; got 'cheap'"):
+        Policy("cheap")  # type: ignore[call-arg, misc]
+
+
+def test_a_policy_is_read_as_it_is_meant() -> None:
+    loose: dict[str, Any] = {
+        "threshold": np.float32(0.5), "allowed_models": "claude-3-opus*", "requires": {"vision"},
+        "current_arm": Arm("m", "high"),
+    }  # fmt: skip
+    strict = Policy(
+        threshold=0.5, allowed_models=("claude-3-opus*",), requires=Requires(vision=True),
+        current_arm="m|high",
+    )  # fmt: skip
+    assert Policy(**loose) == strict
+    assert hash(Policy(**loose)) == hash(strict)
+    assert type(Policy(**loose).threshold) is float
+    assert Policy(allowed_models=["a", "b"]).allowed_models == ("a", "b")  # type: ignore[arg-type]
+    nothing: dict[str, Any] = dict.fromkeys(Policy.knobs())
+    assert Policy(**nothing) == Policy()
+
+
+def test_a_policy_is_copied_and_pickled_like_any_value() -> None:
+    policy = Policy(min_quality=0.5, requires=Requires(tools=True))
+    assert copy.deepcopy(policy) == pickle.loads(pickle.dumps(policy)) == policy  # noqa: S301
+    assert replace(policy, min_quality=0.6).min_quality == 0.6
+
+
+def test_a_body_holds_a_policy_and_the_callers_word_replaces_it() -> None:
+    body = {"prompt": "Hi", "threshold": 0.3, "min_quality": None, "requires": {"json": True}}
+    assert Policy.of(body) == Policy(threshold=0.3, requires=Requires(json=True))
+    assert Policy.of(body, threshold=0.9).threshold == 0.9
+    assert Policy.of("threshold") == Policy.of([body]) == Policy()
+
+
+ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Policy.knobs(), "treshold"]),
+        ANY | st.lists(ANY, max_size=2) | st.dictionaries(st.text(max_size=3), ANY, max_size=2),
+        max_size=3,
+    )
+)
+def test_whatever_a_knob_is_given_it_is_a_policy_or_a_policy_error(knobs: dict[str, Any]) -> None:
+    with contextlib.suppress(PolicyError):
+        policy = Policy(**knobs)
+        hash(policy)
+        json.dumps(asdict(policy), allow_nan=False)
 
 
 def tables(arms: int = 5) -> st.SearchStrategy[np.ndarray]:
