@@ -154,7 +154,8 @@ class Admission:
         session, current = self.pool.session, policy.current_arm
         if rule.holds:
             scores = session.favoured(view, scores, current)
-        return session.compared(view, scores, current, rule.returns)
+        by_ask = rule.threshold is not None
+        return session.compared(view, scores, current, rule.returns, by_ask=by_ask)
 
     def switch_reasons(
         self, view: PromptView, scores: Scores, eligible: Bools, chosen: int, policy: Policy

@@ -7,7 +7,9 @@ smaller than `MARGIN` is no reason to switch. In the middle of a tool loop a cha
 refused: the calls and their results are in the words of one model.
 
 A turn that goes on with a task (a tool's result, "yes") is compared at the input that the task had
-when it was asked: what was read since is read by whoever goes on, and is no reason to change.
+when it was asked: what was read since is read by whoever goes on, and is no reason to change. By a
+threshold, a share of what asks cost, every request is compared at the input of its ask alone: a
+document, a client's instructions or its tools are read by whoever answers.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 
 from ..catalogue.catalogue import Catalogue
 from ..catalogue.names import find
-from ..request.tokens import Counter
+from ..request.tokens import Counter, tally_text
 from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
 from .manifest import ArmInfo
@@ -106,7 +108,13 @@ class Session:
         return replace(scores, cost_usd=np.maximum(scores.cost_usd - saved, 0.0))
 
     def compared(
-        self, view: PromptView, scores: Scores, current: str | None, returns: float
+        self,
+        view: PromptView,
+        scores: Scores,
+        current: str | None,
+        returns: float,
+        *,
+        by_ask: bool = False,
     ) -> Scores:
         """The scores as a rule should compare them; their dollars are not what anybody pays.
 
@@ -115,19 +123,21 @@ class Session:
             scores: of it, without `charged`.
             current: the arm of the turn before, null without one.
             returns: the chance that it is wanted back, once it was left for one that is worse.
+            by_ask: whether arms are compared at the input of the ask alone.
         """
         facts, cost = view.asked, scores.cost_usd
-        if facts.task is not None:
-            grown = scores.input_tokens - self.counter.tokens(facts.task)
-            cost = cost - np.maximum(grown, 0.0) * self.input_usd
+        task = tally_text(view.text) if by_ask else facts.task
+        if task is not None:
+            around = scores.input_tokens - self.counter.tokens(task)
+            cost = cost - np.maximum(around, 0.0) * self.input_usd
         saved = self._saved(view, current)
         if saved is not None and facts.cached is not None:
             stays = saved > 0
-            read = self.write_usd if facts.task is not None else self.write_usd - self.input_usd
+            read = self.write_usd if task is not None else self.write_usd - self.input_usd
             switch = self.counter.tokens(facts.cached) * np.maximum(read, 0.0)
             worse = scores.quality < scores.quality[0, stays].max()
             switch = switch + np.where(worse, returns * saved.max(), 0.0)
-            own = cost if facts.task is not None else cost - saved
+            own = cost if task is not None else cost - saved
             cost = np.where(stays, own, cost + switch)
         return replace(scores, cost_usd=np.maximum(cost, 0.0))
 

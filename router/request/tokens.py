@@ -84,6 +84,11 @@ def tally(request: Request, upto: int | None = None) -> Tally:
     return Tally(counts, tuple(media))
 
 
+def tally_text(text: str) -> Tally:
+    """Count a text as a request of its own."""
+    return tally(Request(wire="prompt", turns=(Turn(role="user", texts=(text,)),)))
+
+
 def _messages(turn: Turn) -> int:
     """How many messages a turn is: each result and each call is wrapped as one."""
     return max(1, len(turn.results)) + len(turn.calls)

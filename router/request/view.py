@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from .ask import find_ask
 from .harness import housekeeping
 from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, is_task, kind_of, plan_in, said
 from .needs import needs
@@ -122,7 +123,7 @@ def _without_task(request: Request, words: Sequence[Said]) -> PromptView:
     """The system message's task, or else whatever the user said."""
     texts = [turn.text for turn in request.turns if turn.role == "system" and turn.text.strip()]
     if texts:
-        return PromptView("\n".join(texts), max(len(words), 1))
+        return PromptView(find_ask(texts).text, max(len(words), 1))
     return PromptView(words[-1].ask, len(words)) if words else PromptView("")
 
 

@@ -16,7 +16,7 @@ from router import NoArmAllowed, Policy, Requires, Router
 from router.cli.explain_text import render
 from router.cli.main import main
 from router.explain import Case, Change, Explanation, explain
-from router.request.view import read_prompt
+from router.request.view import PromptView, read_prompt
 from router.types import Scores
 from tests.router.catalogued import with_catalogue, with_price
 
@@ -106,14 +106,14 @@ def test_prices_that_would_change_the_choice_are_found(router: Router) -> None:
     assert kinds >= {("price", True), ("price", False), ("quality", True), ("quality", False)}
 
 
-def drawn(seed: int, arms: int) -> Scores:
-    rng, shape = np.random.default_rng(seed), (1, arms)
+def drawn(router: Router, view: PromptView, seed: int) -> Scores:
+    rng, shape = np.random.default_rng(seed), (1, len(router.arms))
     return Scores(
         quality=rng.uniform(0, 1, shape),
         quality_se=rng.uniform(0, 0.1, shape),
         output_tokens=rng.uniform(1, 2000, shape),
         cost_usd=10 ** rng.uniform(-5, -2, shape),
-        input_tokens=np.full(shape, 100.0),
+        input_tokens=router.admission.input_tokens(view),
         cluster=np.zeros(1, dtype=np.int64),
         distance=np.zeros(1),
         in_distribution=np.ones(1),
@@ -126,7 +126,8 @@ def test_every_counterfactual_holds_for_any_scores(
     router: Router, seed: int, policy: Policy, t: float
 ) -> None:
     asked = Policy(threshold=t) if policy.threshold is not None else policy
-    view, scores = read_prompt(PROMPTS[0]), drawn(seed, len(router.arms))
+    view = read_prompt(PROMPTS[0])
+    scores = drawn(router, view, seed)
     try:
         found = explain(router, view, scores, asked)
     except NoArmAllowed:
