@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
-FAMILIES = (
-    "o200k", "cl100k", "claude", "gemini", "llama3", "qwen", "mistral", "deepseek", "other",
+# Each stands for the tokenizer that its counts were fitted to: OpenAI's two, Claude 2's (the last
+# that Anthropic published), Gemma 3's (which Gemini shares, says Google), Llama 3.1's, Qwen 3's,
+# Mistral's Tekken and DeepSeek V3's.
+MEASURED = (
+    "o200k", "cl100k", "claude", "gemini", "llama3", "qwen", "mistral", "deepseek",
 )  # fmt: skip
+FAMILIES = (*MEASURED, "other")
 
 # The first that is found in the name, without its provider's prefix, decides. A model that was
 # distilled into another's body ("deepseek-r1-distill-llama-70b") reads with that body's tokenizer.

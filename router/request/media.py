@@ -11,6 +11,7 @@ from router.request.families import family_of
 from router.request.types import Media
 
 UNKNOWN_SIDE = 1024  # pixels: the size that is assumed where a request does not tell an image's
+UNKNOWN_SECONDS = 30.0  # of a sound whose bytes are not in the request; ours: a voice message
 BYTES_PER_PAGE = 75_000  # of a PDF; ours: text and figures as office software writes them
 BYTES_PER_SECOND = 16_000  # of a sound; ours: 128 kbit/s, MP3's usual rate
 WAVE_BYTES_PER_SECOND = 48_000  # 16 bits, one channel, 24 kHz, as OpenAI's API takes PCM
@@ -78,10 +79,16 @@ def _area(per_token: float, long_edge: int, most: float) -> Rule:
 
 
 def _gemini(width: int, height: int, _detail: str) -> float:
-    """Google, "Understand and count tokens": 258, or 258 for each tile of 768² of a larger one."""
+    """Google, "Understand and count tokens": 258, or 258 for each tile of a larger image."""
     if max(width, height) <= 384:
         return 258.0
-    return 258.0 * math.ceil(width / 768) * math.ceil(height / 768)
+    tile = min(768, max(256, int(min(width, height) / 1.5)))
+    return 258.0 * math.ceil(width / tile) * math.ceil(height / tile)
+
+
+def _gemini_3(_width: int, _height: int, _detail: str) -> float:
+    """Google, "Gemini 3 developer guide": 1,120 at the resolution that is its default."""
+    return 1120.0
 
 
 # OpenAI, "Calculating costs": the first that matches decides.
@@ -105,7 +112,7 @@ def _image_rule(model: str) -> Rule:
     if family == "claude":
         return _area(750, 1568, 1600)
     if family == "gemini":
-        return _gemini
+        return _gemini_3 if "gemini-3" in name else _gemini
     if family == "mistral":
         return _area(16 * 16, 1024, 4096)  # Mistral, Pixtral 12B: patches of 16², to 1,024 pixels
     if family == "qwen":
@@ -122,18 +129,21 @@ def _seconds(media: Media) -> float:
     if media.seconds is not None:
         return media.seconds
     wave = "wav" in (media.mime or "") or "pcm" in (media.mime or "")
-    return (media.n_bytes or 0) / (WAVE_BYTES_PER_SECOND if wave else BYTES_PER_SECOND)
+    if media.n_bytes is None:
+        return UNKNOWN_SECONDS
+    return media.n_bytes / (WAVE_BYTES_PER_SECOND if wave else BYTES_PER_SECOND)
 
 
 def _page(model: str) -> float:
     """Tokens of one page of a PDF.
 
-    Gemini bills 258 ("Document understanding"). Anthropic ("PDF support") and OpenAI ("File
-    inputs") bill the page's text, 1,500 to 3,000 by Anthropic's figures, and its image.
+    Gemini bills 258 ("Document understanding"), from 3 on 560. Anthropic ("PDF support") and
+    OpenAI ("File inputs") bill the page's text, 1,500 to 3,000 by Anthropic's figures, and its
+    image.
     """
     family = family_of(model)
     if family == "gemini":
-        return 258.0
+        return 560.0 if "gemini-3" in model.lower() else 258.0
     if family == "claude":
         return 2250.0 + 1600.0 / 2
     return PAGE_TOKENS + _image_rule(model)(768, 1024, "high")
