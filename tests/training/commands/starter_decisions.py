@@ -20,6 +20,7 @@ import numpy as np
 from data.simulation.world import SimulationConfig, simulate
 from router import Router
 from router.core.rules import ThresholdRule
+from router.core.scoring import KNOWN, unknown
 from router.types import Scores
 from training.prepare.cache import CACHE
 from training.prepare.golden import GOLDEN_PROMPTS
@@ -27,6 +28,7 @@ from training.starter import COMMITTED, assemble
 
 GOLDEN = Path(__file__).with_name("starter_decisions.json")
 MARGIN = 0.002  # in utility, whose unit is quality
+NEAR = 0.04  # of the weight at which a prediction is dropped, where processors may disagree
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SIMULATED = 140
 OWN = (
@@ -96,18 +98,31 @@ OWN = (
 def prompts() -> list[str]:
     """Sentences of the simulated world and requests written for this file; nobody's data."""
     world = simulate(SimulationConfig(n_prompts=SIMULATED, seed=11))
-    return [*GOLDEN_PROMPTS, *OWN, *world.prompts["prompt"]][:200]
+    return [*GOLDEN_PROMPTS, *OWN, *world.prompts["prompt"]]
+
+
+def settled(router: Router, texts: list[str]) -> list[str]:
+    """Prompts that every processor finds known, or unknown."""
+    decision = router.manifest.decision
+    distance = router.bundle.score_texts(texts).distance
+    weight = (decision.distance_far - distance) / (decision.distance_far - decision.distance_p99)
+    sure = np.abs(weight - KNOWN) > NEAR
+    return [text for text, kept in zip(texts, sure, strict=True) if kept]
 
 
 def allowed(router: Router, scores: Scores, threshold: float) -> list[list[str]]:
-    """For each prompt the chosen arm, then every arm that a change within MARGIN would choose."""
+    """For each prompt the chosen arm, then every arm that a change within MARGIN would choose.
+
+    Where nothing is known of a prompt, arms are compared by their means, which do not change.
+    """
     rule = ThresholdRule.of(threshold, router.manifest)
     everything = np.ones(scores.quality.shape, dtype=np.bool_)
     chosen = rule.choose(scores, everything)
-    utility = rule.utility(scores)
+    utility = scores.quality - rule.cost_weight * scores.cost_usd
     floor = utility.max(axis=1) - rule.band(scores, everything)
     certain = np.where(utility >= floor[:, None] + MARGIN, scores.cost_usd, np.inf).min(axis=1)
     may = (utility >= floor[:, None] - MARGIN) & (scores.cost_usd <= certain[:, None])
+    may &= ~unknown(scores)[:, None]
     names = router.arm_ids
     return [
         [names[first], *(names[i] for i in np.flatnonzero(others) if i != first)]
@@ -129,7 +144,8 @@ def main() -> None:
     """Write the golden file anew."""
     with tempfile.TemporaryDirectory() as folder:
         assemble(COMMITTED, Path(folder) / "starter", CACHE)
-        found = decisions(Router.load(Path(folder) / "starter"), prompts())
+        router = Router.load(Path(folder) / "starter")
+        found = decisions(router, settled(router, prompts())[:200])
     text = json.dumps(found, ensure_ascii=False, indent=0)
     GOLDEN.write_text(text + "\n", "utf-8")
     sys.stdout.write(f"{len(found['decisions'])} prompts in {GOLDEN}\n")
