@@ -21,7 +21,7 @@ from .core.answers import FALLBACKS, Answers, ranked
 from .core.bundle import Bundle
 from .core.certificate import read_expiry
 from .core.explore import OFF, Exploration, certainly, pick, propensities
-from .core.manifest import Manifest
+from .core.manifest import Manifest, retired_by
 from .core.overlay import Overlay, overlaid, overlay_of
 from .core.policy import Policy
 from .core.rules import BudgetGrant, BudgetRule, CheapestRule, Rule
@@ -50,8 +50,9 @@ class Router:
 
         Args:
             bundle: a verified bundle.
-            overlay: a newer catalogue that was put over it; where that changes a price, what
-                the threshold map says of quality and cost is promised no more.
+            overlay: a newer catalogue that was put over it; where that changes a price, or an
+                arm retired since, what the threshold map says of quality and cost is promised
+                no more.
             expired: why its certificate has ended, if it has.
             today: models that have retired by then are left out unless a request names them;
                 null leaves none out.
@@ -61,7 +62,6 @@ class Router:
         """
         self.bundle = bundle
         self.overlay = overlay
-        self._promises = overlay is None or not overlay.repriced
         self.expired, self.today = expired, today
         self.manifest: Manifest = bundle.manifest
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in self.manifest.arms)
@@ -72,6 +72,11 @@ class Router:
         except CatalogueError as err:
             raise BundleError(f"the manifest's catalogue cannot be used: {err}") from err
         self.admission = Admission(self.catalogue, self.manifest.arms, today)
+        retired = self.admission.pool.retired
+        known = retired_by(self.manifest.decision.today, [i.retired for i in self.manifest.arms])
+        # the map speaks of the arms that were there when it was made, at their prices
+        same_arms = retired.all() or np.array_equal(retired, known)
+        self._promises = same_arms and (overlay is None or not overlay.repriced)
         self._answers = Answers(self.manifest, self._arms, self.tiers)
         # callers use few policies, and reading the map anew costs more than choosing does
         manifest = self.manifest
@@ -106,7 +111,7 @@ class Router:
     def ended(self) -> str | None:
         """Why the bundle's certificate is not stated; null where it is, or where there is none."""
         if self.expired is None and not self._promises:
-            return "prices are not those that it was made at"
+            return "prices or arms are not those that it was made at"
         return self.expired
 
     def with_expiry(self, expired: str | None) -> Router:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +76,17 @@ class ArmsConfig:
     min_rows: int = 30  # training rows
     prices: str | None = None  # CSV of dated list prices; null: read off the table's own costs
     catalogue: str | None = None  # TOML or JSON: capabilities, prices, latency, tiers
+    # ISO date: models that had retired by then are learned, for who names them, but are neither
+    # the best single arm nor on the threshold's map; null retires none
+    today: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            date.fromisoformat(self.today or "2000-01-01")
+        except ValueError:
+            raise ConfigError(
+                f"arms.today must be a date such as 2026-11-01, got {self.today!r}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,6 @@ from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
 from .progress import Reporter
 from .selection.crossfit import crossfit, split_folds
-from .selection.threshold_map import threshold_map
 from .selection.validation import validation_metrics
 from .threads import single_threaded
 
@@ -144,8 +143,8 @@ def learn(
         model = joined.widened(model) if joined is not None else model
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
-        rule = decision_constants(model, oof, mean, config)
-        table = threshold_map(oof.quality, oof.cost_usd, _realised(oof, joined), rule.band)
+        rule = decision_constants(model, oof, mean, config, origin.catalogue)
+        table = rule.threshold_map(oof, _realised(oof, joined))
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)

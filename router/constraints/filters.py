@@ -17,7 +17,7 @@ import numpy as np
 from ..catalogue.catalogue import Catalogue
 from ..catalogue.names import matches, wild
 from ..catalogue.public import public_catalogue
-from ..core.manifest import ArmInfo
+from ..core.manifest import ArmInfo, retired_by
 from ..core.policy import Policy
 from ..core.session import Session
 from ..request.view import PromptView
@@ -58,7 +58,7 @@ class Pool:
     @classmethod
     def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None) -> Pool:
         """Look every arm up once; `today` decides who has retired."""
-        day = "" if today is None else today.isoformat()
+        day = None if today is None else today.isoformat()
         return cls(
             infos=tuple(infos),
             meant=lru_cache(PATTERNS)(partial(_meant, tuple(_names(info) for info in infos))),
@@ -67,7 +67,7 @@ class Pool:
             up=np.array([catalogue.model(i.model).health != "down" for i in infos], dtype=np.bool_),
             windows=np.array([i.context_tokens or np.inf for i in infos], dtype=np.float64),
             abilities=Abilities(catalogue, infos),
-            retired=np.array([(i.retired or "9999") <= day for i in infos], dtype=np.bool_),
+            retired=retired_by(day, [info.retired for info in infos]),
         )
 
     def filters(self, view: PromptView, policy: Policy, input_tokens: Doubles) -> Iterator[Filter]:

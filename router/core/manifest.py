@@ -8,16 +8,18 @@ the old number in READABLE for one release, and a bundle of it among the tests.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from ..catalogue.catalogue import ABILITIES, Model
 from ..catalogue.public import PublicCatalogue, public_catalogue
 from ..catalogue.tiers import Effort
 from ..errors import BundleError
-from ..types import Arm
+from ..types import Arm, Bools
 from .certificate import Certificate, certificate_of
 
 PROTOCOL = 1
@@ -99,6 +101,13 @@ class DecisionInfo:
     distance_p99: float  # training 99th percentile of the distance to the nearest centroid
     distance_far: float  # where predictions have faded to the global means
     difficulty_edges: tuple[float, ...]  # quintile edges of 1 - mean predicted quality
+    today: str | None = None  # arms retired by then are on no map; null where none was left out
+
+
+def retired_by(day: str | None, retired: Iterable[str | None]) -> Bools:
+    """(a,) whether arms that retire on these ISO dates have done so by a day; null by none."""
+    ends = [day is not None and end is not None and end <= day for end in retired]
+    return np.array(ends, dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,22 @@ def test_a_far_prompt_is_flagged_and_fades_to_the_global_means(router: Router) -
     assert scores.quality[0] == pytest.approx([arm.mean_quality for arm in manifest.arms])
     codes = [reason.code for reason in far.route(PROMPTS[0]).reasons]
     assert "out_of_distribution" in codes
+
+
+def test_nothing_is_promised_once_an_arm_of_the_map_has_retired(router: Router) -> None:
+    manifest = router.manifest
+    ends = (dataclasses.replace(manifest.arms[0], retired="2026-06-01"), *manifest.arms[1:])
+
+    def on(day: date, made: str | None) -> Router:
+        decision = dataclasses.replace(manifest.decision, today=made)
+        changed = dataclasses.replace(manifest, arms=ends, decision=decision)
+        return Router(dataclasses.replace(router.bundle, manifest=changed), today=day)
+
+    before, after = date(2026, 5, 31), date(2026, 6, 1)
+    promised = [on(before, None), on(before, "2026-01-01"), on(after, "2026-06-01")]
+    assert all(r.route(PROMPTS[0]).expected_cost_usd is not None for r in promised)
+    broken = [on(after, None), on(after, "2026-01-01"), on(before, "2026-06-01")]
+    assert all(r.route(PROMPTS[0]).expected_cost_usd is None for r in broken)
 
 
 def test_an_invalid_prediction_serves_the_default_arm(router: Router) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from router.catalogue.catalogue import ABILITIES, Catalogue, Model
 from router.catalogue.public import public_catalogue
 from router.core.choice import near_tie_band
-from router.core.manifest import ArmInfo, DecisionInfo
-from router.types import Arm, Doubles, Floats
+from router.core.manifest import ArmInfo, DecisionInfo, ThresholdMap, retired_by
+from router.types import Arm, Bools, Doubles, Floats
 
 from ..config import TrainConfig
 from ..methods.base import arm_means
@@ -20,6 +20,7 @@ from ..methods.cluster import nearest
 from ..methods.costs import Meter, significant
 from ..prepare.dataset import Dataset
 from ..selection.regret import SPARSE
+from ..selection.threshold_map import threshold_map
 from ..selection.validation import frontier_quality
 from .fit import OutOfFold
 from .model import FittedModel
@@ -37,10 +38,15 @@ class Rule:
     info: DecisionInfo
     band: Doubles  # (j,) near-tie widths of the judged rows
     tried: dict[str, float]  # tie band -> out-of-fold AIQ
+    among: Bools  # (a,) arms that have not retired
+
+    def threshold_map(self, oof: OutOfFold, outcomes: Floats) -> ThresholdMap:
+        """What a threshold means, by the judged rows and their outcomes (j, a)."""
+        return threshold_map(oof.quality, oof.cost_usd, outcomes, self.band, self.among)
 
 
 def decision_constants(
-    model: FittedModel, oof: OutOfFold, mean: Doubles, config: TrainConfig
+    model: FittedModel, oof: OutOfFold, mean: Doubles, config: TrainConfig, catalogue: Catalogue
 ) -> Rule:
     """Choose the tie band and read off the other constants.
 
@@ -49,6 +55,7 @@ def decision_constants(
         oof: out-of-fold predictions of the judged rows.
         mean: (a,) mean quality of every arm.
         config: the candidates.
+        catalogue: knows who had retired on the day that the configuration names.
     """
     errors = model.table.blended(oof.inputs, model.table.errors).astype(np.float64)
     everything = np.ones(errors.shape, dtype=np.bool_)
@@ -61,18 +68,36 @@ def decision_constants(
     _, distance = nearest(oof.inputs.embedding, model.table.centroids)
     middle, far = np.percentile(distance, [50, 99])
     cost = np.nanmean(oof.data.cost_usd, axis=0)
-    best_single = int(np.lexsort((cost, -mean))[0])
+    among = not_retired(oof.data.arms, catalogue, config)
+    best = best_single(mean, cost, among)
     info = DecisionInfo(
-        best_single=best_single,
-        default_arm=best_single,
+        best_single=best,
+        default_arm=best,
         default_threshold=config.decision.default_threshold,
         tie_band=width,
         distance_p99=round(float(far), 6),
         distance_far=round(float(far + (far - middle)), 6),
         difficulty_edges=difficulty_edges(oof.quality),
+        today=config.arms.today,
     )
     labels = {f"{w:g}": round(value, 6) for w, value in tried.items()}
-    return Rule(info=info, band=bands[width], tried=labels)
+    return Rule(info=info, band=bands[width], tried=labels, among=among)
+
+
+def best_single(mean: Doubles, cost_usd: Doubles, among: Bools) -> int:
+    """Index of the arm of `among` (a,), or of all where it is empty, with the best mean quality.
+
+    Equal ones (a,) go by their mean cost (a,).
+    """
+    left = among if among.any() else ~among
+    return int(np.lexsort((cost_usd, -np.where(left, mean, -np.inf)))[0])
+
+
+def not_retired(arms: Sequence[Arm], catalogue: Catalogue, config: TrainConfig) -> Bools:
+    """(a,) arms whose models still answered on the day that the configuration names."""
+    public = public_catalogue()
+    ends = [public.filled(a.model, catalogue.model(a.model)).retired for a in arms]
+    return ~retired_by(config.arms.today, ends)
 
 
 def difficulty_edges(quality: Floats) -> tuple[float, ...]:

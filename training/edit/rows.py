@@ -13,10 +13,10 @@ import numpy as np
 
 from router.catalogue.catalogue import Catalogue
 from router.core.choice import near_tie_band
-from router.core.manifest import ArmInfo, Manifest, ThresholdMap
-from router.types import Doubles, Floats, Ints
+from router.core.manifest import ArmInfo, Manifest, ThresholdMap, retired_by
+from router.types import Bools, Doubles, Floats, Ints
 
-from ..bundle.decision import difficulty_edges
+from ..bundle.decision import best_single, difficulty_edges
 from ..bundle.oof_predictions import OofPredictions
 from ..selection.threshold_map import threshold_map
 from .graph_columns import Known
@@ -105,11 +105,13 @@ class MapRows:
         return np.column_stack(columns) / 1e6
 
 
-def new_map(rows: MapRows, arms: Sequence[ArmInfo], tie_band: float) -> ThresholdMap:
-    """Sweep λ over the rows, as training does."""
+def new_map(
+    rows: MapRows, arms: Sequence[ArmInfo], tie_band: float, among: Bools | None = None
+) -> ThresholdMap:
+    """Sweep λ over the rows, as training does; `among` (a,) are the arms that may be chosen."""
     everything = np.ones(rows.quality.shape, dtype=np.bool_)
     band = near_tie_band(rows.quality_se.astype(np.float64), everything, tie_band)
-    return threshold_map(rows.quality, rows.cost_usd(arms), rows.realised, band)
+    return threshold_map(rows.quality, rows.cost_usd(arms), rows.realised, band, among)
 
 
 def redecided(
@@ -121,7 +123,8 @@ def redecided(
     """
     mean = np.array([info.mean_quality for info in arms])
     cost = np.array([info.mean_cost_usd for info in arms])
-    best = int(np.lexsort((cost, -mean))[0])
+    among = ~retired_by(manifest.decision.today, [info.retired for info in arms])
+    best = best_single(mean, cost, among)
     served = manifest.arms[manifest.decision.default_arm].arm
     default = next((i for i, info in enumerate(arms) if info.arm == served), best)
     decision = replace(
@@ -135,7 +138,7 @@ def redecided(
         arms=arms,
         catalogue=catalogue.to_dict(),
         decision=decision,
-        threshold_map=new_map(rows, arms, decision.tie_band),
+        threshold_map=new_map(rows, arms, decision.tie_band, among),
         certificate=None,
     )
 

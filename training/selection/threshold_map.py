@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from router.core.manifest import ThresholdMap
-from router.types import Doubles, Floats
+from router.types import Bools, Doubles, Floats
 
 from ..methods.costs import significant
 from .regret import SPARSE, choices, price_grid
@@ -18,7 +18,11 @@ KNOTS = 200
 
 
 def threshold_map(
-    quality: Floats, cost_usd: Doubles, outcomes: Floats, band: Doubles
+    quality: Floats,
+    cost_usd: Doubles,
+    outcomes: Floats,
+    band: Doubles,
+    among: Bools | None = None,
 ) -> ThresholdMap:
     """Sweep λ and keep the knots where expected spend moves.
 
@@ -27,7 +31,10 @@ def threshold_map(
         cost_usd: (n, a) out-of-fold predicted costs, whose mean is monotone in λ.
         outcomes: (n, a) realised quality, NaN where missing, for the quality that is promised.
         band: (n,) near-tie widths.
+        among: (a,) arms that may be chosen; null, or where there is none: all of them.
     """
+    if among is not None and among.any():
+        quality, cost_usd, outcomes = quality[:, among], cost_usd[:, among], outcomes[:, among]
     # outcomes of an arm that was seldom asked are those of another router's choices, not of these:
     # what this one would get from it is then the calibrated prediction
     rarely = np.isnan(outcomes).mean(axis=0) > SPARSE

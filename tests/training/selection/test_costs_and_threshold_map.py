@@ -143,3 +143,13 @@ def test_the_price_grid_covers_from_free_money_to_none() -> None:
     assert grid[0] == 0.0
     assert (np.diff(grid) > 0).all()
     assert (choices(CHANCE.astype(np.float32), COST, grid[-1]) == COST.argmin(axis=1)).all()
+
+
+def test_arms_that_may_not_be_chosen_are_on_no_map() -> None:
+    quality, outcomes = CHANCE.astype(np.float32), dataset().quality
+    among = np.ones(quality.shape[1], dtype=np.bool_)
+    among[-1] = False
+    left = threshold_map(quality, COST, outcomes, np.zeros(N), among)
+    alone = threshold_map(quality[:, among], COST[:, among], outcomes[:, among], np.zeros(N))
+    assert left == alone
+    assert left != threshold_map(quality, COST, outcomes, np.zeros(N))
