@@ -43,6 +43,10 @@ REQUIRES = Meta(
     description="abilities of the answering model beside those that are seen in the request: their "
     f"names, or an object with values; {', '.join(ABILITIES)}, and context in tokens"
 )
+# told here, and refused in the core's own words
+UNIT = Meta(extra_json_schema={"minimum": 0, "maximum": 1})
+POSITIVE = Meta(extra_json_schema={"exclusiveMinimum": 0})
+SOME = Meta(extra_json_schema={"minItems": 1})
 Texts = str | list[Any] | None
 Object = dict[str, Any]
 
@@ -50,23 +54,23 @@ Object = dict[str, Any]
 class Knobs(Struct, frozen=True):
     """What we read of a request's body ourselves, strictly; everything else is the client's."""
 
-    threshold: float | None = None
-    min_quality: float | None = None
-    max_quality_drop: float | None = None
-    max_cost_usd: float | None = None
-    budget_usd: float | None = None
+    threshold: Annotated[float | None, UNIT] = None
+    min_quality: Annotated[float | None, UNIT] = None
+    max_quality_drop: Annotated[float | None, UNIT] = None
+    max_cost_usd: Annotated[float | None, POSITIVE] = None
+    budget_usd: Annotated[float | None, POSITIVE] = None
     budget: Name | None = None  # one that the operator declared
     budget_key: Name | None = None
     budget_period: str | int | None = None
     budget_hard_stop: bool | None = None
-    allowed_models: list[Name] | None = None
+    allowed_models: Annotated[list[Name] | None, SOME] = None
     requires: Annotated[dict[Name, bool | Tokens | Name | None] | list[Name] | None, REQUIRES] = (
         None
     )
     session_id: Name | None = None
     current_arm: Name | None = None
     in_tool_loop: bool | None = None
-    max_latency_ms: float | None = None
+    max_latency_ms: Annotated[float | None, POSITIVE] = None
 
 
 class ClientBody(Knobs, frozen=True):
