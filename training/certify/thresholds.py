@@ -16,7 +16,8 @@ from data.clean import clean_prompts
 from data.errors import DataError
 from data.tables import read_table
 from router import Router
-from router.core.choice import choose, cost_weight_at, near_tie_band
+from router.core.choice import choose, choose_share, cost_weight_at, near_tie_band
+from router.core.scoring import unknown
 from router.types import Bools, Scores
 
 from ..errors import TrainingError
@@ -95,6 +96,10 @@ class OwnTraffic:
             cost_weight=cost_weight_at(self.router.manifest.threshold_map, threshold),
             band=self._band,
         )
+        share = choose_share(
+            scores.quality, scores.cost_usd, eligible=self._everything, threshold=threshold
+        )
+        arm = np.where(unknown(scores), share, arm)
         index = np.arange(len(arm))
         counts = np.bincount(arm, minlength=len(arms)) / len(arm)
         return Setting(
