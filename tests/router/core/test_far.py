@@ -15,6 +15,7 @@ from router.core.choice import choose_share
 from router.core.scoring import KNOWN, mean_output_tokens
 from router.request.view import read_prompt
 from router.types import Doubles, Scores
+from tests.router.catalogued import with_manifest
 
 PROMPT = "write a tweet about our bake sale"
 SHARES = st.floats(0, 1)
@@ -168,6 +169,24 @@ def test_other_knobs_work_on_the_means(router: Router, policy: Policy) -> None:
     if floor is None:
         floor = quality[router.manifest.decision.best_single] - 0.1
     assert cost[chosen] == cost[quality >= floor].min()
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7, 1.0])
+def test_a_harder_far_prompt_never_goes_to_a_cheaper_arm(router: Router, threshold: float) -> None:
+    decision = replace(router.manifest.decision, distance_p99=0.01, distance_far=0.02)
+    strange = with_manifest(router, replace(router.manifest, decision=decision))
+    chore, task = (
+        strange.route(prompt, Policy(threshold=threshold))
+        for prompt in (
+            PROMPT,
+            "Design an exactly-once payment pipeline across two regions that survives a split "
+            "brain; give the invariants and a proof sketch.",
+        )
+    )
+    assert chore.difficulty_score is None
+    assert task.difficulty_score is None
+    assert task.predicted.cost_usd >= chore.predicted.cost_usd
+    assert task.arm == chore.arm
 
 
 def test_no_text_at_all_is_far(router: Router) -> None:
