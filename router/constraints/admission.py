@@ -155,7 +155,7 @@ class Admission:
         if rule.holds:
             scores = session.favoured(view, scores, current)
         by_ask = rule.threshold is not None
-        return session.compared(view, scores, current, rule.returns, by_ask=by_ask)
+        return session.compared(view, scores, current, by_ask=by_ask)
 
     def switch_reasons(
         self, view: PromptView, scores: Scores, eligible: Bools, chosen: int, policy: Policy

@@ -26,8 +26,6 @@ from .choice import (
 from .manifest import Manifest
 from .scoring import unknown
 
-OFTEN = 0.5  # chance that an arm that was left is wanted back
-
 
 class Rule(ABC):
     """What a knob asks for.
@@ -42,11 +40,6 @@ class Rule(ABC):
     threshold: float | None = None
     holds: bool = True
     expected: tuple[float | None, float | None] = (None, None)
-
-    @property
-    def returns(self) -> float:
-        """The chance that an arm is wanted back that was left for a worse one."""
-        return OFTEN
 
     @abstractmethod
     def choose(self, scores: Scores, eligible: Bools) -> Ints:
@@ -117,11 +110,6 @@ class ThresholdRule(UtilityRule):
 
     threshold: float
     expected: tuple[float, float]
-
-    @property
-    def returns(self) -> float:
-        """See `Rule`: the cheaper the arms that are asked for, the less a dear one is missed."""
-        return min(self.threshold, OFTEN)
 
     @classmethod
     def of(cls, threshold: float, manifest: Manifest) -> ThresholdRule:

@@ -1,9 +1,9 @@
 """What a conversation changes: inherited difficulty, prompt caches, and who may answer next.
 
 The arm that answered the turn before has the conversation in its provider's prompt cache. Staying
-reads it at the cached price, switching has another model read it anew, and coming back later costs
-the same again; the rule weighs these dollars as it weighs any others, and a gain in quality that is
-smaller than `MARGIN` is no reason to switch. In the middle of a tool loop a change of family is
+reads it at the cached price, switching has another model read it anew and fill its own cache; the
+rule weighs these dollars as it weighs any others, and a gain in quality that is smaller than
+`MARGIN` is no reason to switch. In the middle of a tool loop a change of family is
 refused: the calls and their results are in the words of one model.
 
 A turn that goes on with a task (a tool's result, "yes") is compared at the input that the task had
@@ -112,7 +112,6 @@ class Session:
         view: PromptView,
         scores: Scores,
         current: str | None,
-        returns: float,
         *,
         by_ask: bool = False,
     ) -> Scores:
@@ -122,7 +121,6 @@ class Session:
             view: the prompt.
             scores: of it, without `charged`.
             current: the arm of the turn before, null without one.
-            returns: the chance that it is wanted back, once it was left for one that is worse.
             by_ask: whether arms are compared at the input of the ask alone.
         """
         facts, cost = view.asked, scores.cost_usd
@@ -135,8 +133,6 @@ class Session:
             stays = saved > 0
             read = self.write_usd if task is not None else self.write_usd - self.input_usd
             switch = self.counter.tokens(facts.cached) * np.maximum(read, 0.0)
-            worse = scores.quality < scores.quality[0, stays].max()
-            switch = switch + np.where(worse, returns * saved.max(), 0.0)
             own = cost if task is not None else cost - saved
             cost = np.where(stays, own, cost + switch)
         return replace(scores, cost_usd=np.maximum(cost, 0.0))

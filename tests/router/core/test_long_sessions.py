@@ -79,7 +79,7 @@ def test_a_higher_threshold_buys_quality(plain: Router, sessions: list[list[Step
     assert quality == sorted(quality)
 
 
-def test_a_switch_is_charged_the_write_price_and_a_worse_arm_the_way_back(
+def test_a_switch_is_charged_the_write_price_of_what_was_sent(
     plain: Router, sessions: list[list[Step]]
 ) -> None:
     router = sold(plain, OFFERS)
@@ -90,13 +90,11 @@ def test_a_switch_is_charged_the_write_price_and_a_worse_arm_the_way_back(
     cached = last.view.asked.cached
     assert cached is not None
     sent = session_of.counter.tokens(cached)
-    found = session_of.compared(last.view, scores, router.arms[current].id, 0.5).cost_usd[0]
+    found = session_of.compared(last.view, scores, router.arms[current].id).cost_usd[0]
     saved = sent[current] * (OFFERS[current].input - OFFERS[current].cached) / 1e6
     for i, offer in enumerate(OFFERS):
         write = offer.input if offer.write is None else offer.write
-        charge = sent[i] * (write - offer.input) / 1e6
-        worse = scores.quality[0, i] < scores.quality[0, current]
-        extra = -saved if i == current else charge + (0.5 * saved if worse else 0.0)
+        extra = -saved if i == current else sent[i] * (write - offer.input) / 1e6
         assert found[i] == pytest.approx(scores.cost_usd[0, i] + extra)
 
 
