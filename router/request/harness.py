@@ -1,8 +1,8 @@
 """Calls that a client makes for itself: titles, summaries, compactions, probes; and sub-agents.
 
 Recognised by what an instruction asks for, not by one client's exact words. Instructions are looked
-for in the head of a short system message, and in head and tail of the last user turn; a long text
-that quotes one in its middle is none. The rules, sentence by sentence, the first that holds:
+for in the head of a short system message, and in head and tail of the last ask; a long text that
+quotes one in its middle is none. The rules, sentence by sentence, the first that holds:
 
 - `probe`: one token is wanted.
 - `title`: somebody is told to write a title, topic, tag, follow-up question or the like of a
@@ -17,7 +17,7 @@ client: "write a function that titles each chat".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -95,6 +95,19 @@ _PHRASES: dict[Housekeeping, re.Pattern[str]] = {
         r"|\b(?:résume|resume|resuma|riassumi).{0,30}(?:convers|discussion)"
     ),
 }
+# every rule's sentences hold one of these; most texts hold none, and are not looked at further
+_CUES = (
+    "title", "topic", "tag ", "tags", "label", "headline", "emoji", "categor", "follow-up",
+    "followup", "queries", "questions", "summar", "recap", "condens", "compress", "compact",
+    "descri", "checkpoint", "handoff", "snapshot", "what the user", "suggestion mode",
+    "prompt for continuing", "internal chat", "标", "標", "主题", "主題", "总结", "總結", "概括", "題名",
+    "タイトル", "要約", "제목", "요약", "titel", "überschrift", "zusammen", "titre", "título",
+    "titolo", "résum", "resum", "riassum", "заголов", "назван",
+)  # fmt: skip
+_AGENTS = (
+    "agent", "specialist", "explorer", "reviewer", "planner", "spawned", "launched", "dispatched",
+    "invoked", "delegated", "called by", "tasked by",
+)  # fmt: skip
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n+|\. |(?<=[。！？])")
 _SUBAGENT = re.compile(
     r"\b(?:you are|you're|acting as|act as|role is|as) (?:an? |the |one of the )?(?:[\w-]+ ){0,4}?"
@@ -118,8 +131,10 @@ def housekeeping(request: Request, ask: str) -> tuple[Housekeeping, str] | None:
     """
     if request.max_output_tokens == 1:
         return "probe", ask
-    for text in (ask, *_chores(request)):
-        for sentence in _sentences(text):
+    places = [(ask, ask[:HEAD_CHARS]), (ask, ask[HEAD_CHARS:][-HEAD_CHARS:])]
+    places += [(text, text[:HEAD_CHARS]) for text in _chores(request)]
+    for text, end in places:
+        for sentence in _sentences(end):
             kind = _kind(sentence)
             if kind is not None:
                 return kind, text
@@ -128,7 +143,8 @@ def housekeeping(request: Request, ask: str) -> tuple[Housekeeping, str] | None:
 
 def is_subagent(request: Request, ask: str) -> bool:
     """Whether a system message, or the first user turn itself, makes a sub-agent of the model."""
-    return any(_SUBAGENT.search(text[:HEAD_CHARS].lower()) for text in (*_systems(request), ask))
+    heads = [text[:HEAD_CHARS].lower() for text in (*_systems(request), ask)]
+    return any(_SUBAGENT.search(head) for head in heads if any(word in head for word in _AGENTS))
 
 
 def _systems(request: Request) -> list[str]:
@@ -141,11 +157,12 @@ def _chores(request: Request) -> list[str]:
     return [] if request.tools or sum(map(len, texts)) > LONGEST_SYSTEM else texts
 
 
-def _sentences(text: str) -> Iterator[str]:
-    """Those of a text's head and tail, in lower case."""
-    ends = (text,) if len(text) <= 2 * HEAD_CHARS else (text[:HEAD_CHARS], text[-HEAD_CHARS:])
-    for end in ends:
-        yield from filter(None, _SENTENCE.split(end.lower().replace("’", "'")))
+def _sentences(text: str) -> list[str]:
+    """A short text's sentences in lower case; none where no rule can hold of one."""
+    low = text.lower()
+    if not any(cue in low for cue in _CUES):
+        return []
+    return [part for part in _SENTENCE.split(low.replace("’", "'")) if part]
 
 
 def _kind(sentence: str) -> Housekeeping | None:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from .ask import carries_task, find_ask, is_wrapping
@@ -77,37 +78,36 @@ _FAILED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Said:
     """What the user said at one place of the conversation.
 
     Attributes:
         place: of the turn, among all.
-        ask: what is wanted, without its wrapping.
+        texts: its parts, and those of the user's turns right before it.
     """
 
     place: int
-    ask: str
+    texts: tuple[str, ...]
+
+    @cached_property  # of a long conversation only the last few asks are read
+    def ask(self) -> str:
+        """What is wanted, without its wrapping."""
+        return find_ask(self.texts).text
 
 
 def said(request: Request) -> tuple[Said, ...]:
     """The user's words in order; turns with no answer between them are one."""
     found: list[Said] = []
-    texts: list[str] = []
+    open_ended = False
     for place, turn in enumerate(request.turns):
         own = turn.results and is_wrapping(turn.texts)  # reminders beside a tool's result
         if turn.role == "user" and turn.text.strip() and not own:
-            texts.extend(turn.texts)
-            following = request.turns[place + 1 :]
-            if following and following[0].role == "user" and not following[0].results:
-                continue
-        if texts and turn.role != "system":
-            ask = find_ask(texts).text
-            if ask.strip():
-                found.append(Said(place, ask))
-            texts = []
-    if texts:
-        found.append(Said(len(request.turns) - 1, find_ask(texts).text))
+            before = found.pop().texts if open_ended and not turn.results else ()
+            found.append(Said(place, (*before, *turn.texts)))
+            open_ended = True
+        elif turn.role != "system":
+            open_ended = False
     return tuple(found)
 
 

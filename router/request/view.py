@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from .ask import find_ask
 from .harness import housekeeping
@@ -97,23 +98,24 @@ def view_of(request: Request) -> PromptView:
     """What the models see of a request."""
     words = said(request)
     kind = kind_of(request, words)
-    own = housekeeping(request, words[-1].ask if words else "")
-    if own is not None:
-        return replace(PromptView(own[1]), facts=_facts(request, kind, None))
+    if kind in HOUSEKEEPING:
+        own = housekeeping(request, words[-1].ask if words else "")
+        text = "" if own is None else own[1]
+        return PromptView(text, facts=_facts(request, kind, None))
     if kind in SMALL_TALK:
         return PromptView(words[-1].ask, len(words), facts=_facts(request, kind, None))
-    tasks = [i for i, word in enumerate(words) if is_task(word.ask)]
+    backwards = (i for i in reversed(range(len(words))) if is_task(words[i].ask))
+    tasks = list(islice(backwards, 1 + EARLIER_TURNS))
     if not tasks:
         view = _without_task(request, words)
         return replace(view, facts=_facts(request, kind, None))
-    last = tasks[-1]
-    older = tuple(PromptView(words[i].ask, i + 1) for i in tasks[-1 - EARLIER_TURNS : -1])
+    last, *older = tasks
     task = words[last].place if kind in GOES_ON else None
     plan = _plan(request, words) if kind == "acknowledgement" else None
     return PromptView(
         words[last].ask,
         last + 1,
-        earlier=older[::-1],
+        earlier=tuple(PromptView(words[i].ask, i + 1) for i in older),
         plan=None if plan is None else PromptView(plan, last + 1),
         facts=_facts(request, kind, task),
     )
