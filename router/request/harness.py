@@ -97,12 +97,12 @@ _PHRASES: dict[Housekeeping, re.Pattern[str]] = {
 }
 # every rule's sentences hold one of these; most texts hold none, and are not looked at further
 _CUES = (
-    "title", "topic", "tag ", "tags", "label", "headline", "emoji", "categor", "follow-up",
+    "title", "topic", "tag", "tags", "label", "headline", "emoji", "categor", "follow-up",
     "followup", "queries", "questions", "summar", "recap", "condens", "compress", "compact",
     "descri", "checkpoint", "handoff", "snapshot", "what the user", "suggestion mode",
-    "prompt for continuing", "internal chat", "标", "標", "主题", "主題", "总结", "總結", "概括",
-    "題名", "タイトル", "要約", "제목", "요약", "titel", "überschrift", "zusammen", "titre", "título",
-    "titolo", "résum", "resum", "riassum", "заголов", "назван",
+    "prompt for continuing", "internal chat", "标", "標", "主题", "主題", "总结", "總結",
+    "概括", "題名", "タイトル", "要約", "제목", "요약", "titel", "überschrift", "zusammen",
+    "titre", "título", "titolo", "résum", "resum", "riassum", "заголов", "назван",
 )  # fmt: skip
 _AGENTS = (
     "agent", "specialist", "explorer", "reviewer", "planner", "spawned", "launched", "dispatched",
