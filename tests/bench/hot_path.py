@@ -22,6 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from router.core.bundle import ENCODER, Bundle
+from router.engine import Router
+from serving.reading import read_route
+from serving.settings import Settings
 from tests.worlds.processes import ROOT, Bare, Load, Service
 from tests.worlds.prompts import make_prompts
 
@@ -145,6 +148,40 @@ def encoder_figures(bundle: Bundle, fp32: Path | None, rounds: int) -> list[Figu
     ]  # fmt: skip
 
 
+def reading_figures(bundle: Path, rounds: int) -> list[Figure]:
+    """What reading and counting a whole request costs, beside scoring it."""
+    router, found = Router.load(bundle), {}
+    for tokens in (2_000, 200_000):
+        body, scored, read = chat_body(tokens), [], []
+        for _ in range(3 * rounds):
+            begun = time.perf_counter()
+            view = read_route(body, Settings()).view
+            ended = time.perf_counter()
+            router.score(view)
+            read.append(1e3 * (ended - begun))
+            scored.append(1e3 * (time.perf_counter() - begun))
+        found[tokens] = statistics.median(read), statistics.median(scored)
+    short, decision = found[2_000]
+    note = f"{short:.2f} of {decision:.1f} ms"
+    return [
+        at_most("reading / decision, 2,000 tokens", 100 * short / decision, 5, "%", note),
+        at_most("reading, 200,000 tokens", found[200_000][0], 60, "ms"),
+    ]
+
+
+def chat_body(tokens: int) -> bytes:
+    """A Chat body of about so many tokens: a session of turns with prose, and five tools."""
+    words = " ".join(make_prompts(40, seed=5) * (1 + tokens // 2000)).split()
+    schema = {"type": "object", "properties": {"path": {"type": "string"}}}
+    tool = {"name": "edit", "description": " ".join(words[:40]), "parameters": schema}
+    turns = [
+        {"role": "assistant" if i % 2 else "user", "content": " ".join(words[: tokens // 14])}
+        for i in range(9)
+    ]
+    tools = [{"type": "function", "function": tool}] * 5
+    return json.dumps({"messages": turns, "tools": tools, "threshold": 0.5}).encode()
+
+
 def shares(rounds: list[Round]) -> dict[str, dict[str, float]]:
     """Milliseconds per prompt by step, medians over rounds: bare loop, then service at c=1."""
 
@@ -177,6 +214,7 @@ def measure(args: argparse.Namespace, console: Console) -> tuple[list[Figure], d
         grown, memory = growth(service, args.requests)
     figures = [
         *throughput(rounds),
+        *reading_figures(args.bundle, args.rounds),
         *encoder_figures(bundle, args.fp32, args.rounds),
         at_most("worker memory (PSS)", memory["worker_pss"], 250, "MB",
                 f"RSS {memory['worker_rss']:.0f}, parent {memory['parent_pss']:.0f} MB"),
