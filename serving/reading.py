@@ -18,6 +18,7 @@ from msgspec import Raw
 from router.core.policy import Policy, Requires
 from router.errors import PolicyError
 from router.request import names
+from router.request.needs import media_of
 from router.request.read import read_request
 from router.request.view import PromptView, view_of
 
@@ -30,6 +31,7 @@ Bytes = bytes | memoryview
 NULL = Raw(b"null")
 OURS = frozenset({*Knobs.__struct_fields__, "metadata"})
 MAX_VALUES = 200_000  # JSON values of one body; the smallest cost some 200 bytes each once decoded
+MAX_FILES = 4_000  # of one request: each is priced for every arm; no provider takes so many
 _KNOBS = msgspec.json.Decoder(Knobs)
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _VALUE = msgspec.json.Decoder()
@@ -155,6 +157,10 @@ def read_view(body: object, settings: Settings, knobs: Collection[str] = OURS) -
     if turns > settings.max_messages:
         limit = f"{settings.max_messages} (TIERWISE_MAX_MESSAGES)"
         raise Problem("prompt_too_long", f"the request has {turns} turns, the limit is {limit}")
+    files = sum(1 for _ in media_of(request))
+    if files > MAX_FILES:
+        limit = f"at most {MAX_FILES:,} images, sounds and documents"
+        raise Problem("prompt_too_long", f"a request may have {limit}, this one has {files:,}")
     view = view_of(request)
     most = settings.max_prompt_chars
     if most is not None and view.asked.n_chars > most:

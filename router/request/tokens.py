@@ -7,6 +7,7 @@ family and puts that model's price of media on top.
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -59,7 +60,8 @@ class Counter:
         """(a,) input tokens of one request, by model."""
         counts = tally.text[self.family]
         if tally.media:
-            seen = [sum(media_tokens(m, model) for m in tally.media) for model in self.models]
+            pieces = collections.Counter(tally.media).items()  # most are alike where there are many
+            seen = [sum(k * media_tokens(m, model) for m, k in pieces) for model in self.models]
             counts = counts + np.array(seen)
         return counts
 

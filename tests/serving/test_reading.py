@@ -11,7 +11,7 @@ import pytest
 from router.core.policy import Requires
 from router.request import names
 from serving.problems import PROBLEMS, Problem
-from serving.reading import MAX_VALUES, OURS, RouteBody, read_route
+from serving.reading import MAX_FILES, MAX_VALUES, OURS, RouteBody, read_route
 from serving.settings import Settings
 
 SETTINGS = Settings()
@@ -112,6 +112,16 @@ def test_a_body_of_very_many_small_values_is_refused_before_it_takes_memory(
     tracemalloc.stop()
     assert problem.code == "body_too_large"
     assert most < 1_000_000
+
+
+def test_more_files_than_any_provider_takes_are_refused() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+
+    def asked(files: int) -> bytes:
+        return body(messages=[{"role": "user", "content": [image] * files}])
+
+    assert len(read(asked(MAX_FILES)).view.asked.tally.media) == MAX_FILES
+    assert refusal(asked(MAX_FILES + 1)).code == "prompt_too_long"
 
 
 def test_commas_and_brackets_in_texts_are_no_values() -> None:
