@@ -89,6 +89,6 @@ def test_every_linked_file_exists() -> None:
 def test_the_answer_shown_has_the_fields_of_a_real_one(tiny_bundle: Path) -> None:
     from router import Router
 
-    (shown,) = [json.loads(text) for kind, text in BLOCKS if kind == "json"]
+    shown, read = [json.loads(text) for kind, text in BLOCKS if kind == "json"]
     real = Router.load(tiny_bundle).route("What is 17*23?").to_dict()
-    assert set(shown) == {*real, "decision_id"}
+    assert {*shown, *read} == {*real, "decision_id", "request", "warnings"}

@@ -17,6 +17,9 @@ import pytest
 
 from router.core.policy import Policy
 from router.engine import Router
+from serving.reading import read_route
+from serving.responses import request_view
+from serving.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -239,11 +242,22 @@ def test_nothing_is_left_behind_when_it_stops(
         os.killpg(running.process.pid, 0)
 
 
-def test_the_curl_of_the_readme_gets_a_decision(service: Any) -> None:  # noqa: ANN401
-    line = re.search(
-        r"^curl .*?-d '(.*?)'$", (Path(__file__).parents[2] / "README.md").read_text(), re.M | re.S
-    )
-    assert line is not None
-    reply = service(line.group(1).encode())
-    assert reply.status == 200
-    assert reply.json()["threshold"] == 0.3
+def test_the_curls_of_the_readme_get_decisions(service: Any) -> None:  # noqa: ANN401
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    bodies = re.findall(r"^curl .*?-d '(.*?)'$", readme, re.MULTILINE | re.DOTALL)
+    answers = [service(body.encode()).json() for body in bodies]
+    assert [answer["threshold"] for answer in answers[:2]] == [0.3, 0.3]
+    wires = [answer["request"]["wire"] for answer in answers if "request" in answer]
+    assert wires == ["prompt", "chat", "responses"]
+    assert answers[2]["code"] == "no_arm_allowed"  # no arm of this bundle sees
+    assert json.dumps(answers[3]["warnings"])[1:-1] in readme
+
+
+def test_the_bodies_of_the_service_s_readme_are_read_as_it_says() -> None:
+    text = (Path(__file__).parents[2] / "serving" / "README.md").read_text()
+    pairs = re.findall(r'^(\{"model": .*)\n(\{"wire": .*)$', text, re.MULTILINE)
+    assert len(pairs) == 3
+    for body, read in pairs:
+        view = read_route(body.encode(), Settings()).view
+        found = request_view(view, Policy())
+        assert found == {"request": json.loads(read), "warnings": []}
