@@ -168,3 +168,15 @@ def test_an_arm_that_was_not_eligible_is_judged_against_them_all(
     expected[at, rows.arm[at]] = np.nan
     assert flagged_keys(replace(rows, expected=expected)) == []
     assert SILENCE.usable
+
+
+def test_what_no_user_asked_is_not_learned_from(traffic: Traffic, log: Path) -> None:
+    found = read_log(log)
+    kinds = ("title", "compaction", "closing", "follow_up", "tool_result", None)
+    for i, (name, decision) in enumerate(found.decisions.items()):
+        found.decisions[name] = replace(decision, kind=kinds[i % len(kinds)])
+    rows = read_traffic(found, Bundle.load(traffic.base).manifest)
+    apart = sum(1 for i in range(400) if i % len(kinds) < 3)
+    assert len(rows) == 400 - apart
+    assert sum(rows.rejected.values()) == apart
+    assert all("no task of a user" in reason for reason in rows.rejected)
