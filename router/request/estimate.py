@@ -1,10 +1,10 @@
 """How many tokens a text is, in eight tokenizers at once, without any of them.
 
-A tokenizer cuts a text into pieces; the count is the sum over positions of the chance that a piece
-starts there. Five hashed tables hold that chance by what stands around the position, from coarse to
-fine, and a dictionary of hashed words corrects them where a word was seen often. Each entry is a
-row of eight bytes, one a tokenizer, so that one look-up serves all of them. The tables were fitted
-to real tokenizers by ridge regression (`tests/bench/tokens.py`, which measures the error too).
+A dictionary of hashed words says what a frequent word costs, with the space or mark before it. For
+the rest, a tokenizer cuts a text into pieces, and the count is the sum over positions of the chance
+that a piece starts there: five hashed tables hold it by what stands around the position, from
+coarse to fine. Each entry is a row of eight bytes, one a tokenizer, so that one look-up serves all
+of them. Both were fitted to real tokenizers (`tests/bench/tokens.py`, which measures the error).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from router.types import Bools, Doubles, Ints
 Units = NDArray[np.uint16]  # UTF-16 code units
 Keys = NDArray[np.uint64]
 
-STEP = 1 / 40  # tokens that one unit of a table's entry is worth
+STEP = 1 / 40  # tokens that one unit of an entry is worth, by context
+WORD_STEP = 1 / 16  # and in the dictionary, where whole numbers are exact
 PAD = 6  # zeros on either side of a text: no context reaches across
 LONGEST_WORD = 24  # letters; longer runs are data, not words
 _GAP = "\0" * PAD
@@ -43,24 +44,28 @@ _BY_CLASS, _BY_PAIR, _BY_THREE, _LEFT, _RIGHT, _WORD, _BEFORE, _POWER = map(
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What was fitted; every table is (2^b, 8) signed bytes in units of STEP.
+    """What was fitted; every table is (2^b, 8) bytes.
 
     Attributes:
         classes: (65536,) class of each UTF-16 unit, 0 to 63; 0 is padding.
-        contexts: by the classes of two units, by those of eight, by two units, by three, by six.
-        words: by a word and the unit before it.
-        marks: eight more bits of the word's key: another word with the same row has other ones.
+        contexts: chances in units of STEP, by the classes of two units, by those of eight, by
+            two units, by three, by six.
+        words: tokens in units of WORD_STEP, by a word and the unit before it.
+        marks: more bits of the word's key, since others have the same row; 0 where it is empty.
     """
 
     classes: NDArray[np.uint8]
     contexts: tuple[NDArray[np.int8], ...]
-    words: NDArray[np.int8]
+    words: NDArray[np.uint8]
     marks: NDArray[np.uint8]
 
 
 @cache
 def tables() -> Tables:
     """Those that ship with the package, read once."""
+    # Freed once, a large block teaches glibc to keep as much for itself: without it each count
+    # would hand its memory back and fault the pages in anew, which takes thrice as long.
+    np.empty(1 << 23, np.uint8)
     with np.load(Path(__file__).with_name("estimate.npz")) as file:
         contexts = tuple(file[f"context{i}"] for i in range(5))
         return Tables(file["classes"], contexts, file["words"], file["marks"])
@@ -89,32 +94,29 @@ def units(text: str) -> Units:
     return np.frombuffer(padding + text.encode("utf-16-le", "surrogatepass") + padding, np.uint16)
 
 
-def context_rows(part: Units, classes: NDArray[np.uint8], sizes: tuple[int, ...]) -> list[Ints]:
-    """For each table of `sizes` rows, the (n,) rows of the n units between the paddings."""
+def context_rows(
+    part: Units, classes: NDArray[np.uint8], sizes: tuple[int, ...], at: Ints
+) -> list[Ints]:
+    """For each table of `sizes` rows, the (m,) rows of the m places `at`, none in the paddings."""
     folded = np.where(part - np.uint16(48) < 10, np.uint16(48), part)  # digits are all alike
     kinds = classes[part]
-    n = len(part) - 2 * PAD
-    pairs = kinds.astype(np.uint16)
-    four = _windows(folded, 4)
-    eight = _windows(kinds, 8)
-
-    def at(array: Keys, offset: int) -> Keys:
-        return array[PAD + offset : PAD + offset + n]
-
-    shift = np.uint64(16)
+    four, eight = _windows(folded, 4), _windows(kinds, 8)
+    before, shift = four[at - 1], np.uint64(16)
     keys = (
-        at(eight, -4) * _BY_CLASS,
-        at(four, -1) << shift + shift,  # this unit and the one before
-        at(four, -2) << shift,  # and the one before that
-        at(four, -3) * _LEFT + at(four, -1) * _RIGHT,  # three before, this one and two after
+        eight[at - 4] * _BY_CLASS,
+        (before << shift + shift) * _BY_PAIR,  # this unit and the one before
+        (four[at - 2] << shift) * _BY_THREE,  # and the one before that
+        four[at - 3] * _LEFT + before * _RIGHT,  # three before, this one and two after
     )
-    spread = (keys[0], keys[1] * _BY_PAIR, keys[2] * _BY_THREE, keys[3])
-    first = (pairs[PAD - 1 : PAD - 1 + n] << np.uint16(6)) + pairs[PAD : PAD + n]
-    return [first.astype(np.int64), *map(_rows, spread, sizes[1:])]
+    pairs = (kinds[at - 1].astype(np.int64) << 6) + kinds[at]
+    return [pairs, *map(_rows, keys, sizes[1:])]
 
 
 def word_keys(part: Units, classes: NDArray[np.uint8]) -> tuple[Ints, Ints, Keys]:
-    """First and last unit of every word, and its key: of the word and of the unit before it."""
+    """First and last unit of every word, and its key.
+
+    A space or a mark before a word belongs to it, as most tokenizers have it.
+    """
     kinds = classes[part]
     letter, capital = kinds >= LETTERS.start, _capital(kinds)
     inner = letter[:-1] & (~capital[1:] | capital[:-1])  # the unit after goes on with the word
@@ -126,14 +128,15 @@ def word_keys(part: Units, classes: NDArray[np.uint8]) -> tuple[Ints, Ints, Keys
     powers, inverses = _powers(len(part))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(part * powers)])
     before = part[starts - 1].astype(np.uint64)
+    joined = (before >= 32) & ~letter[starts - 1] & ~((before >= 48) & (before < 58))
     before[letter[starts - 1]] = 1
     keys = (sums[ends + 1] - sums[starts]) * inverses[starts] + before * _BEFORE
-    return starts, ends, keys * _WORD
+    return starts - joined, ends, keys * _WORD
 
 
 def places(keys: Keys, size: int) -> tuple[Ints, NDArray[np.uint8]]:
     """Rows of words in a table of `size` rows, and their marks."""
-    return _rows(keys, size), (keys >> np.uint64(24)).astype(np.uint8)
+    return _rows(keys, size), (keys >> np.uint64(24)).astype(np.uint8) | np.uint8(1)
 
 
 def _capital(kinds: NDArray[np.uint8]) -> Bools:
@@ -143,7 +146,9 @@ def _capital(kinds: NDArray[np.uint8]) -> Bools:
 def _windows(array: NDArray[np.uint16] | NDArray[np.uint8], width: int) -> Keys:
     """(n - width + 1,) overlapping stretches of `width` items, each read as one 64-bit number."""
     shape = (len(array) - width + 1,)
-    return np.ndarray(shape, "<u8", np.ascontiguousarray(array).data, 0, array.strides)
+    return np.ndarray(
+        shape, "<u8", array.data, 0, array.strides
+    ).copy()  # aligned: quicker to index
 
 
 def _rows(keys: Keys, size: int) -> Ints:
@@ -168,21 +173,28 @@ def _powers(n: int) -> tuple[Keys, Keys]:
 
 
 def _sum(part: Units, fitted: Tables) -> Doubles:
-    """(8,) the entries of every unit and of every word, in tokens."""
+    """(8,) tokens of one part: its known words, and the chances of all other places."""
+    firsts, lasts, keys = word_keys(part, fitted.classes)
+    rows, marks = places(keys, len(fitted.words))
+    known = fitted.marks[rows] == marks
+    words = _total(_take(fitted.words, rows[known]).view(np.uint8)) * WORD_STEP
+    steps = (part == 0).astype(np.int8)  # nothing starts in the paddings
+    steps[1:] -= steps[:-1].copy()
+    steps[firsts[known]] += 1
+    steps[lasts[known] + 1] -= 1
+    rest = np.flatnonzero(np.cumsum(steps, dtype=np.int8) == 0)
     sizes = tuple(len(table) for table in fitted.contexts)
-    rows = context_rows(part, fitted.classes, sizes)
-    inside = part[PAD:-PAD] != 0
-    if not inside.all():  # nothing starts in the gaps between texts
-        rows = [row[inside] for row in rows]
-    taken = [_take(table, row) for table, row in zip(fitted.contexts, rows, strict=True)]
-    words, marks = places(word_keys(part, fitted.classes)[2], len(fitted.words))
-    taken.append(_take(fitted.words, words[fitted.marks[words] == marks]))
-    entries = np.concatenate(taken).view(np.int8).reshape(-1, len(MEASURED))
-    # a product of matrices adds up eight columns faster than `sum(0)` does
-    ones = np.ones(len(entries), np.float32)
-    return (ones @ entries.astype(np.float32)).astype(np.float64) * STEP
+    found = context_rows(part, fitted.classes, sizes, rest)
+    taken = [_take(table, row) for table, row in zip(fitted.contexts, found, strict=True)]
+    return words + _total(np.concatenate(taken).view(np.int8)) * STEP
 
 
-def _take(table: NDArray[np.int8], rows: Ints) -> Ints:
+def _total(entries: NDArray[np.int8] | NDArray[np.uint8]) -> Doubles:
+    """(8,) sums of rows; a product of matrices adds up eight columns faster than `sum` does."""
+    rows = entries.reshape(-1, len(MEASURED)).astype(np.float32)
+    return (np.ones(len(rows), np.float32) @ rows).astype(np.float64)
+
+
+def _take(table: NDArray[np.int8] | NDArray[np.uint8], rows: Ints) -> Ints:
     """Rows of eight bytes, each moved as one number."""
     return table.view(np.int64)[:, 0][rows]

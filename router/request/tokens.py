@@ -77,17 +77,25 @@ def tally(request: Request, upto: int | None = None) -> Tally:
     Tools and schemas are counted as the JSON that was sent. OpenAI renders tools as TypeScript,
     which is shorter by about a quarter; nobody else says how they are rendered.
     """
-    turns = request.turns[:upto]
-    pieces = [*request.tools, request.schema]
-    media: list[Media] = []
-    for turn in turns:
-        pieces.extend(_texts(turn))
-        media.extend(_media(turn))
-    pieces.extend(m.text for m in media if m.text)
-    counts = _count(pieces) + PER_REQUEST + PER_MESSAGE * sum(_messages(turn) for turn in turns)
+    return tallies(request, [len(request.turns) if upto is None else upto])[0]
+
+
+def tallies(request: Request, ends: Sequence[int]) -> list[Tally]:
+    """`tally` of the first turns up to each of `ends`; no text is read twice."""
+    counts = _count([*request.tools, request.schema]) + PER_REQUEST
     if request.tools:
         counts[family_index("claude")] += CLAUDE_TOOLS
-    return Tally(counts, tuple(media))
+    media: tuple[Media, ...] = ()
+    found, start = {}, 0
+    for end in sorted(set(ends)):
+        turns = request.turns[start:end]
+        new = tuple(m for turn in turns for m in _media(turn))
+        texts = [text for turn in turns for text in _texts(turn)]
+        messages = sum(_messages(turn) for turn in turns)
+        counts = counts + _count([*texts, *(m.text or "" for m in new)]) + PER_MESSAGE * messages
+        media += new
+        found[end], start = Tally(counts, media), end
+    return [found[end] for end in ends]
 
 
 def tally_text(text: str) -> Tally:

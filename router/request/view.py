@@ -15,7 +15,7 @@ from .harness import housekeeping
 from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, is_task, kind_of, plan_in, said
 from .needs import needs
 from .read import read_request
-from .tokens import Tally, tally
+from .tokens import Tally, tallies
 from .types import Request
 
 EARLIER_TURNS = 2  # asks whose difficulty a follow-up inherits; each costs an embedding if new
@@ -140,13 +140,15 @@ def _facts(request: Request, kind: Kind, task: int | None) -> Facts:
     """The facts of a request; `task` is the place of the ask that it goes on with."""
     turns = request.turns
     answered = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
-    tallied = tally(request)
+    whole = len(turns)
+    held, asked = answered[-1] if answered else whole, whole if task is None else task + 1
+    tallied, cached, tasked = tallies(request, [whole, held, asked])
     return Facts(
         request=request,
         kind=kind,
         tally=tallied,
-        cached=tally(request, answered[-1]) if answered else None,
-        task=None if task is None else tally(request, task + 1),
+        cached=cached if answered else None,
+        task=None if task is None else tasked,
         n_chars=sum(
             len(turn.text) + sum(len(result.text) for result in turn.results) for turn in turns
         ),

@@ -44,8 +44,8 @@ ROWS = (4096, 1 << 15, 1 << 16, 1 << 16, 1 << 16)  # of the tables by context
 WORD_ROWS = 1 << 18
 WORDS = 140_000  # that the dictionary may hold
 RIDGE = (1, 15, 4, 8, 8)  # observations of zero that every row starts with
-WORD_RIDGE = 0.5
-KNOWN = 0.1  # weight of what the dictionary corrects anyway, when the contexts are fitted
+OFTEN = 3  # times that a word must have been seen to be in the dictionary
+KNOWN = 0.05  # weight of what the dictionary knows anyway, when the contexts are fitted
 WEIGHTS = {"own": 20.0, "udhr": 4.0, "flat": 0.1, "wordfreq": 0.3}  # by origin, for the contexts
 MISSING = "bpe-openai is not importable: pip install --target DIR bpe-openai, DIR on PYTHONPATH"
 
@@ -124,10 +124,8 @@ def _tekken(folder: Path) -> Encoder:
 
 def costs(starts: Encoder, text: str) -> Ints:
     """(n,) how many tokens start at each UTF-16 unit; a pair's stand at its second."""
-    units = np.array([2 if ord(c) > 0xFFFF else 1 for c in text])
-    out = np.zeros(int(units.sum()), np.int64)
-    np.add.at(out, (np.cumsum(units) - 1)[starts(text)], 1)
-    return out
+    units = 1 + (np.frombuffer(text.encode("utf-32-le"), np.uint32) > 0xFFFF)
+    return np.bincount((np.cumsum(units) - 1)[starts(text)], minlength=int(units.sum()))
 
 
 def classes(o200k: Encoder, cl100k: Encoder) -> NDArray[np.uint8]:
@@ -193,7 +191,7 @@ def _class_name(  # noqa: PLR0911 (a table of cases)
 
 
 def fit(docs: list[dict[str, str]], starts: dict[str, Encoder]) -> None:
-    """Contexts first, from coarse to fine and round again; then what words have left over."""
+    """Words that contexts alone get wrong go into the dictionary; contexts serve the others."""
     kinds = classes(starts["o200k"], starts["cl100k"])
     rows, spans, words, real, weights = [], [], [], [], []
     for batch in _batches(docs):
@@ -201,9 +199,11 @@ def fit(docs: list[dict[str, str]], starts: dict[str, Encoder]) -> None:
         part = np.concatenate([np.zeros(estimate.PAD, np.uint16), part])
         first, last, keys = estimate.word_keys(part, kinds)
         before = sum(map(len, real)) - estimate.PAD
-        spans.append(np.stack([np.maximum(first - 1 + before, 0), last + before]))
+        spans.append(np.stack([first + before, last + before]))
         words.append(keys)
-        rows.append(np.stack(estimate.context_rows(part, kinds, ROWS)).astype(np.uint32))
+        places = np.arange(estimate.PAD, len(part) - estimate.PAD)
+        found = estimate.context_rows(part, kinds, ROWS, places)
+        rows.append(np.stack(found).astype(np.uint32))
         gap = np.zeros((estimate.PAD, len(starts)), np.int8)
         cost = [
             np.concatenate([np.stack([costs(s, d["text"]) for s in starts.values()], 1), gap])
@@ -216,9 +216,12 @@ def fit(docs: list[dict[str, str]], starts: dict[str, Encoder]) -> None:
     tables, marks = _solve(np.concatenate(rows, 1), np.concatenate(spans, 1),
                            np.concatenate(words), np.concatenate(real),
                            np.concatenate(weights))  # fmt: skip
-    packed = [np.clip(np.rint(t / estimate.STEP), -127, 127).astype(np.int8) for t in tables]
-    contexts = {f"context{i}": table for i, table in enumerate(packed[:-1])}
-    np.savez_compressed(HERE, classes=kinds, words=packed[-1], marks=marks, **contexts)
+    contexts = {
+        f"context{i}": np.clip(np.rint(t / estimate.STEP), -127, 127).astype(np.int8)
+        for i, t in enumerate(tables[:-1])
+    }
+    known = np.rint(tables[-1] / estimate.WORD_STEP).astype(np.uint8)
+    np.savez_compressed(HERE, classes=kinds, words=known, marks=marks, **contexts)
     print(f"{HERE.name}: {HERE.stat().st_size / 1e6:.1f} MB")
 
 
@@ -245,16 +248,19 @@ def _batches(docs: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
 
 def _solve(
     rows: Ints, spans: Ints, keys: Keys, real: Ints, weights: Doubles
-) -> tuple[list[NDArray[np.float32]], NDArray[np.uint8]]:
+) -> tuple[list[Doubles], NDArray[np.uint8]]:
     """The tables by context, that of words, and the words' marks."""
     unique, word = np.unique(keys, return_inverse=True)
     count = np.bincount(word)
+    price = np.stack([_over(real[:, f], spans) for f in range(real.shape[1])])
     gain = np.zeros(len(unique))
     for family in range(2):
         _, left = _contexts(rows, real[:, family], weights, 1)
-        gain += np.abs(np.bincount(word, _over(left, spans)))
+        gain += np.bincount(word, np.abs(_over(left, spans)))
+    dear = np.bincount(word, price.max(0) >= 255 * estimate.WORD_STEP) > 0
     row, mark = estimate.places(unique, WORD_ROWS)
-    best = np.argsort(-gain * (count > 1), kind="stable")[:WORDS]
+    gain *= (count >= OFTEN) & ~dear
+    best = np.argsort(-gain, kind="stable")[: min(WORDS, np.count_nonzero(gain))]
     _, firsts = np.unique(row[best], return_index=True)  # of those in one row, the best
     chosen = best[firsts]
     marks = np.zeros(WORD_ROWS, np.uint8)
@@ -265,20 +271,18 @@ def _solve(
     np.add.at(inside, spans[0][known[word]], 1)
     np.add.at(inside, spans[1][known[word]] + 1, -1)
     weights = np.where(np.cumsum(inside)[:-1] > 0, KNOWN * weights, weights)
-    columns, out = [], np.zeros((WORD_ROWS, real.shape[1]), np.float32)
+    columns, out = [], np.zeros((WORD_ROWS, real.shape[1]))
     for family in range(real.shape[1]):
-        tables, left = _contexts(rows, real[:, family], weights, 3)
-        columns.append(tables)
-        mean = np.bincount(word, _over(left, spans)) / (count + WORD_RIDGE)
-        out[row[chosen], family] = mean[chosen]
+        columns.append(_contexts(rows, real[:, family], weights, 3)[0])
+        out[row[chosen], family] = (np.bincount(word, price[family]) / count)[chosen]
     stacked = [np.stack(tables, 1) for tables in zip(*columns, strict=True)]
     return [*stacked, out], marks
 
 
-def _over(left: NDArray[np.float32], spans: Ints) -> Doubles:
-    """What is left over in every word, with the unit before it."""
-    sums = np.concatenate([[0.0], np.cumsum(left, dtype=np.float64)])
-    return np.clip(sums[spans[1] + 1] - sums[spans[0]], -8, 8)
+def _over(values: NDArray[np.float32] | Ints, spans: Ints) -> Doubles:
+    """Sums over every word, with the unit before it that belongs to it."""
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    return sums[spans[1] + 1] - sums[spans[0]]
 
 
 def _contexts(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from router.request.families import FAMILIES, family_of
-from router.request.tokens import Counter, count_text, tally
+from router.request.tokens import Counter, count_text, tallies, tally
 from router.request.types import Call, Media, Request, Result, Turn
 
 HELLO = Request(wire="chat", turns=(Turn(role="user", texts=("Rename foo to bar in app.py",)),))
@@ -71,3 +71,11 @@ def test_the_first_turns_are_counted_as_a_request_of_their_own() -> None:
 
 def test_no_text_is_no_tokens() -> None:
     assert count_text("").tolist() == [0.0] * len(FAMILIES)
+
+
+def test_prefixes_counted_at_once_are_those_counted_alone() -> None:
+    turns = (*HELLO.turns, Turn(role="assistant", texts=("Done.",)), *HELLO.turns)
+    request = replace(HELLO, turns=turns, tools=('{"name": "edit"}',))
+    ends = [3, 0, 1]
+    for end, found in zip(ends, tallies(request, ends), strict=True):
+        assert found.text == pytest.approx(tally(request, end).text, rel=1e-6)
