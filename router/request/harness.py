@@ -4,7 +4,7 @@ Recognised by what an instruction asks for, not by one client's exact words. Ins
 for in the head of a short system message, and in head and tail of the last ask; a long text that
 quotes one in its middle is none. The rules, sentence by sentence, the first that holds:
 
-- `probe`: one token is wanted.
+- `probe`: one token is wanted, of a word or two.
 - `title`: somebody is told to write a title, topic, tag, follow-up question or the like of a
   conversation, or to put one into so few words that it is a title.
 - `compaction`: a summary of the conversation is wanted that takes its place.
@@ -25,6 +25,7 @@ from .types import Request
 
 Housekeeping = Literal["probe", "title", "compaction", "summary"]
 
+PROBE_CHARS = 32  # of an ask; a longer one may want one letter in earnest
 HEAD_CHARS = 700  # of a text, in which an instruction is looked for
 LONGEST_SYSTEM = 12_000  # characters; a longer system message describes an agent, not one chore
 FAR = 12  # words between a verb and what it makes
@@ -129,7 +130,7 @@ def housekeeping(request: Request, ask: str) -> tuple[Housekeeping, str] | None:
         request: the whole of it.
         ask: of its last user turn.
     """
-    if request.max_output_tokens == 1:
+    if request.max_output_tokens == 1 and len(ask) <= PROBE_CHARS:
         return "probe", ask
     places = [(ask, ask[:HEAD_CHARS]), (ask, ask[HEAD_CHARS:][-HEAD_CHARS:])]
     places += [(text, text[:HEAD_CHARS]) for text in _chores(request)]

@@ -7,6 +7,7 @@ of Latin letters, punctuation and apostrophes.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Literal
@@ -227,6 +228,9 @@ _IGNORED = frozenset(
     "_#&*`~\"'’‘”“„«»()[]{}-–—‑.,!;:…。，！、；：・（）「」『』·¡،؛।\ufe0f\u200d\u200b"
 )
 
+# words, and what is no letter, no blank and not ignored: `tokens_of` where all is ASCII
+_ASCII = re.compile(rf"[a-z0-9]+|[^\sa-z0-9{re.escape(''.join(sorted(_IGNORED)))}]")
+
 
 def _each(text: str) -> list[str]:
     """The phrases of a table's entry."""
@@ -238,6 +242,8 @@ def tokens_of(text: str) -> tuple[str, ...]:
 
     Accents of Latin letters, apostrophes and most punctuation are left out. A question mark stays.
     """
+    if text.isascii():  # most are, and need no look at every letter
+        return tuple(_ASCII.findall(text.lower().replace("'", "").replace("`", "")))
     found: list[str] = []
     word = ""
     for char in unicodedata.normalize("NFKC", text).casefold():

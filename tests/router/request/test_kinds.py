@@ -248,6 +248,8 @@ def test_an_instruction_that_is_quoted_in_a_long_text_is_none() -> None:
 
 def test_one_token_is_a_probe() -> None:
     assert kind(user("quota"), limit=1) == "probe"
+    asked = "Answer A or B: is the harmonic series convergent (A) or divergent (B)?"
+    assert kind(user(asked), limit=1) == "new_task"
     assert kind(user("quota"), limit=2) == "new_task"
 
 
