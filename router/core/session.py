@@ -21,7 +21,7 @@ import numpy as np
 
 from ..catalogue.catalogue import Catalogue
 from ..catalogue.names import find
-from ..request.tokens import Counter, tally_text
+from ..request.tokens import Counter
 from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
 from .manifest import ArmInfo
@@ -124,7 +124,7 @@ class Session:
             by_ask: whether arms are compared at the input of the ask alone.
         """
         facts, cost = view.asked, scores.cost_usd
-        task = tally_text(view.text) if by_ask else facts.task
+        task = facts.ask if by_ask else facts.task
         if task is not None:
             around = scores.input_tokens - self.counter.tokens(task)
             cost = cost - np.maximum(around, 0.0) * self.input_usd

@@ -15,8 +15,8 @@ from .harness import housekeeping
 from .kinds import HOUSEKEEPING, SMALL_TALK, Kind, Said, is_stalled, is_task, kind_of, plan_in, said
 from .needs import needs
 from .read import read_request
-from .tokens import Tally, tallies
-from .types import Request
+from .tokens import Tally, tallies, tally_text
+from .types import Request, Turn
 
 EARLIER_TURNS = 2  # asks whose difficulty a follow-up inherits; each costs an embedding if new
 GOES_ON = frozenset({"acknowledgement", "tool_result"})  # kinds that are scored as another's ask
@@ -29,6 +29,7 @@ class Facts:
     Attributes:
         kind: see `kinds`.
         tally: what its input is counted from.
+        ask: the same of what is scored, as a request of its own.
         cached: the same of what the arm of the turn before was sent.
         task: the same as it was when the task that this request goes on with was asked; null
             where it asks for itself.
@@ -41,6 +42,7 @@ class Facts:
     request: Request
     kind: Kind
     tally: Tally
+    ask: Tally
     cached: Tally | None = None
     task: Tally | None = None
     n_chars: int = 0
@@ -101,14 +103,15 @@ def view_of(request: Request) -> PromptView:
     if kind in HOUSEKEEPING:
         own = housekeeping(request, words[-1].ask if words else "")
         text = "" if own is None else own[1]
-        return PromptView(text, facts=_facts(request, kind, None))
+        return PromptView(text, facts=_facts(request, kind, None, text))
     if kind in SMALL_TALK:
-        return PromptView(words[-1].ask, len(words), facts=_facts(request, kind, None))
+        text = words[-1].ask
+        return PromptView(text, len(words), facts=_facts(request, kind, None, text))
     backwards = (i for i in reversed(range(len(words))) if is_task(words[i].ask))
     tasks = list(islice(backwards, 1 + EARLIER_TURNS))
     if not tasks:
         view = _without_task(request, words)
-        return replace(view, facts=_facts(request, kind, None))
+        return replace(view, facts=_facts(request, kind, None, view.text))
     last, *older = tasks
     task = words[last].place if kind in GOES_ON else None
     plan = _plan(request, words) if kind == "acknowledgement" else None
@@ -117,7 +120,7 @@ def view_of(request: Request) -> PromptView:
         last + 1,
         earlier=tuple(PromptView(words[i].ask, i + 1) for i in older),
         plan=None if plan is None else PromptView(plan, last + 1),
-        facts=_facts(request, kind, task),
+        facts=_facts(request, kind, task, words[last].ask),
     )
 
 
@@ -136,17 +139,19 @@ def _plan(request: Request, words: Sequence[Said]) -> str | None:
     return plan_in(answers[-1]) if answers else None
 
 
-def _facts(request: Request, kind: Kind, task: int | None) -> Facts:
+def _facts(request: Request, kind: Kind, task: int | None, ask: str) -> Facts:
     """The facts of a request; `task` is the place of the ask that it goes on with."""
     turns = request.turns
     answered = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
     whole = len(turns)
     held, asked = answered[-1] if answered else whole, whole if task is None else task + 1
+    alone = turns == (Turn(role="user", texts=(ask,)),) and not (request.tools or request.schema)
     tallied, cached, tasked = tallies(request, [whole, held, asked])
     return Facts(
         request=request,
         kind=kind,
         tally=tallied,
+        ask=tallied if alone else tally_text(ask),
         cached=cached if answered else None,
         task=None if task is None else tasked,
         n_chars=sum(
