@@ -7,6 +7,7 @@ a pure function of (request, bundle, policy).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from .catalogue.catalogue import Catalogue
 from .catalogue.hints import tier_document
 from .constraints.admission import Admission
 from .core import features
-from .core.answers import FALLBACKS, Answers, ranked
+from .core.answers import FALLBACKS, Answers, ranked, request_view
 from .core.bundle import Bundle
 from .core.certificate import read_expiry
 from .core.explore import OFF, Exploration, certainly, pick, propensities
@@ -222,6 +223,19 @@ class Router:
         Raises:
             NoArmAllowed: the filters leave no arm.
         """
+        decision = self._decided(view, scores, policy, exploration, number, grant)
+        request = request_view(view, policy.requires)
+        return replace(decision, request=request, warnings=view.asked.request.warnings)
+
+    def _decided(
+        self,
+        view: PromptView,
+        scores: Scores,
+        policy: Policy,
+        exploration: Exploration,
+        number: float | None,
+        grant: BudgetGrant | None,
+    ) -> Decision:
         raw, scores = scores, self.admission.charged(view, scores, policy)
         eligible, reasons = self.admission.eligible(view, scores, policy)
         if not finite(scores)[0]:

@@ -115,6 +115,8 @@ class Decision:
         propensity: probability with which this arm was drawn; 1 unless exploring.
         propensities: the same for every eligible arm, by arm id.
         tiers: what to do at the tier of an arm, by arm id, where the catalogue knows it.
+        request: what was read of the request: wire, kind, requires, max_output_tokens, n.
+        warnings: what was not understood of it.
     """
 
     arm: Arm
@@ -131,6 +133,8 @@ class Decision:
     propensity: float = 1.0
     propensities: dict[str, float] = field(default_factory=dict)
     tiers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def tier_of(self, arm: Arm) -> dict[str, Any]:
         """The `tier` object of an arm: its name and, where it is known, what to do."""
@@ -156,4 +160,6 @@ class Decision:
             "expected": {"quality": self.expected_quality, "cost_usd": self.expected_cost_usd},
             "propensity": self.propensity,
             "bundle_id": self.bundle_id,
+            "request": self.request,
+            "warnings": list(self.warnings),
         }

@@ -13,7 +13,6 @@ from router.types import Scores
 
 from .problems import Problem
 from .reading import RouteBody, encode, policy_problem, read_route
-from .responses import request_view
 from .worker import Worker
 
 
@@ -42,8 +41,4 @@ def _explained(router: Router, read: RouteBody, scores: Scores) -> dict[str, Any
         found = explain(router, read.view, scores, read.policy)
     except PolicyError as err:
         raise policy_problem(err) from None
-    return {
-        **found.to_dict(),
-        **request_view(read.view, read.policy),
-        "text": render(found),
-    }
+    return {**found.to_dict(), "text": render(found)}

@@ -10,26 +10,7 @@ from typing import Any
 
 from router.catalogue.catalogue import ABILITIES
 from router.core.manifest import ArmInfo, Manifest
-from router.core.policy import Policy
 from router.engine import Router
-from router.request import needs
-from router.request.view import PromptView
-
-
-def request_view(view: PromptView, policy: Policy) -> dict[str, Any]:
-    """What was read of a request, and what was not understood, for any answer on it."""
-    facts = view.asked
-    request, wanted = facts.request, facts.needs | policy.requires.abilities
-    return {
-        "request": {
-            "wire": request.wire,
-            "kind": facts.kind,
-            "requires": [name for name in needs.ABILITIES if name in wanted],
-            "max_output_tokens": request.max_output_tokens,
-            "n": request.n,
-        },
-        "warnings": list(request.warnings),
-    }
 
 
 def arms_view(router: Router) -> dict[str, Any]:

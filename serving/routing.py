@@ -22,7 +22,6 @@ from .cache import Entry
 from .holder import Live, Trial
 from .reading import RouteBody, encode, policy_problem, read_route
 from .recorder import Asked, Recorder, Routed
-from .responses import request_view
 from .worker import Worker
 
 
@@ -111,9 +110,7 @@ def record(worker: Worker, routed: Routed, trial: Trial | None) -> bytes:
 
 def answer_to(routed: Routed) -> dict[str, Any]:
     """A decision as its caller gets it."""
-    asked = routed.asked
-    read = request_view(asked.view, asked.policy)
-    return {"decision_id": asked.decision_id, **routed.decision.to_dict(), **read}
+    return {"decision_id": routed.asked.decision_id, **routed.decision.to_dict()}
 
 
 def shadow(router: Router, routed: Routed, recorder: Recorder) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..request.needs import ABILITIES
+from ..request.view import PromptView
 from ..types import Arm, Bools, Decision, Predicted, Reason, Scores
 from .manifest import ArmInfo, Manifest
+from .policy import Requires
 from .rules import Rule
 from .scoring import unknown
 
@@ -142,6 +145,19 @@ class Answers:
         else:
             rest = f"predictions keep {weight:.0%} of their weight, the arms' means have the rest"
         return [Reason("out_of_distribution", beyond + rest)]
+
+
+def request_view(view: PromptView, requires: Requires) -> dict[str, Any]:
+    """What was read of a request, as its answer says it."""
+    facts = view.asked
+    request, wanted = facts.request, facts.needs | requires.abilities
+    return {
+        "wire": request.wire,
+        "kind": facts.kind,
+        "requires": [name for name in ABILITIES if name in wanted],
+        "max_output_tokens": request.max_output_tokens,
+        "n": request.n,
+    }
 
 
 def ranked(rule: Rule, scores: Scores, eligible: Bools) -> list[int]:

@@ -144,7 +144,7 @@ def test_what_standard_input_lacks_is_told(
 def test_half_a_surrogate_pair_is_read_as_the_service_reads_it(
     tiny_bundle: Path, router: Router
 ) -> None:
-    body = b'[{"role": "user", "content": "cut \\ud83d"}]'
+    body = b'{"prompt": "cut \\ud83d"}'
     found = decided(run("route", tiny_bundle, "--messages", "-", stdin=body))
     assert found == expected(router, "cut \ufffd")
     assert decided(run("route", tiny_bundle, "cut \udcff")) == found
