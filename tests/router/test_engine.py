@@ -32,7 +32,7 @@ def test_a_decision_has_every_field_of_the_contract(router: Router) -> None:
     decision = router.route(PROMPTS[0], Policy(threshold=0.3)).to_dict()
     assert set(decision) == {
         "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "reasons",
-        "threshold", "expected", "propensity", "bundle_id",
+        "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
     }  # fmt: skip
     assert decision["threshold"] == 0.3
     low, high = decision["predicted"]["interval"]
