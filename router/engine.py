@@ -124,6 +124,12 @@ class Router:
         """The arms in array order."""
         return self._arms
 
+    @property
+    def present(self) -> Bools:
+        """(a,) arms that a request gets without naming them: not retired, or all where all are."""
+        retired = self.admission.pool.retired
+        return np.ones_like(retired) if retired.all() else ~retired
+
     def route(self, prompt: object, policy: Policy | None = None) -> Decision:
         """Choose an arm for one prompt: plain text, messages, or a whole body of any wire.
 

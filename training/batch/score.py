@@ -25,6 +25,7 @@ from router.request.view import read_prompt
 from router.types import Arm, Doubles, Ints, Reading, Scores
 
 from ..errors import TrainingError
+from ..evaluation.evaluate import at_the_ask
 from ..progress import Reporter, Timings
 from .prompt_files import PROMPT, check_bundles, loaded, new_folder, parquet_files
 
@@ -110,7 +111,8 @@ class ScoreShard:
             table = self._table(prompts, scores, readings[encoder])
             table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
-            found.append(sums(router, scores, quality, cost))
+            compared = at_the_ask(router, prompts["prompt"], scores)
+            found.append(sums(router, scores, compared, quality, cost))
         return found
 
     def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
@@ -161,13 +163,15 @@ def outcome_matrices(
     return quality, cost
 
 
-def sums(router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles) -> Sums:
+def sums(
+    router: Router, scores: Scores, compared: Scores, quality: Doubles, cost_usd: Doubles
+) -> Sums:
     """What the live rule would do at every threshold, and what the outcomes say of it."""
     n, a = scores.quality.shape
-    rows, everything = np.arange(n), np.ones((n, a), dtype=np.bool_)
+    rows, present = np.arange(n), np.tile(router.present, (n, 1))
     chosen, expected, realised = np.zeros((len(THRESHOLDS), a)), [], []
     for level, threshold in enumerate(THRESHOLDS):
-        arm = router.rule(Policy(threshold=float(threshold))).choose(scores, everything)
+        arm = router.rule(Policy(threshold=float(threshold))).choose(compared, present)
         np.add.at(chosen[level], arm, 1.0)
         expected.append([scores.quality[rows, arm].sum(), scores.cost_usd[rows, arm].sum()])
         got, paid = quality[rows, arm], cost_usd[rows, arm]

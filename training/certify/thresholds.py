@@ -21,7 +21,7 @@ from router.core.scoring import unknown
 from router.types import Bools, Scores
 
 from ..errors import TrainingError
-from ..evaluation.evaluate import score_texts
+from ..evaluation.evaluate import at_the_ask, score_texts
 from ..progress import Reporter
 
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(11))
@@ -79,26 +79,26 @@ class TrafficTable:
 class OwnTraffic:
     """A bundle's scores of one's own prompts, ready for any threshold."""
 
-    def __init__(self, router: Router, scores: Scores) -> None:
+    def __init__(self, router: Router, scores: Scores, compared: Scores) -> None:
+        """Take the scores of n prompts, and the same as a threshold compares arms."""
         self.router = router
-        self.scores = scores
-        self._everything: Bools = np.ones(scores.quality.shape, dtype=np.bool_)
+        self.scores, self._compared = scores, compared
+        self._everything: Bools = np.tile(router.present, (len(scores.quality), 1))
         width = router.manifest.decision.tie_band
         self._band = near_tie_band(scores.quality_se, self._everything, width)  # once for all
 
     def at(self, threshold: float) -> Setting:
         """What one threshold does."""
         scores, arms = self.scores, self.router.arms
+        quality, cost = self._compared.quality, self._compared.cost_usd
         arm = choose(
-            scores.quality,
-            scores.cost_usd,
+            quality,
+            cost,
             eligible=self._everything,
             cost_weight=cost_weight_at(self.router.manifest.threshold_map, threshold),
             band=self._band,
         )
-        share = choose_share(
-            scores.quality, scores.cost_usd, eligible=self._everything, threshold=threshold
-        )
+        share = choose_share(quality, cost, eligible=self._everything, threshold=threshold)
         arm = np.where(unknown(scores), share, arm)
         index = np.arange(len(arm))
         counts = np.bincount(arm, minlength=len(arms)) / len(arm)
@@ -131,7 +131,9 @@ def own_traffic(router: Router, prompts: Path, cache: Path, reporter: Reporter) 
     cleaned = clean_prompts(table)
     if cleaned.kept.is_empty():
         raise DataError(f"{prompts} has no usable prompt; rejected: {cleaned.counts()}")
-    return OwnTraffic(router, score_texts(router, tuple(cleaned.kept["prompt"]), cache, reporter))
+    texts = tuple(cleaned.kept["prompt"])
+    scores = score_texts(router, texts, cache, reporter)
+    return OwnTraffic(router, scores, at_the_ask(router, texts, scores))
 
 
 def threshold_for_spend(own: OwnTraffic, usd_per_1k: float) -> Setting:

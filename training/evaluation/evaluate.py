@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,6 +123,15 @@ def score_texts(router: Router, texts: tuple[str, ...], cache: Path, reporter: R
     scores = score_inputs(router, bundle_inputs(router, texts, cache, reporter), lengths, reporter)
     tokens = [router.admission.input_tokens(read_prompt(text)) for text in texts]
     return router.bundle.scorer.priced(scores, np.concatenate(tokens), max_output_tokens=None, n=1)
+
+
+def at_the_ask(router: Router, texts: Iterable[str], scores: Scores) -> Scores:
+    """The scores of single prompts as a threshold compares arms: see `Session.compared`."""
+    policy = Policy(threshold=0.5)  # any threshold compares them so
+    rule, compared = router.rule(policy), router.admission.compared
+    return _joined(
+        [compared(read_prompt(t), scores.row(i), policy, rule) for i, t in enumerate(texts)]
+    )
 
 
 def _split(data: Dataset, split: str) -> Bools:
