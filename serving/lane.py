@@ -36,12 +36,18 @@ class Lane:
         self._work, self._limit, self._waiting = work, limit, 0
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="tierwise")
 
-    async def run(self, work: Callable[[], T], deadline: float) -> Done[T]:
+    async def run(
+        self,
+        work: Callable[[], T],
+        deadline: float,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Done[T]:
         """Do it there, after what came before.
 
         Args:
             work: without arguments; what it raises is raised here.
             deadline: when it comes too late, by `perf_counter`.
+            meanwhile: a little work that is done here while the thread is at it.
 
         Raises:
             Problem: `too_many_requests`, at once, when the queue is full; `timeout`, when it is
@@ -57,7 +63,9 @@ class Lane:
         self._waiting += 1
         try:
             async with asyncio.timeout(max(deadline - perf_counter(), 0.0)):
-                return await asyncio.get_running_loop().run_in_executor(self.thread, _timed, work)
+                there = asyncio.get_running_loop().run_in_executor(self.thread, _timed, work)
+                meanwhile()
+                return await there
         except TimeoutError:
             raise Problem(
                 "timeout",

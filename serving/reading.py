@@ -56,6 +56,11 @@ class RouteBody:
     policy: Policy
     view: PromptView
 
+    @property
+    def views(self) -> tuple[PromptView, ...]:
+        """The prompts of the request: this one."""
+        return (self.view,)
+
 
 def read_route(body: bytes, settings: Settings) -> RouteBody:
     """Read the body of one request.

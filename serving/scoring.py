@@ -63,7 +63,8 @@ class Scoring:
     ) -> tuple[Scores, Reading]:
         """Score one turn in the thread; refuses as `Lane.run` does."""
         asked = perf_counter()
-        done = await self.lane.run(partial(_score, router, view), deadline)
+        count = (lambda: None) if view.facts is None else view.facts.counts.all
+        done = await self.lane.run(partial(_score, router, view), deadline, count)
         self._metrics.steps["wait"].observe(done.begun - asked)
         self._metrics.steps["score"].observe(done.ended - done.begun)
         return done.found

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable
 from functools import cached_property, partial
 from time import perf_counter
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from router.errors import RouterError
+from router.request.view import PromptView
 
 from .holder import LEAST_BODY_BYTES, Holder, Live, Trial
 from .lane import Lane
@@ -23,7 +24,17 @@ from .settings import Settings
 
 log = logging.getLogger("tierwise.serving")
 
-T = TypeVar("T")
+
+class Asks(Protocol):
+    """What was read of a body: one prompt or many."""
+
+    @property
+    def views(self) -> tuple[PromptView, ...]:
+        """The prompts."""
+        ...
+
+
+T = TypeVar("T", bound=Asks)
 INLINE_BYTES = 1 << 15  # of a body that is read at once: some 8,000 tokens, a millisecond or two
 RELOAD_S = 3.0  # a bundle that cannot be loaded is tried again: it may be still on its way
 
@@ -79,9 +90,12 @@ class Worker:
         Raises:
             Problem: as `reader` and `Lane.run` do.
         """
-        begun, work = perf_counter(), partial(reader, body, self.settings)
-        small = len(body) <= INLINE_BYTES
-        found = work() if small else (await self.reading.run(work, deadline)).found
+        begun = perf_counter()
+        if len(body) <= INLINE_BYTES:  # its tokens are counted while it is scored
+            found = reader(body, self.settings)
+        else:
+            work = partial(_read_and_counted, reader, body, self.settings)
+            found = (await self.reading.run(work, deadline)).found
         self.metrics.steps["parse"].observe(perf_counter() - begun)
         return found
 
@@ -184,6 +198,13 @@ class Worker:
             log.info(
                 "candidate: bundle %s answers %.1f %%", trial.live.bundle_id, 100 * trial.share
             )
+
+
+def _read_and_counted(reader: Callable[[bytes, Settings], T], body: bytes, settings: Settings) -> T:
+    found = reader(body, settings)
+    for view in found.views:
+        view.asked.counts.all()
+    return found
 
 
 def hint(settings: Settings) -> str:

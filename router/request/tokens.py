@@ -127,7 +127,5 @@ def _media(turn: Turn) -> Iterator[Media]:
 def _count(texts: Sequence[str]) -> Doubles:
     if not any(texts):
         return np.zeros(len(FAMILIES))
-    if not any(texts):
-        return np.zeros(len(FAMILIES))
     measured = estimate_all(texts)
     return np.append(measured, CAUTION * measured[OPEN].mean())

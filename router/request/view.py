@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 
 from .ask import find_ask
@@ -22,17 +23,51 @@ EARLIER_TURNS = 2  # asks whose difficulty a follow-up inherits; each costs an e
 GOES_ON = frozenset({"acknowledgement", "tool_result"})  # kinds that are scored as another's ask
 
 
+class Counts:
+    """What input tokens are counted from, made when it is first asked for.
+
+    Scoring takes another thread milliseconds; a service counts meanwhile.
+    """
+
+    def __init__(self, request: Request, held: int | None, task: int | None, ask: str) -> None:
+        """Count nothing yet.
+
+        Args:
+            request: the whole of it.
+            held: turns that the arm of the turn before was sent; null where there was none.
+            task: turns up to the task that this request goes on with; null where it asks itself.
+            ask: what is scored.
+        """
+        self._request, self.held, self.task, self._ask = request, held, task, ask
+
+    @cached_property
+    def upto(self) -> dict[int, Tally]:
+        """Turns -> the tally of so many."""
+        ends = {len(self._request.turns), self.held, self.task} - {None}
+        wanted = [end for end in ends if end is not None]
+        return dict(zip(wanted, tallies(self._request, wanted), strict=True))
+
+    def all(self) -> None:
+        """Count now."""
+        _ = self.upto, self.ask
+
+    @cached_property
+    def ask(self) -> Tally:
+        """Of what is scored, as a request of its own."""
+        request = self._request
+        alone = request.turns == (Turn(role="user", texts=(self._ask,)),)
+        if alone and not (request.tools or request.schema):
+            return self.upto[1]
+        return tally_text(self._ask)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a request asks of an arm beside an answer to its text.
 
     Attributes:
         kind: see `kinds`.
-        tally: what its input is counted from.
-        ask: the same of what is scored, as a request of its own.
-        cached: the same of what the arm of the turn before was sent.
-        task: the same as it was when the task that this request goes on with was asked; null
-            where it asks for itself.
+        counts: what its input is counted from.
         n_chars: characters of the whole conversation.
         needs: abilities that the answering model must have.
         in_tool_loop: whether the last message is a tool's result, or a call of one.
@@ -41,14 +76,34 @@ class Facts:
 
     request: Request
     kind: Kind
-    tally: Tally
-    ask: Tally
-    cached: Tally | None = None
-    task: Tally | None = None
+    counts: Counts
     n_chars: int = 0
     needs: frozenset[str] = frozenset()
     in_tool_loop: bool = False
     stalled: bool = False
+
+    @property
+    def tally(self) -> Tally:
+        """What its input is counted from."""
+        return self.counts.upto[len(self.request.turns)]
+
+    @property
+    def ask(self) -> Tally:
+        """The same of what is scored, as a request of its own."""
+        return self.counts.ask
+
+    @property
+    def cached(self) -> Tally | None:
+        """The same of what the arm of the turn before was sent."""
+        return None if self.counts.held is None else self.counts.upto[self.counts.held]
+
+    @property
+    def task(self) -> Tally | None:
+        """The same as it was when the task that this request goes on with was asked.
+
+        Null where it asks for itself.
+        """
+        return None if self.counts.task is None else self.counts.upto[self.counts.task]
 
     @property
     def housekeeping(self) -> bool:
@@ -143,17 +198,11 @@ def _facts(request: Request, kind: Kind, task: int | None, ask: str) -> Facts:
     """The facts of a request; `task` is the place of the ask that it goes on with."""
     turns = request.turns
     answered = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
-    whole = len(turns)
-    held, asked = answered[-1] if answered else whole, whole if task is None else task + 1
-    alone = turns == (Turn(role="user", texts=(ask,)),) and not (request.tools or request.schema)
-    tallied, cached, tasked = tallies(request, [whole, held, asked])
+    held, asked = answered[-1] if answered else None, None if task is None else task + 1
     return Facts(
         request=request,
         kind=kind,
-        tally=tallied,
-        ask=tallied if alone else tally_text(ask),
-        cached=cached if answered else None,
-        task=None if task is None else tasked,
+        counts=Counts(request, held, asked, ask),
         n_chars=sum(
             len(turn.text) + sum(len(result.text) for result in turn.results) for turn in turns
         ),
