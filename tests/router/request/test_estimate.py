@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from router.request.estimate import CHUNK, estimate, estimate_all
@@ -30,6 +30,7 @@ def test_a_kind_is_within_a_tenth_of_the_tokenizer(kind: str, family: str) -> No
 
 
 @given(any_text)
+@example("\U0002c567")  # an ideograph that no tokenizer has whole
 def test_any_string_has_a_count(text: str) -> None:
     counts = estimate(text)
     assert np.isfinite(counts).all()
