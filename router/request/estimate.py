@@ -85,8 +85,7 @@ def estimate_all(texts: Sequence[str]) -> Doubles:
     for start in range(0, len(joined), CHUNK):
         part = units(joined[start : start + CHUNK])
         total += np.maximum(_sum(part, tables()), len(part) / 128)  # the longest tokens: 128 spaces
-    # each text is a token at least, and a token a byte, of which a character has four at most
-    return np.clip(total, len(given), 4 * sum(map(len, given)))
+    return np.maximum(total, len(given))
 
 
 def units(text: str) -> Units:
