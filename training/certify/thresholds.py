@@ -16,8 +16,7 @@ from data.clean import clean_prompts
 from data.errors import DataError
 from data.tables import read_table
 from router import Router
-from router.core.choice import choose, choose_share, cost_weight_at, near_tie_band
-from router.core.scoring import unknown
+from router.core.rules import ThresholdRule
 from router.types import Bools, Scores
 
 from ..errors import TrainingError
@@ -83,23 +82,13 @@ class OwnTraffic:
         """Take the scores of n prompts, and the same as a threshold compares arms."""
         self.router = router
         self.scores, self._compared = scores, compared
-        self._everything: Bools = np.tile(router.present, (len(scores.quality), 1))
-        width = router.manifest.decision.tie_band
-        self._band = near_tie_band(scores.quality_se, self._everything, width)  # once for all
+        self._present: Bools = np.tile(router.present, (len(scores.quality), 1))
 
     def at(self, threshold: float) -> Setting:
         """What one threshold does."""
         scores, arms = self.scores, self.router.arms
-        quality, cost = self._compared.quality, self._compared.cost_usd
-        arm = choose(
-            quality,
-            cost,
-            eligible=self._everything,
-            cost_weight=cost_weight_at(self.router.manifest.threshold_map, threshold),
-            band=self._band,
-        )
-        share = choose_share(quality, cost, eligible=self._everything, threshold=threshold)
-        arm = np.where(unknown(scores), share, arm)
+        rule = ThresholdRule.of(threshold, self.router.manifest)
+        arm = rule.choose(self._compared, self._present)
         index = np.arange(len(arm))
         counts = np.bincount(arm, minlength=len(arms)) / len(arm)
         return Setting(
