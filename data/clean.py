@@ -6,29 +6,73 @@ Never scores what is missing: an unknown quality is a rejected row, not a failur
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 import dataframely as dy
 import polars as pl
 
 from .errors import ColumnError
+from .price_names import elsewhere
 from .prices import PriceTable
 from .schema import KEYS, OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, Samples, reason
+from .values import LONGEST
 
 REASON = "reject_reason"
+FAULT = "fault"  # in a table that was read: why a row cannot be used
+FOUND = "found"  # in a table that was read: what stood where a value could not be read
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A table's kept rows, and its rejected rows with their `reject_reason`."""
+    """A table's kept rows, and its rejected rows with their `reject_reason`.
+
+    Attributes:
+        kept: in the schema of the table.
+        rejected: the same columns and REASON; and `found`, what stood where a value is unreadable.
+        priced: of outcomes, models whose costs came from a list -> the list's names of them.
+        computed: rows whose cost was computed.
+    """
 
     kept: pl.DataFrame
     rejected: pl.DataFrame
+    priced: dict[str, str] = field(default_factory=dict)
+    computed: int = 0
 
     def counts(self) -> dict[str, int]:
         """Rejected rows by reason."""
         return dict(sorted(Counter(self.rejected[REASON].to_list()).items()))
+
+    def examples(self) -> dict[str, str]:
+        """Reason -> what one of its rows holds, where that tells what is wrong.
+
+        It is the first by the alphabet, so that the order of rows does not count.
+        """
+        found = {
+            why: _example(why, rows)
+            for (why,), rows in self.rejected.group_by(REASON, maintain_order=True)
+        }
+        return {why: text for why, text in sorted(found.items()) if text}
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """Which list computed costs, of how many rows, and its name of every model."""
+
+    source: str
+    rows: int
+    names: dict[str, str]
+
+    def lines(self) -> list[str]:
+        """What was done, for a person; a price of another provider or snapshot is said so."""
+        taken = [f"{ours} as {theirs}" for ours, theirs in self.names.items() if ours != theirs]
+        same = [ours for ours, theirs in self.names.items() if ours == theirs]
+        shown = ", ".join((same + taken)[:12]) + (", …" if len(self.names) > 12 else "")
+        lines = [f"{self.rows} costs computed by {self.source}: {shown}"]
+        strange = [f"{m} at the price of {n}" for m, n in self.names.items() if elsewhere(m, n)]
+        if strange:
+            lines.append(f"prices of another provider or version: {', '.join(strange[:12])}")
+        return lines
 
 
 @dataclass(slots=True)
@@ -40,6 +84,9 @@ class CleanReport:
     moved_to_test: int = 0  # prompts that were in train, but themselves or a twin in test as well
     # models without a price -> the nearest names that have one
     unpriced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    without_tokens: int = 0  # outcomes without a cost that lack token counts
+    examples: dict[str, str] = field(default_factory=dict)  # `table.reason` -> what a row holds
+    prices: Priced | None = None  # where costs were computed
     unknown_arms: tuple[str, ...] = ()  # of battles, with neither an outcome nor a price
 
     def add(self, table: str, cleaned: Cleaned) -> None:
@@ -47,22 +94,66 @@ class CleanReport:
         self.kept[table] = cleaned.kept.height
         seen = Counter(self.rejected.get(table, {}))
         self.rejected[table] = dict(sorted((seen + Counter(cleaned.counts())).items()))
+        self.examples |= {f"{table}.{why}": text for why, text in cleaned.examples().items()}
 
     def rejected_by_reason(self) -> dict[str, int]:
         """Rejected rows of all tables, as `table.reason`."""
         return {f"{t}.{r}": n for t, reasons in self.rejected.items() for r, n in reasons.items()}
 
 
+# reason -> the column that shows what is wrong, where its name does not say so
+TELLING = {
+    "unpriced": "model",
+    "negative_cost": "cost_usd",
+    "unknown_prompt": "prompt_id",
+    "conflicting_prompt": "prompt_id",
+    "duplicate_cell": "prompt_id",
+    "duplicate_prompt_id": "prompt_id",
+    "duplicate_pair": "prompt_id",
+    "duplicate_sample": "prompt_id",
+    "same_arm": "arm_a",
+    "unknown_split": "split",
+    "unknown_outcome": "outcome",
+}
+
+
+def _example(why: str, rows: pl.DataFrame) -> str | None:
+    named = why.removesuffix("_out_of_range").removeprefix("invalid_")
+    columns = [FOUND, TELLING.get(why, named)]
+    for column in (rows[name] for name in columns if name in rows.columns):
+        text = column.cast(pl.String).min()
+        if isinstance(text, str):
+            shown = f"{float(text):.6g}" if column.dtype.is_float() else text
+            return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+    return None
+
+
 def clean_outcomes(table: pl.DataFrame, prices: PriceTable | None = None) -> Cleaned:
     """Check outcomes; costs that are missing are computed where tokens and a price are known.
 
+    Args:
+        table: outcomes; where it has a column `fault`, rows with one are rejected for it.
+        prices: of models, with or without their providers.
     Raises:
         ColumnError: a needed column is missing or cannot be read as its type.
     """
     table = conform(table, Outcomes, "outcomes")
-    if prices is not None:
-        table = _priced(table, prices)
-    return _sorted_out(table, Outcomes)
+    faulty = None
+    if FAULT in table.columns:
+        faulty = table.filter(pl.col(FAULT).is_not_null()).rename({FAULT: REASON})
+        table = table.filter(pl.col(FAULT).is_null())
+    names: dict[str, str] = {}
+    lacking = pl.col("cost_usd").is_null()
+    before = table.select(lacking.sum()).item()
+    if prices is not None and before:
+        names = prices.named(table.filter(lacking)["model"].drop_nulls().unique())
+        table = _priced(table, prices.frame(names))
+    found = _sorted_out(table, Outcomes)
+    if faulty is not None:
+        shown = faulty.select(*Outcomes.column_names(), REASON, *({FOUND} & set(faulty.columns)))
+        found = replace(found, rejected=pl.concat([found.rejected, shown], how="diagonal"))
+    computed = before - table.select(lacking.sum()).item()
+    return replace(found, priced=names if computed else {}, computed=computed)
 
 
 def clean_samples(table: pl.DataFrame) -> Cleaned:
@@ -107,6 +198,17 @@ def _full_arm(column: str) -> pl.Expr:
     return pl.when(bare).then(arm + "|default").otherwise(arm).alias(column)
 
 
+def require(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> None:
+    """Raise ColumnError where a needed column is missing: the columns found and the nearest."""
+    for column in schema.column_names():
+        if column not in table.columns and column not in OPTIONAL[schema]:
+            near = get_close_matches(column, table.columns, n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+            listed = ", ".join(table.columns[:12]) + more
+            raise ColumnError(f"{name} lacks {column!r}; it has {listed}{hint}")
+
+
 def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:
     """Add optional columns and cast to the schema's types; further columns are ignored.
 
@@ -114,11 +216,7 @@ def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataF
         ColumnError: names the missing column, the columns found and the nearest of them.
     """
     defaults = OPTIONAL[schema]
-    for column in schema.column_names():
-        if column not in table.columns and column not in defaults:
-            near = get_close_matches(column, table.columns, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ColumnError(f"{name} lacks {column!r}; it has {table.columns}{hint}")
+    require(table, schema, name)
     added = {c: pl.lit(v) for c, v in defaults.items() if c not in table.columns}
     table = table.with_columns(**added)
     for column, definition in schema.columns().items():
@@ -129,15 +227,22 @@ def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataF
         try:
             table = table.with_columns(found.cast(kind))
         except pl.exceptions.PolarsError as err:
-            raise ColumnError(
-                f"{name}.{column} holds {table.schema[column]} and cannot be read as {kind}: {err}"
-            ) from err
+            raise ColumnError(_unfit(table[column], f"{name}.{column}", kind)) from err
     filled = {c: pl.col(c).fill_null(v) for c, v in defaults.items() if v is not None}
     return table.with_columns(**filled)
 
 
-def _priced(table: pl.DataFrame, prices: PriceTable) -> pl.DataFrame:
-    joined = table.join(prices.frame(), on="model", how="left", maintain_order="left")
+def _unfit(column: pl.Series, name: str, kind: pl.DataType) -> str:
+    """What a column holds instead of what it should, with an example."""
+    wanted = "numbers" if kind.is_numeric() else "texts"
+    if column.dtype.is_nested():
+        return f"{name} holds lists or objects, where {wanted} are needed"
+    lost = column.filter(column.is_not_null() & column.cast(kind, strict=False).is_null())
+    return f"{name} holds {str(lost.first())[:LONGEST]!r}, where {wanted} are needed"
+
+
+def _priced(table: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+    joined = table.join(prices, on="model", how="left", maintain_order="left")
     computed = (
         pl.col("input_tokens") * pl.col("usd_per_1m_input")
         + pl.col("output_tokens") * pl.col("usd_per_1m_output")

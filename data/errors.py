@@ -8,7 +8,15 @@ DataError
 
 
 class DataError(ValueError):
-    """A table cannot be used; the message names what was found and what would work."""
+    """A table cannot be used; the message names what was found and what would work.
+
+    Attributes:
+        more: what only `--verbose` prints.
+    """
+
+    def __init__(self, message: str, *, more: str = "") -> None:
+        super().__init__(message)
+        self.more = more
 
 
 class ColumnError(DataError):

@@ -2,7 +2,7 @@
 
 What becomes of a row depends on the rows of its own prompt alone, so rows are dealt out to shards
 by a hash of the prompt's id, and every shard is cleaned by itself. Shards and engine change no row.
-No step holds more than one file, or one shard.
+No step holds more than a batch of a file's rows, or one shard.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
@@ -19,17 +19,22 @@ from typing import Any
 
 import polars as pl
 
+from .clean import Priced
 from .engines import run_tasks
 from .errors import DataError
-from .prices import PriceTable
+from .layouts import unused
+from .prices import PriceTable, public_prices
 from .progress import Track, untracked
 from .records.base import Options
 from .records.reading import load_labels
 from .records.registry import FORMATS, SOURCES, TABLES, Sorted, sort_files
-from .shard import Counts, Parsed, clean, parse
+from .scale import Scales
+from .shard import Asked, Counts, clean, nothing, parse
 
 DEALT_TABLES = ("rows", "fights", "listed")  # to shards
 OUTPUTS = ("outcomes", "prompts", "pairs", "rejected", "rejected_pairs", "unlabelled")
+SHARD_BYTES = 64 << 20  # of files: what is cleaned at once
+PACKED = 5  # bytes in memory for a byte on disk
 ALWAYS_WRITTEN = ("outcomes", "prompts", "rejected")  # even where they are empty
 
 
@@ -39,18 +44,23 @@ class IngestConfig:
 
     Attributes:
         source: `auto`, or the layout or format that all files have.
-        columns: our column name -> the files' name, where a table's names do not fit.
+        columns: our column name -> the files' name, in those files that have it.
+        models: columns of wide tables that are models; empty is those that look like it.
+        scales: of scores that do not run from 0 to 1.
         options: what records leave open.
         labels: a table of record ids and scores, for records that lack them.
-        prices: fills costs that the files leave out, where tokens are known.
+        prices: fills costs that the files leave out, where tokens are known; null is the list of
+            the public catalogue.
         engine: of `engines.ENGINES`.
         workers: processes.
-        shards: pieces that are cleaned apart; null is one per file that is read apart, and a
-            single one, in the files' order, for a single worker.
+        shards: pieces that are cleaned apart; null is as many as the files' size needs, and a
+            single one, in the files' order, for files that fit in memory and a single worker.
     """
 
     source: str = "auto"
     columns: Mapping[str, str] | None = None
+    models: tuple[str, ...] = ()
+    scales: Scales | None = None
     options: Options | None = None
     labels: Path | None = None
     prices: PriceTable | None = None
@@ -62,10 +72,30 @@ class IngestConfig:
         if self.source not in SOURCES:
             raise DataError(f"source must be one of {', '.join(SOURCES)}, got {self.source!r}")
 
+    def asked(self) -> Asked:
+        """What the files' readers need to know."""
+        return Asked(
+            layout=TABLES.get(self.source, self.source),
+            columns=self.columns or {},
+            models=self.models,
+            scales=self.scales or Scales(),
+            options=self.options or Options(),
+            labels=None if self.labels is None else load_labels(self.labels),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is known of files once they were read."""
+
+    notes: list[dict[str, Any]]
+    columns: frozenset[str]
+    sources: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFiles:
-    """Read some files and deal their rows out: one Parquet file per shard and kind."""
+    """Read some files and deal their rows out: one Parquet file per shard, kind and piece."""
 
     number: int
     files: Sorted
@@ -73,20 +103,19 @@ class ReadFiles:
     folder: Path
     shards: int
 
-    def __call__(self) -> Parsed:
+    def __call__(self) -> Told:
         """What was read, without its rows."""
-        given = self.config
-        read = parse(
-            self.files,
-            TABLES.get(given.source, given.source),
-            columns=given.columns,
-            options=given.options,
-            labels=None if given.labels is None else load_labels(given.labels),
-        )
-        for kind in DEALT_TABLES:
-            deal(getattr(read, kind), kind, self.folder, self.shards, self.number)
-        empty = {kind: getattr(read, kind).clear() for kind in DEALT_TABLES}
-        return Parsed(**empty, notes=read.notes, sources=read.sources)
+        notes: list[dict[str, Any]] = []
+        columns: frozenset[str] = frozenset()
+        sources = 0
+        for piece, read in enumerate(parse(self.files, self.config.asked())):
+            part = f"{self.number:06}-{piece:06}"
+            for kind in DEALT_TABLES:
+                deal(getattr(read, kind), kind, self.folder, self.shards, part)
+            notes += read.notes
+            columns |= read.columns
+            sources += read.sources
+        return Told(notes=notes, columns=columns, sources=sources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,28 +123,29 @@ class CleanShard:
     """Clean one shard and write its tables."""
 
     number: int
-    prices: PriceTable | None
+    prices: PriceTable
     folder: Path
-    empty: Parsed
 
     def __call__(self) -> Counts:
         """What became of its rows."""
+        empty = nothing()
         tables = {
-            kind: pl.concat([getattr(self.empty, kind), *dealt(kind, self.folder, self.number)])
+            kind: pl.concat([getattr(empty, kind), *dealt(kind, self.folder, self.number)])
             for kind in DEALT_TABLES
         }
-        found, counts = clean(Parsed(**tables, notes=[], sources=self.empty.sources), self.prices)
+        found, counts = clean(replace(empty, **tables), self.prices)
         for name in OUTPUTS:
             found[name].write_parquet(self.folder / f"{name}-{self.number:06}.parquet")
         return counts
 
 
-def deal(table: pl.DataFrame, kind: str, folder: Path, shards: int, part: int) -> None:
+def deal(table: pl.DataFrame, kind: str, folder: Path, shards: int, part: str) -> None:
     """Write a table's rows to the shards of their prompts, as one part of each."""
+    if table.is_empty():
+        return
     shard = shard_of(table["prompt_id"], shards)
-    for i in shard.unique().to_list():
-        path = folder / f"{kind}-{i:06}-{part:06}.parquet"
-        table.filter(shard == i).write_parquet(path)
+    for (i,), rows in table.group_by(shard.alias("shard"), maintain_order=True):
+        rows.write_parquet(folder / f"{kind}-{i:06}-{part}.parquet", compression="lz4")
 
 
 def dealt(kind: str, folder: Path, shard: int) -> list[pl.DataFrame]:
@@ -162,6 +192,7 @@ def ingest(
     try:
         notes, counts, shards = _through_shards(apart(found), half.absolute(), config, track)
         report = {"files": notes, "skipped": found.skipped, **counts.to_dict()}
+        report |= _dollars(counts, config.prices or public_prices()) | _warnings(counts)
         report["unlabelled"] = _gather(half, out, shards)["unlabelled"]
     finally:
         shutil.rmtree(half, ignore_errors=True)
@@ -171,30 +202,77 @@ def ingest(
     return report
 
 
+def _dollars(counts: Counts, prices: PriceTable) -> dict[str, Any]:
+    """Where computed costs come from, and what would price the rest."""
+    priced = Priced(prices.source, counts.computed, dict(sorted(counts.priced.items())))
+    return {
+        "prices": {
+            "list": prices.source,
+            "rows": counts.computed,
+            "models": {
+                model: {"name": name, "valid_from": str(prices.price(name).valid_from or "")}
+                for model, name in priced.names.items()
+            },
+            "lines": priced.lines() if counts.computed else [],
+        },
+        "unpriced": {m: list(near) for m, near in prices.missing(counts.unpriced).items()},
+        "without_tokens": counts.uncounted,
+    }
+
+
+def _warnings(counts: Counts) -> dict[str, Any]:
+    """What is allowed and yet seldom meant."""
+    names: dict[str, set[str]] = {}
+    for model, _ in counts.arms:
+        names.setdefault(model.casefold(), set()).add(model)
+    twins = sorted(" and ".join(sorted(found)) for found in names.values() if len(found) > 1)
+    return {"warnings": [f"models that differ by case only: {pair}" for pair in twins]}
+
+
 def _through_shards(
     groups: Sequence[Sorted], folder: Path, config: IngestConfig, track: Track
 ) -> tuple[list[dict[str, Any]], Counts, int]:
     """Read groups of files and clean their shards: notes on files, counts, number of shards."""
-    shards = config.shards or (1 if config.workers == 1 else len(groups))
+    shards = config.shards or max(_pieces(groups), 1 if config.workers == 1 else len(groups))
     run = partial(run_tasks, engine=config.engine, workers=config.workers)
     readers = [
         ReadFiles(number=i, files=group, config=config, folder=folder, shards=shards)
         for i, group in enumerate(groups)
     ]
     read = list(track(run(readers), "read", len(readers)))
-    notes = [note for part in read for note in part.notes]
-    if not any(part.sources for part in read):
+    notes = [note for told in read for note in told.notes]
+    _all_used(read, config)
+    if not any(told.sources for told in read):
         raise DataError("no outcomes in " + ", ".join(str(note["path"]) for note in notes))
-    cleaners = [
-        CleanShard(number=i, prices=config.prices, folder=folder, empty=read[0])
-        for i in range(shards)
-    ]
+    prices = config.prices or public_prices()
+    cleaners = [CleanShard(number=i, prices=prices, folder=folder) for i in range(shards)]
     counts: Counts = reduce(add, track(run(cleaners), "clean", shards))
     if not counts.texts:
         raise DataError(
             "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
         )
     return notes, counts, shards
+
+
+def _all_used(read: Sequence[Told], config: IngestConfig) -> None:
+    """Raise ColumnError where a column was named that no table has."""
+    there = frozenset[str]().union(*(told.columns for told in read))
+    asked = (config.columns or {}).items()
+    lost = unused(asked, there, "--column") or unused(
+        [("a model", name) for name in config.models], there, "--models"
+    )
+    if lost is not None:
+        raise lost
+
+
+def _pieces(groups: Sequence[Sorted]) -> int:
+    """How many shards hold files of this size; what is packed is larger than it looks."""
+    size = 0
+    for group in groups:
+        for path in [*group.tables, *(path for paths in group.records.values() for path in paths)]:
+            packed = path.suffix.lower() in {".gz", ".parquet", ".tgz", ".eval"}
+            size += path.stat().st_size * (PACKED if packed else 1)
+    return -(-size // SHARD_BYTES)
 
 
 def apart(found: Sorted) -> list[Sorted]:

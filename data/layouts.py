@@ -1,21 +1,21 @@
-"""Bring long and wide tables of any common naming into one shape: a row per prompt and arm.
+"""Which columns of a table hold what: long and wide tables of any common naming.
 
 Long: a row per prompt and model. Wide: a row per prompt and a column per model, either of scores
 (RouterBench: `MODEL`, `MODEL|total_cost`, `MODEL|model_response`) or of structs (SPROUT: `score`,
-`num_input_tokens`, ...). A value that cannot be read is null, and the row's `fault` says so.
+`num_input_tokens`, ...), which were taken apart into `MODEL|FIELD` when they were read.
 """
 
 from __future__ import annotations
 
-import ast
-import json
-from collections.abc import Mapping
-from contextlib import suppress
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
-import polars as pl
-
 from .errors import ColumnError
+from .scale import Range, Scales
+from .survey import Survey
+from .values import Reading
 
 # our name -> the names by which it goes elsewhere, the likeliest first
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -29,29 +29,59 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "cost_usd": ("cost_usd", "cost", "total_cost", "price_usd"),
     "domain": ("domain", "eval_name", "task", "category", "subject", "dataset"),
     "split": ("split",),
+    # of the model: `answer` is as often what it should have said, and is taken only when named
+    "answer": ("response", "model_response", "completion", "generation", "model_output", "output"),
 }
-NUMBERS: dict[str, type[pl.DataType]] = {
-    "quality": pl.Float64,
-    "input_tokens": pl.Int32,
-    "output_tokens": pl.Int32,
-    "cost_usd": pl.Float64,
-}
+NUMBERS = ("quality", "input_tokens", "output_tokens", "cost_usd")
 TEXTS = ("prompt", "prompt_id", "model", "tier", "domain", "split")
 ABOUT_PROMPT = ("prompt", "prompt_id", "domain", "split")
-RESPONSES = ("model_response", "response")
-CHARS_PER_TOKEN = 4
-NEVER_MODELS = ("index", "idx", "level_0", "__index_level_0__", "n_chars", "unnamed: 0", "")
-TEXT_PARTS = ("text", "input_text", "output_text", "message")  # of chat messages' parts
 LAYOUTS = ("wide", "long", "prompts")
+# columns of numbers that describe a prompt or a request; as plain words and as what names end in
+NEVER_MODELS = re.compile(
+    r"|index|idx|level_\d+|__index_level_\d+__|unnamed.*|row|no|nr|n|(n|num|is|has|max|min)_.*"
+    r"|.*_?(ms|secs?|seconds|tokens|chars|words|len|length|count|ids?|usd|cost|price|time|date)"
+    r"|latency|duration|difficulty|level|grade_level|year|month|day|turns?|seed|fold|rank|weight"
+    r"|temperature|top_[pk]|timestamp|(created|updated|started|ended|finished)(_.*)?|version|run"
+)
+OF_TEXT = frozenset(name for ours in (*TEXTS, "answer") for name in ALIASES[ours])
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def find_columns(table: pl.DataFrame, given: Mapping[str, str] | None = None) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a table is read.
+
+    Attributes:
+        layout: of LAYOUTS.
+        columns: our name -> the table's.
+        models: of a wide table, the columns that stand for models; `left`, columns that might have.
+        readings: column -> how its numbers are read.
+    """
+
+    layout: str
+    columns: Mapping[str, str]
+    models: tuple[str, ...]
+    left: tuple[str, ...]
+    readings: Mapping[str, Reading]
+
+    def fields(self, model: str, columns: Collection[str]) -> dict[str, str]:
+        """Our name -> the column of what a wide table says of a model, beside its bare score."""
+        prefix = f"{model}|"
+        return {
+            ours: prefix + alias
+            for ours in (*NUMBERS, "answer")
+            for alias in reversed(ALIASES[ours])
+            if prefix + alias in columns
+        }
+
+
+def find_columns(columns: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Our name -> the table's, for those that it has; names given by the user come first.
 
     Raises:
-        ColumnError: a given name is none of ours, or the table has no such column.
+        ColumnError: a given name is none of ours.
     """
-    plain = {name.lower(): name for name in reversed(table.columns)}
+    plain = {name.lower(): name for name in reversed(columns)}
     found = {}
     for ours, aliases in ALIASES.items():
         near = next((plain[alias] for alias in aliases if alias in plain), None)
@@ -60,219 +90,198 @@ def find_columns(table: pl.DataFrame, given: Mapping[str, str] | None = None) ->
     for ours, theirs in (given or {}).items():
         if ours not in ALIASES:
             raise ColumnError(f"{ours!r} is no column of ours; those are {', '.join(ALIASES)}")
-        if theirs not in table.columns:
-            near_names = get_close_matches(theirs, table.columns, n=3, cutoff=0.4)
-            raise ColumnError(f"no column {theirs!r} for {ours}; the nearest are {near_names}")
-        found[ours] = theirs
+        if theirs in columns:
+            found = {name: column for name, column in found.items() if column != theirs}
+            found[ours] = theirs
     return found
 
 
-def wide_models(table: pl.DataFrame, found: Mapping[str, str]) -> list[str]:
-    """The columns that stand for models.
+def unused(
+    asked: Iterable[tuple[str, str]], columns: Collection[str], option: str
+) -> ColumnError | None:
+    """The error of a named column that no file has, with the nearest; null where all are there."""
+    for what, name in asked:
+        if name not in columns:
+            near = get_close_matches(name, sorted(columns), n=3, cutoff=0.4)
+            hint = f"the nearest are {', '.join(near)}" if near else f"there are {shown(columns)}"
+            return ColumnError(f"no column {name!r} for {what}; {hint} ({option})")
+    return None
 
-    Structs with a score where there are any; else columns `NAME` beside `NAME|...`; else numbers.
-    So a year or a level beside telling columns is not taken for a model.
-    """
-    known = {name for name in table.columns if "|" in name or name.lower() in NEVER_MODELS}
-    free = {n: kind for n, kind in table.schema.items() if n not in known | set(found.values())}
-    suffixed = {name.rpartition("|")[0] for name in table.columns if "|" in name}
+
+def shown(names: Iterable[str], most: int = 12) -> str:
+    """Some names for an error, not hundreds."""
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
+
+
+def looks_like_a_table(columns: Sequence[str]) -> bool:
+    """Whether columns alone, without their values, may be those of outcomes or of prompts."""
+    found = find_columns(columns)
+    if "model" in found:
+        return "quality" in found and bool({"prompt", "prompt_id"} & found.keys())
     return (
-        [name for name, kind in free.items() if _holds_score(kind)]
-        or [name for name in free if name in suffixed]
-        or [name for name, kind in free.items() if kind.is_numeric() or kind == pl.Boolean]
+        "prompt" in found and len(set(columns) - set(found.values())) + ("prompt_id" in found) > 0
     )
 
 
-def _holds_score(kind: pl.DataType) -> bool:
-    if not isinstance(kind, pl.Struct):
-        return False
-    return any(field.name in ALIASES["quality"] for field in kind.fields)
+def understand(
+    survey: Survey,
+    layout: str = "auto",
+    *,
+    given: Mapping[str, str] | None = None,
+    models: Sequence[str] = (),
+    scales: Scales | None = None,
+) -> Plan:
+    """Say how a table is read.
+
+    Args:
+        survey: what its columns hold.
+        layout: one of LAYOUTS where it is known, else `auto`.
+        given: our name -> the table's, where the user says so.
+        models: columns that are models, where the user says so.
+        scales: of scores that do not run from 0 to 1.
+    Raises:
+        ColumnError: it is of no known layout; says what each would need.
+    """
+    found = find_columns(survey.columns, given)
+    named = [name for name in models if name in survey.columns]
+    wide, left = _wide_models(survey, found, scales or Scales()) if not named else (named, [])
+    try:
+        chosen = _detect(survey.columns, found, wide, left) if layout == "auto" else layout
+    except ColumnError as err:
+        slips = [o for o in (given or {}).items() if get_close_matches(o[1], survey.columns)]
+        lost = unused(slips, survey.columns, "--column")
+        raise ColumnError(f"{lost}; {err}" if lost else str(err)) from err
+    if chosen == "wide" and not named:
+        _refuse_doubtful(survey, wide, left, scales or Scales())
+    _needed(chosen, survey.columns, found, wide)
+    return Plan(
+        layout=chosen,
+        columns=found,
+        models=tuple(wide) if chosen == "wide" else (),
+        left=tuple(left) if chosen == "wide" else (),
+        readings=_readings(survey, found, wide if chosen == "wide" else []),
+    )
 
 
-def detect(table: pl.DataFrame, found: Mapping[str, str]) -> str:
-    """`long`, `wide` or `prompts`, by the columns.
+def _wide_models(
+    survey: Survey, found: Mapping[str, str], scales: Scales
+) -> tuple[list[str], list[str]]:
+    """The columns that stand for models, and further columns of numbers that might have.
+
+    `NAME|score` where there are any; else columns `NAME` beside `NAME|...`; else columns of which
+    most values are scores. So a year or a level beside telling columns is not taken for a model.
+    """
+    parts = [name.rpartition("|") for name in survey.columns if "|" in name]
+    scored = [name for name, _, field in parts if field.lower() in ALIASES["quality"]]
+    if scored:
+        return list(dict.fromkeys(scored)), []
+    free = [n for n in survey.columns if "|" not in n and n not in found.values()]
+    suffixed = {name for name, _, _ in parts}
+    if suffixed & set(free):
+        return [name for name in free if name in suffixed], []
+    grades = survey.grades(free)
+    models: list[str] = []
+    left: list[str] = []
+    for name in free:
+        seen = survey.seen.get(name)
+        if seen is None or not seen.present:
+            continue
+        reading = survey.reading(name, whole=False, grades=grades)
+        count, numbers = seen.readable(reading, scales.of(name))
+        if 2 * count <= seen.present:
+            continue
+        described = NEVER_MODELS.fullmatch(_HUMP.sub("_", name).lower()) is not None
+        (left if described or numbers.leaves() else models).append(name)
+    return models, left
+
+
+def _refuse_doubtful(
+    survey: Survey, models: Sequence[str], left: Sequence[str], scales: Scales
+) -> None:
+    """Refuse where columns of another scale may be the models' scores after all.
 
     Raises:
-        ColumnError: the table is none of them; says what each would need.
+        ColumnError: names them, and the options that settle it.
     """
+    off = [n for n in left if NEVER_MODELS.fullmatch(_HUMP.sub("_", n).lower()) is None]
+    if not off:
+        return
+    known = [survey.seen[name].numbers for name in models]
+    if len(models) > 1 and any(numbers.low < 1 for numbers in known):
+        return
+    whole = Range()
+    for name in off:
+        whole += survey.seen[name].numbers
+    scale = scales.common or whole.advice()
+    raise ColumnError(
+        f"{shown(off)}: values run {whole}; give --scale {scale} (worst:best) if they are scores "
+        "of models, and --models NAME,NAME to say which columns are"
+        + (f"; from 0 to 1 run {shown(models)}" if models else "")
+    )
+
+
+def _detect(
+    columns: Sequence[str], found: Mapping[str, str], models: Sequence[str], left: Sequence[str]
+) -> str:
     if "model" in found and "quality" in found:
         return "long"
-    models = wide_models(table, found)
     if "prompt" in found and "model" not in found:
-        if models and "quality" not in found:
+        if (models or left) and "quality" not in found:
             return "wide"
         if not models and "prompt_id" in found:
             return "prompts"
     raise ColumnError(
         "neither long (a model and a score column) nor wide (a prompt column and one score column "
-        f"per model); the columns are {table.columns}, of which were recognised {dict(found)}"
+        f"per model); the columns are {shown(columns)}, of which were recognised "
+        f"{shown(f'{theirs} as {ours}' for ours, theirs in found.items()) or 'none'}; "
+        "--column OURS=THEIRS names others"
     )
 
 
-def from_long(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
-    """A row per row of the table.
-
-    Raises:
-        ColumnError: no model, no score, or nothing that tells prompts apart.
-    """
-    for ours in ("model", "quality"):
-        if ours not in found:
-            raise ColumnError(
-                f"a long table needs a column of {ours}, by one of the names "
-                f"{', '.join(ALIASES[ours])}; it has {table.columns}"
-            )
-    if "prompt" not in found and "prompt_id" not in found:
-        raise ColumnError(f"a long table needs prompts or their ids; it has {table.columns}")
-    own = {ours: pl.col(theirs) for ours, theirs in found.items()}
-    return _standard(_with_text(table, found, lists=False), own, keep_id=_own_ids(found))
-
-
-def from_wide(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
-    """A row per row of the table and model.
-
-    Raises:
-        ColumnError: no prompts, or no column that could stand for a model.
-    """
-    models = wide_models(table, found)
-    if "prompt" not in found or not models:
+def _needed(
+    layout: str, columns: Sequence[str], found: Mapping[str, str], models: Sequence[str]
+) -> None:
+    """Raise ColumnError where a table lacks what its layout needs."""
+    has = f"it has {shown(columns)}"
+    if layout == "long":
+        for ours in ("model", "quality"):
+            if ours not in found:
+                raise ColumnError(
+                    f"a long table needs a column of {ours}, by one of the names "
+                    f"{', '.join(ALIASES[ours])}; {has}; --column {ours}=NAME names another"
+                )
+        if "prompt" not in found and "prompt_id" not in found:
+            raise ColumnError(f"a long table needs prompts or their ids; {has}")
+    if layout == "wide" and ("prompt" not in found or not models):
         raise ColumnError(
-            "a wide table needs a prompt column and at least one column of scores; "
-            f"it has {table.columns}"
+            f"a wide table needs a prompt column and at least one column of scores; {has}"
         )
-    table = _with_text(table, found, lists=True)
-    shared = {name: pl.col(found[name]) for name in ABOUT_PROMPT if name in found}
-    parts = []
-    for model in models:
-        own = shared | {"model": pl.lit(model)} | _answer(table, model)
-        parts.append(_standard(table, own, keep_id=_own_ids(found)))
-    return pl.concat(parts)
 
 
-def from_records(records: Mapping[str, list[str | None]]) -> pl.DataFrame:
-    """A row per record, whose values are all texts and whose ids are good in any file.
-
-    Args:
-        records: our columns, `answer` (output tokens are estimated from it where they are null)
-            and `fault` (why a record cannot be used, where its format knows).
-    """
-    table = pl.DataFrame(records, schema=dict.fromkeys(records, pl.String))
-    own = {name: pl.col(name) for name in (*TEXTS, *NUMBERS)}
-    for tokens, counted in (("input_tokens", "prompt"), ("output_tokens", "answer")):
-        own[tokens] = pl.coalesce(tokens, _tokens(pl.col(counted)).cast(pl.String))
-    guessed = pl.any_horizontal(
-        pl.col(tokens).is_null() & pl.col(counted).is_not_null()
-        for tokens, counted in (("input_tokens", "prompt"), ("output_tokens", "answer"))
-    )
-    own["estimated"] = guessed
-    rows = _standard(table, own, keep_id=True)
-    return rows.with_columns(fault=pl.coalesce(table["fault"], pl.col("fault")))
-
-
-def from_prompts(table: pl.DataFrame, found: Mapping[str, str]) -> pl.DataFrame:
-    """A row per prompt: prompt, prompt_id, domain, split."""
-    own = {name: pl.col(found[name]) for name in ABOUT_PROMPT if name in found}
-    table = _with_text(table, found, lists=False)
-    return table.select(own.get(n, pl.lit(None)).cast(pl.String).alias(n) for n in ABOUT_PROMPT)
-
-
-def _answer(table: pl.DataFrame, model: str) -> dict[str, pl.Expr]:
-    """Where a wide table keeps what it knows about one model's answers."""
-    kind = table.schema[model]
-    if isinstance(kind, pl.Struct):
-        names = {field.name: pl.col(model).struct.field(field.name) for field in kind.fields}
-    else:
-        prefix = f"{model}|"
-        cut = len(prefix)
-        names = {name[cut:]: pl.col(name) for name in table.columns if name.startswith(prefix)}
-        names["quality"] = pl.col(model)
-    found = {
-        ours: names[alias]
-        for ours in NUMBERS
-        for alias in reversed(ALIASES[ours])
-        if alias in names
+def _readings(
+    survey: Survey, found: Mapping[str, str], models: Sequence[str]
+) -> dict[str, Reading]:
+    """How every column of numbers is read; letters mean the same in all columns of scores."""
+    of_models = [(m, column) for m in models for column in survey.columns if column == m]
+    fields = {
+        column: column.rpartition("|")[2].lower()
+        for column in survey.columns
+        if column.rpartition("|")[0] in models
     }
-    response = next((names[name] for name in RESPONSES if name in names), None)
-    if response is not None and "output_tokens" not in found:
-        found["output_tokens"] = _tokens(response.cast(pl.String))
-        found["estimated"] = response.is_not_null()
-    return found
-
-
-def _tokens(written: pl.Expr) -> pl.Expr:
-    """About how many tokens a text has, at least 1."""
-    return (written.str.len_chars() / CHARS_PER_TOKEN).round().clip(1)
-
-
-def _own_ids(found: Mapping[str, str]) -> bool:
-    """Whether ids are kept: those of other names are only good in their file, the text decides."""
-    return found.get("prompt_id") == "prompt_id" or "prompt" not in found
-
-
-def _standard(table: pl.DataFrame, own: Mapping[str, pl.Expr], *, keep_id: bool) -> pl.DataFrame:
-    """Our columns in our types, and `fault` and `estimated`.
-
-    These are the first value that could not be read, and whether a text was counted for tokens.
-    """
-    texts = [own.get(n, pl.lit(None)).cast(pl.String).alias(n) for n in TEXTS]
-    raw = {name: own[name] for name in NUMBERS if name in own}
-    # a table read without types may hold numbers as text, and pandas writes missing as NaN
-    numbers = {
-        name: _number(raw[name], kind) if name in raw else pl.lit(None, kind())
-        for name, kind in NUMBERS.items()
+    ours = {theirs: name for name, theirs in found.items() if name in NUMBERS}
+    ours |= {
+        column: name
+        for column, field in fields.items()
+        for name in NUMBERS
+        if field in ALIASES[name]
     }
-    lost = [
-        pl.when(_present(raw[name]) & numbers[name].is_null()).then(pl.lit(f"unreadable_{name}"))
-        for name in raw
-    ]
-    fault = pl.coalesce([*lost, pl.lit(None, pl.String)])
-    guessed = own.get("estimated", pl.lit(value=False))
-    return table.select(
-        *texts,
-        *(expr.alias(name) for name, expr in numbers.items()),
-        fault.alias("fault"),
-        guessed.alias("estimated"),
-    ).with_columns(
-        prompt_id=pl.when(pl.lit(keep_id)).then("prompt_id"),
-        tier=pl.col("tier").fill_null("default"),
-    )
-
-
-def _number(value: pl.Expr, kind: type[pl.DataType]) -> pl.Expr:
-    return value.cast(pl.Float64, strict=False).fill_nan(None).cast(kind, strict=False)
-
-
-def _present(value: pl.Expr) -> pl.Expr:
-    """Whether the table says anything: not null, not blank, not the word for a missing number."""
-    said = value.cast(pl.String).str.strip_chars().str.to_lowercase()
-    return value.is_not_null() & ~said.is_in(["", "nan", "null", "none"])
-
-
-def _with_text(table: pl.DataFrame, found: Mapping[str, str], *, lists: bool) -> pl.DataFrame:
-    """The prompt column as plain text; chats become their messages' texts, one after another."""
-    if "prompt" not in found:
-        return table
-    column = table[found["prompt"]]
-    if column.dtype == pl.String and not lists:
-        return table
-    texts = [prompt_text(value, lists=lists) for value in column.to_list()]
-    return table.with_columns(pl.Series(column.name, texts, pl.String))
-
-
-def prompt_text(value: object, *, lists: bool) -> str | None:
-    """A prompt's text from a text, a list of texts, chat messages, or (`lists`) such in quotes."""
-    if isinstance(value, str):
-        shown = value.strip()
-        if lists and shown.startswith(("['", '["', "[{")) and shown.endswith("]"):
-            for read in (json.loads, ast.literal_eval):
-                with suppress(ValueError, SyntaxError):  # it merely looks like a list
-                    return prompt_text(read(shown), lists=False)
-        return value
-    if isinstance(value, dict):
-        if value.get("type", "text") not in TEXT_PARTS:
-            return None  # an image, a tool call or a thought is no text of the prompt
-        inner = (value[key] for key in ("content", "parts", "text") if key in value)
-        return prompt_text(next(inner, None), lists=False)
-    if isinstance(value, list):
-        parts = [prompt_text(part, lists=False) for part in value]
-        return "\n".join(part for part in parts if part)
-    return None if value is None else str(value)
+    ours |= {column: "quality" for _, column in of_models}
+    grades = survey.grades([column for column, name in ours.items() if name == "quality"])
+    return {
+        column: survey.reading(
+            column, whole=name.endswith("_tokens"), grades=grades if name == "quality" else None
+        )
+        for column, name in ours.items()
+    }

@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
-from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +21,9 @@ import polars as pl
 from router.catalogue.tiers import Effort
 
 from .errors import DataError, FormatError
+from .price_names import listed_name, near_names
 from .prices import PRICE_COLUMNS, Price, PriceTable
+from .raw import kind_of
 
 NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
 ANSWERING_MODES = frozenset(
@@ -64,12 +65,14 @@ class PriceList:
         abilities: model -> what the file says that it can do; what it does not say is left out.
         unpriced: model -> why it has no price.
         by_length: models that cost more beyond some length; their price is that of short prompts.
+        names: of models that were picked -> the list's names of them.
     """
 
     prices: dict[str, Price]
     abilities: dict[str, dict[str, Ability]]
     unpriced: dict[str, str]
     by_length: tuple[str, ...]
+    names: dict[str, str] = field(default_factory=dict)
 
     def pick(self, models: Iterable[str], renamed: Mapping[str, str]) -> PriceList:
         """The prices of some models, under their own names.
@@ -95,19 +98,18 @@ class PriceList:
             abilities={m: self.abilities.get(theirs, {}) for m, theirs in found.items()},
             unpriced={},
             by_length=tuple(m for m, theirs in found.items() if theirs in self.by_length),
+            names=found,
         )
 
     def _named(self, model: str) -> str:
-        """The list's name of a model: the same, or the only one that adds a provider to it."""
-        if model in self.prices or model in self.unpriced:
+        """The list's name of a model, with or without a provider; the model's where it has none."""
+        if model in self.unpriced:
             return model
-        ends = [name for name in self.prices if name.rpartition("/")[2] == model]
-        return ends[0] if len(ends) == 1 else model
+        return listed_name(model, tuple(self.prices)) or model
 
     def _missing(self, model: str, theirs: str) -> str:
         why = self.unpriced.get(theirs, "it is not in the list")
-        ends = [name for name in self.prices if name.rpartition("/")[2] == theirs]
-        near = ends[:3] or get_close_matches(theirs, list(self.prices), n=3, cutoff=0.5)
+        near = near_names(theirs, self.prices)
         hint = f"; say --rename {model}=NAME with one of {', '.join(near)}" if near else ""
         return f"no price for {model}: {why}{hint}"
 
@@ -131,13 +133,13 @@ def read_list(path: Path, day: date | None = None) -> PriceList:
     """Read a price list: LiteLLM's JSON, or a CSV of ours (its latest prices).
 
     Args:
-        path: the file; `.csv` is ours.
+        path: the file; JSON is LiteLLM's.
         day: since when LiteLLM's prices hold.
 
     Raises:
         DataError: it cannot be read, or has no price at all.
     """
-    if path.suffix == ".csv":
+    if kind_of(path) != "json":
         table = PriceTable.load(path)
         names = sorted({row.model for row in table.rows})
         return PriceList(
@@ -150,6 +152,13 @@ def read_list(path: Path, day: date | None = None) -> PriceList:
             f"{LITELLM_COLUMNS['usd_per_1m_input']} and {LITELLM_COLUMNS['usd_per_1m_output']}"
         )
     return found
+
+
+def load_prices(path: Path) -> PriceTable:
+    """The prices of a list, LiteLLM's or ours, by its file's name; raises as `read_list`."""
+    if kind_of(path) != "json":
+        return PriceTable.load(path)
+    return replace(read_list(path).table(), source=path.name)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -192,8 +201,9 @@ def _litellm(raw: Mapping[str, Any], day: date | None) -> PriceList:
 def read_price(model: str, entry: Mapping[str, Any], day: date | None) -> Price | str:
     """The price of a model, or why there is none."""
     usd: dict[str, float | None] = {}
+    tier = _first_tier(entry)
     for ours, theirs in LITELLM_COLUMNS.items():
-        per_token = _number(entry.get(theirs))
+        per_token = _number(entry.get(theirs, tier.get(theirs)))
         if per_token is None and ours in NEEDED_PRICES:
             return f"{theirs} is {entry.get(theirs)!r}"
         # twelve digits: 2.5e-06 a token is 2.5 a million, not 2.4999999999999996
@@ -204,6 +214,13 @@ def read_price(model: str, entry: Mapping[str, Any], day: date | None) -> Price 
     ):
         return "both prices are 0, which says nothing"
     return Price(model=model, valid_from=day, **usd)  # type: ignore[arg-type]
+
+
+def _first_tier(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What short prompts cost, where the price is listed by length alone."""
+    tiers = entry.get("tiered_pricing")
+    first = tiers[0] if isinstance(tiers, list) and tiers else {}
+    return first if isinstance(first, dict) else {}
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401

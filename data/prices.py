@@ -1,17 +1,24 @@
-"""Dated list prices: what a model's tokens cost on a day. An unpriced model is an error."""
+"""Dated list prices: what a model's tokens cost on a day, by a list of yours or the public one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
-from math import inf
+from functools import lru_cache
+from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from router.catalogue.public import FILE as PUBLIC
+
 from .errors import ColumnError, DataError, FormatError
+from .price_names import listed_name, near_names
+from .raw import RawTable
+from .values import NO_VALUE, read_number
 
 NEEDED_COLUMNS = ("model", "usd_per_1m_input", "usd_per_1m_output")
 PRICE_COLUMNS = {
@@ -46,9 +53,15 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Prices by model, each with the days on which they changed."""
+    """Prices by model, each with the days on which they changed.
+
+    Attributes:
+        rows: of all models and days.
+        source: what the list is called in reports.
+    """
 
     rows: tuple[Price, ...]
+    source: str = "a price list"
 
     @classmethod
     def load(cls, path: Path) -> PriceTable:
@@ -57,17 +70,17 @@ class PriceTable:
         Raises:
             DataError: the file cannot be read, a column is missing, or a price is no price.
         """
-        try:
-            table = pl.read_csv(path, schema_overrides=PRICE_COLUMNS)
-        except (OSError, pl.exceptions.PolarsError) as err:
-            raise FormatError(f"{path} cannot be read as CSV: {err}") from err
-        missing = [name for name in NEEDED_COLUMNS if name not in table.columns]
+        table = RawTable(path)
+        batches = list(table.batches())
+        columns = {name: name for batch in batches for name in batch.columns}
+        missing = [name for name in NEEDED_COLUMNS if name not in columns]
         if missing:
-            raise ColumnError(f"{path} lacks {', '.join(missing)}; it has {table.columns}")
-        kept = [name for name in (*NEEDED_COLUMNS, *OPTIONAL_COLUMNS) if name in table.columns]
-        rows = tuple(Price(**row) for row in table.select(kept).iter_rows(named=True))
+            raise ColumnError(f"{path} lacks {', '.join(missing)}; it has {', '.join(columns)}")
+        if table.bad:
+            raise FormatError(f"{path}, {table.bad[0]}")
+        rows = tuple(_row(row, path) for batch in batches for row in batch.iter_rows(named=True))
         _check(rows, path)
-        return cls(rows)
+        return cls(rows, path.name)
 
     def find(self, model: str, on: date | None = None) -> Price | None:
         """The price of a model on a day, the latest one without a day; null where unknown."""
@@ -89,26 +102,69 @@ class PriceTable:
             raise DataError(f"no price for {model!r}{f' on {on}' if on else ''}{hint}")
         return found
 
+    def names(self) -> tuple[str, ...]:
+        """The models that have a price, sorted."""
+        return tuple(sorted({row.model for row in self.rows}))
+
+    def named(self, models: Iterable[str]) -> dict[str, str]:
+        """Models -> the names by which the list has them; those that it has not are left out."""
+        names = self.names()
+        found = {model: listed_name(model, names) for model in sorted(set(models))}
+        return {model: name for model, name in found.items() if name is not None}
+
     def missing(self, models: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Those of the models that have no price -> the nearest names that have one."""
-        priced = {row.model for row in self.rows}
-        return {
-            model: tuple(get_close_matches(model, sorted(priced), n=3, cutoff=0.4))
-            for model in sorted(set(models) - priced)
-        }
+        asked, names = set(models), self.names()
+        lost = sorted(asked - self.named(asked).keys())
+        return {model: near_names(model, names) for model in lost}
 
-    def frame(self) -> pl.DataFrame:
-        """The latest price of every model, for joins."""
-        models = sorted({row.model for row in self.rows})
-        latest = [self.price(model) for model in models]
+    def frame(self, models: Iterable[str] | None = None) -> pl.DataFrame:
+        """The latest prices, for joins.
+
+        Args:
+            models: as tables call them; null is every name of the list.
+        """
+        names = self.named(models) if models is not None else {name: name for name in self.names()}
+        latest = {name: self.price(name) for name in set(names.values())}
         return pl.DataFrame(
             {
-                "model": models,
-                "usd_per_1m_input": [p.usd_per_1m_input for p in latest],
-                "usd_per_1m_output": [p.usd_per_1m_output for p in latest],
+                "model": list(names),
+                "usd_per_1m_input": [latest[n].usd_per_1m_input for n in names.values()],
+                "usd_per_1m_output": [latest[n].usd_per_1m_output for n in names.values()],
             },
             schema={name: pl.String if name == "model" else pl.Float64 for name in NEEDED_COLUMNS},
         )
+
+
+@lru_cache(maxsize=1)
+def public_prices() -> PriceTable:
+    """The prices of the public catalogue that ships with the router, of its date."""
+    document = json.loads(PUBLIC.read_text("utf-8"))
+    day = date.fromisoformat(document["date"])
+    listed = {
+        name: entry["price"] for name, entry in document["models"].items() if "price" in entry
+    }
+    rows = [
+        Price(model=name, valid_from=day, **{f: v for f, v in usd.items() if f.startswith("usd_")})
+        for name, usd in listed.items()
+    ]
+    return PriceTable(tuple(rows), f"the public catalogue of {day}")
+
+
+def _row(row: Mapping[str, object], path: Path) -> Price:
+    values: dict[str, Any] = {"model": str(row["model"] or "").strip()}
+    for name, kind in PRICE_COLUMNS.items():
+        said = str(row.get(name) if row.get(name) is not None else "").strip()
+        if name == "model" or said.lower() in NO_VALUE:
+            continue
+        try:
+            values[name] = date.fromisoformat(said) if kind == pl.Date else read_number(said)
+        except ValueError:
+            values[name] = None
+        if values[name] is None:
+            what = "no date" if kind == pl.Date else "no number"
+            raise FormatError(f"{path}: {name} of {values['model'] or 'a row'} is {said!r}, {what}")
+    return Price(**{**dict.fromkeys(NEEDED_COLUMNS[1:], nan), **values})
 
 
 def _check(rows: tuple[Price, ...], path: Path) -> None:
@@ -116,9 +172,10 @@ def _check(rows: tuple[Price, ...], path: Path) -> None:
     seen: set[tuple[str, date | None]] = set()
     for row in rows:
         both = (row.usd_per_1m_input, row.usd_per_1m_output)
-        if not row.model or not all(usd is not None and 0 <= usd < inf for usd in both):
+        if not row.model or not all(0 <= usd < inf for usd in both):
             raise DataError(
-                f"{path}: {row.model or 'a nameless row'} needs two prices >= 0, got {row}"
+                f"{path}: {row.model or 'a nameless row'} needs two prices >= 0, got "
+                + " and ".join("none" if usd != usd else f"{usd:g}" for usd in both)  # noqa: PLR0124
             )
         if (row.model, row.valid_from) in seen:
             day = f" from {row.valid_from} on" if row.valid_from else ""

@@ -8,38 +8,31 @@ they come from, unless a format's own ids tell prompts apart.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dataframely as dy
 import polars as pl
 
-from .clean import REASON, Cleaned, clean_outcomes, clean_pairs, clean_prompts, conform
+from .clean import FAULT, REASON, Cleaned, clean_outcomes, clean_pairs, clean_prompts, conform
 from .errors import ColumnError
-from .layouts import (
-    ABOUT_PROMPT,
-    detect,
-    find_columns,
-    from_long,
-    from_prompts,
-    from_wide,
-    wide_models,
-)
+from .layouts import ABOUT_PROMPT, OF_TEXT, understand
 from .prices import PriceTable
+from .raw import RawTable
 from .records.base import Options
 from .records.reading import Read, no_battles, no_outcomes, read_records
-from .records.registry import Sorted, explain
-from .schema import Outcomes, Pairs
+from .records.registry import Sorted, known
+from .rows import estimated, rows_of
+from .scale import Judge, Scales
+from .schema import Pairs
 from .split import prompt_id
-from .tables import read_table
+from .survey import Survey
+from .tables import without_tokens
+from .texts import encoding
 
-READERS: dict[str, Callable[[pl.DataFrame, Mapping[str, str]], pl.DataFrame]] = {
-    "long": from_long,
-    "wide": from_wide,
-    "prompts": from_prompts,
-}
+LOST_ROW = {"fault": "unreadable_row", "tier": "default", "estimated": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +43,14 @@ class Counts:
         rows_read: outcomes and battles.
         kept: table -> rows.
         rejected: table -> reason -> rows.
-        tokens_estimated: rows whose output tokens are characters / 4.
+        tokens_estimated: rows with a token count that was estimated from a text.
         arms: of the outcomes, as (model, tier).
         texts: prompts whose text was found, of outcomes or not.
+        examples: `table.reason` -> what such a row holds.
+        computed: outcomes whose cost a price list gave.
+        priced: model -> its name in the list.
+        unpriced: models of outcomes without a cost.
+        uncounted: outcomes without a cost that lack token counts.
     """
 
     rows_read: int
@@ -61,6 +59,11 @@ class Counts:
     tokens_estimated: int
     arms: frozenset[tuple[str, str]]
     texts: int
+    examples: dict[str, str]
+    computed: int
+    priced: dict[str, str]
+    unpriced: frozenset[str]
+    uncounted: int
 
     def __add__(self, other: Counts) -> Counts:
         """Counts of both."""
@@ -73,6 +76,14 @@ class Counts:
             tokens_estimated=self.tokens_estimated + other.tokens_estimated,
             arms=self.arms | other.arms,
             texts=self.texts + other.texts,
+            examples={
+                why: min(e[why] for e in (self.examples, other.examples) if why in e)
+                for why in {**self.examples, **other.examples}
+            },
+            computed=self.computed + other.computed,
+            priced=self.priced | other.priced,
+            unpriced=self.unpriced | other.unpriced,
+            uncounted=self.uncounted + other.uncounted,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +92,7 @@ class Counts:
             "rows_read": self.rows_read,
             "kept": {table: self.kept[table] for table in ("outcomes", "prompts", "pairs")},
             "rejected": {t: dict(sorted(reasons.items())) for t, reasons in self.rejected.items()},
+            "examples": dict(sorted(self.examples.items())),
             "tokens_estimated": self.tokens_estimated,
             "arms": len(self.arms),
         }
@@ -95,58 +107,117 @@ class Parsed:
         fights: battles, likewise.
         listed: prompts of tables that hold nothing else.
         notes: how each file was understood.
-        sources: tables and chunks of records that were no prompts.
+        columns: of its tables.
+        sources: pieces that were no prompts.
     """
 
     rows: pl.DataFrame
     fights: pl.DataFrame
     listed: pl.DataFrame
     notes: list[dict[str, Any]]
+    columns: frozenset[str]
     sources: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    rows: pl.DataFrame
-    layout: str
-    note: dict[str, Any]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How files are read.
 
-
-def parse(
-    files: Sorted,
-    layout: str,
-    *,
-    columns: Mapping[str, str] | None,
-    options: Options | None,
-    labels: Mapping[str, object] | None,
-) -> Parsed:
-    """Read files into the shape of `layouts`, every row with an id where it has a text.
-
-    Args:
-        files: by what they are.
+    Attributes:
         layout: `auto`, or that of all tables.
         columns: our column name -> the tables' name.
+        models: columns of wide tables that are models; empty is those that look like it.
+        scales: of scores that do not run from 0 to 1.
         options: what records leave open.
         labels: qualities by record id.
     """
-    tables = [_read(path, layout, columns) for path in files.tables]
-    read = [
-        read_records(name, paths, options or Options(), labels)
-        for name, paths in files.records.items()
-    ]
-    answers = [t.rows for t in tables if t.layout != "prompts"] + [
-        frame for entry in read for frame in entry.outcomes
-    ]
-    battles = [frame for entry in read for frame in entry.battles]
-    listed = [table.rows for table in tables if table.layout == "prompts"]
+
+    layout: str = "auto"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    scales: Scales = field(default_factory=Scales)
+    options: Options = field(default_factory=Options)
+    labels: Mapping[str, object] | None = None
+
+
+def parse(files: Sorted, asked: Asked) -> Iterator[Parsed]:
+    """Read files into the shape of `rows`, piece by piece; every row has an id where it has a text.
+
+    The note on a file comes with its last piece.
+
+    Raises:
+        DataError: a file cannot be read or understood, or its scores are of another scale.
+    """
+    for path in files.tables:
+        yield from _table(path, asked)
+    for name, paths in files.records.items():
+        scored = asked.options.metric or "quality"
+        read = Read(name, scored, Judge(asked.scales))
+        for outcomes, battles in read_records(read, paths, asked.options, asked.labels):
+            yield _parsed(rows=outcomes, fights=battles, sources=1)
+        read.judge.refuse(", ".join(path.name for path in paths[:3]))
+        yield _parsed(notes=[_note(read, paths)])
+
+
+def _parsed(
+    rows: pl.DataFrame | None = None,
+    fights: pl.DataFrame | None = None,
+    listed: pl.DataFrame | None = None,
+    notes: Sequence[Mapping[str, Any]] = (),
+    columns: frozenset[str] = frozenset(),
+    sources: int = 0,
+) -> Parsed:
     return Parsed(
-        rows=_with_ids(pl.concat([no_outcomes(), *answers])),
-        fights=_with_ids(pl.concat([no_battles(), *battles])),
-        listed=pl.concat([no_outcomes().select(ABOUT_PROMPT), *listed]),
-        notes=[table.note for table in tables]
-        + [_note(entry, files.records[entry.name]) for entry in read],
-        sources=len(answers) + len(battles),
+        rows=_with_ids(no_outcomes() if rows is None else rows),
+        fights=_with_ids(no_battles() if fights is None else fights),
+        listed=no_outcomes().select(ABOUT_PROMPT) if listed is None else listed,
+        notes=[dict(note) for note in notes],
+        columns=columns,
+        sources=sources,
     )
+
+
+def nothing() -> Parsed:
+    """The shape of what is read, without a row."""
+    return _parsed()
+
+
+def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
+    """A table's rows, its bad lines among them, and how it was understood."""
+    whole = OF_TEXT | {
+        n.lower() for ours, n in asked.columns.items() if ours in ("prompt", "answer")
+    }
+    table = RawTable(path, whole)
+    survey = Survey.of(table.batches(), OF_TEXT, semicolons=table.delimiter == ";")
+    try:
+        plan = understand(
+            survey, asked.layout, given=asked.columns, models=asked.models, scales=asked.scales
+        )
+    except ColumnError as err:
+        raise type(err)(f"{path}: {err}", more=known() if asked.layout == "auto" else "") from err
+    judge = Judge(asked.scales)
+    for batch in table.batches():
+        rows = rows_of(batch, plan, judge)
+        yield _parsed(listed=rows) if plan.layout == "prompts" else _parsed(rows=rows, sources=1)
+    judge.refuse(str(path))
+    lost = [LOST_ROW | {"found": f"{path.name}, {line}"} for line in table.bad]
+    note: dict[str, Any] = {
+        "path": path.name,
+        "layout": plan.layout,
+        "rows": survey.rows,
+        "columns": dict(plan.columns),
+    }
+    if plan.layout == "wide":
+        note |= {"models": list(plan.models), "not_models": list(plan.left)}
+    if table.kind != "parquet" and (name := encoding(path).name) == "cp1252":
+        note["encoding"] = name
+    if survey.mark == ",":
+        note["decimal_mark"] = ","
+    if lost:
+        note["bad_lines"] = len(lost)
+    shape = no_outcomes()
+    bad = pl.concat([shape, pl.DataFrame(lost, schema=shape.schema)]) if lost else None
+    yield _parsed(rows=bad, notes=[note], columns=frozenset(survey.columns))
 
 
 def clean(read: Parsed, prices: PriceTable | None) -> tuple[dict[str, pl.DataFrame], Counts]:
@@ -161,7 +232,9 @@ def clean(read: Parsed, prices: PriceTable | None) -> tuple[dict[str, pl.DataFra
     rows, fights = read.rows, read.fights
     inline = pl.concat([rows.select(ABOUT_PROMPT), fights.select(ABOUT_PROMPT)])
     texts = clean_prompts(_texts(inline, read.listed))
-    outcomes = _clean(rows, texts.kept, prices)
+    judged = _judged(rows, texts.kept)
+    guessed = int(judged["estimated"].sum())
+    outcomes = clean_outcomes(judged.rename({REASON: FAULT}), prices)
     pairs = _clean_pairs(fights, texts.kept)
     used = pl.concat([outcomes.kept.select("prompt_id"), pairs.kept.select("prompt_id")])
     waiting = outcomes.rejected.filter(pl.col(REASON) == "missing_quality")
@@ -177,51 +250,53 @@ def clean(read: Parsed, prices: PriceTable | None) -> tuple[dict[str, pl.DataFra
         "rejected_pairs": pairs.rejected,
         "unlabelled": unlabelled,
     }
-    counts = Counts(
-        rows_read=rows.height + pairs.kept.height + pairs.rejected.height,
-        kept=Counter({name: tables[name].height for name in ("outcomes", "prompts", "pairs")}),
-        rejected={
-            "outcomes": Counter(outcomes.counts()),
-            "prompts": Counter(texts.counts()),
-            "pairs": Counter(pairs.counts()),
-        },
-        tokens_estimated=int(rows["estimated"].sum()),
+    return tables, _counts(tables, texts, outcomes, pairs, guessed)
+
+
+def _counts(
+    tables: Mapping[str, pl.DataFrame],
+    texts: Cleaned,
+    outcomes: Cleaned,
+    pairs: Cleaned,
+    guessed: int,
+) -> Counts:
+    cleaned = {"outcomes": outcomes, "prompts": texts, "pairs": pairs}
+    unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
+    return Counts(
+        rows_read=sum(c.kept.height + c.rejected.height for c in (outcomes, pairs)),
+        kept=Counter({name: tables[name].height for name in cleaned}),
+        rejected={name: Counter(found.counts()) for name, found in cleaned.items()},
+        tokens_estimated=guessed,
         arms=frozenset(outcomes.kept.select("model", "tier").unique().iter_rows()),
         texts=texts.kept.height,
+        examples={
+            f"{name}.{why}": text
+            for name, found in cleaned.items()
+            for why, text in found.examples().items()
+        },
+        computed=outcomes.computed,
+        priced=outcomes.priced,
+        unpriced=frozenset(unpriced["model"].drop_nulls().unique()),
+        uncounted=without_tokens(unpriced),
     )
-    return tables, counts
 
 
 def _note(read: Read, paths: Sequence[Path]) -> dict[str, Any]:
-    shown = {"repeats_merged": read.repeats_merged, "labelled": read.labelled}
+    counted = {"repeats_merged": read.repeats_merged, "labelled": read.labelled}
     return {
         "path": ", ".join(path.name for path in paths),
         "layout": read.name,
         "rows": read.records,
-        **{name: count for name, count in shown.items() if count},
+        **{name: count for name, count in counted.items() if count},
     }
 
 
-def _read(path: Path, layout: str, columns: Mapping[str, str] | None) -> _Source:
-    table = read_table(path)
-    try:
-        found = find_columns(table, columns)
-        kind = detect(table, found) if layout == "auto" else layout
-        rows = READERS[kind](table, found)
-    except ColumnError as err:
-        raise ColumnError(f"{path}: {explain(err) if layout == 'auto' else err}") from err
-    note = {"path": path.name, "layout": kind, "rows": table.height, "columns": found}
-    if kind == "wide":
-        note["models"] = wide_models(table, found)
-    return _Source(rows, kind, note)
-
-
 def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give rows without an id that of their text (then `hashed`); blank texts count as none."""
-    rows = rows.with_columns(
-        prompt=pl.when(pl.col("prompt").str.contains(r"\S")).then("prompt"),
-    )
-    texts = rows.filter(pl.col("prompt_id").is_null())["prompt"].drop_nulls().unique()
+    """Give rows without an id that of their text (then `hashed`); blank texts become empty."""
+    blank = pl.col("prompt").is_not_null() & ~pl.col("prompt").str.contains(r"\S")
+    rows = rows.with_columns(prompt=pl.when(blank).then(pl.lit("")).otherwise("prompt"))
+    unnamed = pl.col("prompt_id").is_null() & (pl.col("prompt") != "")
+    texts = rows.filter(unnamed)["prompt"].unique()
     ids = [prompt_id(text) for text in texts.to_list()]
     hashes = pl.DataFrame({"prompt": texts, "hashed": pl.Series(ids, dtype=pl.String)})
     joined = rows.join(hashes, on="prompt", how="left", maintain_order="left")
@@ -236,7 +311,7 @@ def _texts(rows: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     """One row per prompt id, the first text in the files; listed prompts come first."""
     valid = pl.when(pl.col("split").is_in(["train", "test"])).then("split")
     inline = (
-        rows.filter(pl.col("prompt").is_not_null())
+        rows.filter(pl.col("prompt") != "")
         .group_by("prompt_id", maintain_order=True)
         .agg(
             pl.col("prompt").first(),
@@ -246,17 +321,6 @@ def _texts(rows: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
         .select(ABOUT_PROMPT)
     )
     return pl.concat([listed, inline]).unique("prompt_id", keep="first", maintain_order=True)
-
-
-def _clean(rows: pl.DataFrame, prompts: pl.DataFrame, prices: PriceTable | None) -> Cleaned:
-    """Reject what has no prompt or an unreadable value, then what the schema refuses."""
-    judged = _judged(rows, prompts)
-    return _with_faulty(
-        clean_outcomes(judged.filter(pl.col(REASON).is_null()), prices),
-        judged,
-        Outcomes,
-        "outcomes",
-    )
 
 
 def _clean_pairs(rows: pl.DataFrame, prompts: pl.DataFrame) -> Cleaned:
@@ -272,15 +336,20 @@ def _judged(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     texts = prompts.select("prompt_id", known=pl.col("prompt"))
     rows = rows.join(texts, on="prompt_id", how="left", maintain_order="left")
     given, known = pl.col("prompt"), pl.col("known")
+    blank = pl.when(pl.col("prompt_id").is_null() | (given == "")).then(pl.lit("empty_prompt"))
     why = pl.coalesce(
         "fault",
-        pl.when(pl.col("prompt_id").is_null()).then(pl.lit("empty_prompt")),
-        pl.when(known.is_null()).then(pl.lit("unknown_prompt")),
-        pl.when(~pl.col("hashed") & (_plain(given) != _plain(known))).then(
+        pl.when(known.is_null()).then(pl.coalesce(blank, pl.lit("unknown_prompt"))),
+        pl.when(~pl.col("hashed") & (given != "") & (_plain(given) != _plain(known))).then(
             pl.lit("conflicting_prompt")
         ),
     )
-    return rows.with_columns(why.alias(REASON))
+    rows = rows.with_columns(why.alias(REASON)).drop("fault")
+    if "estimated" not in rows.columns:
+        return rows
+    before = rows["estimated"]
+    rows = estimated(rows.drop("estimated"), None, rows["known"])
+    return rows.with_columns(estimated=before | rows["estimated"])
 
 
 def _with_faulty(

@@ -6,7 +6,12 @@ from typing import Any
 
 import polars as pl
 
+from .layouts import shown
 from .tables import Tables
+
+# training's own, when no configuration says otherwise: [arms] min_rows and min_coverage
+MIN_ROWS = 30
+MIN_COVERAGE = 0.9
 
 
 def summary(tables: Tables) -> dict[str, Any]:
@@ -14,9 +19,11 @@ def summary(tables: Tables) -> dict[str, Any]:
 
     Returns:
         JSON-able: outcomes, prompts, pairs (null where there are none), splits (prompts by
-        split), moved_to_test, rejected (by `table.reason`), unpriced (models, with the nearest
-        priced names), problems (what keeps a router from being trained), and arms with rows,
-        coverage (share of the prompts), quality and cost_usd (means over the arm's own rows).
+        split), moved_to_test, rejected (by `table.reason`) with examples, prices (where computed
+        costs come from), unpriced (models, with the nearest priced names), without_tokens, problems
+        (what keeps a router from being trained), notes (what training does otherwise than one may
+        think), and arms with rows, coverage (share of the prompts), quality and cost_usd (means
+        over the arm's own rows).
     """
     answered = tables.outcomes["prompt_id"].n_unique()
     arms = (
@@ -30,15 +37,20 @@ def summary(tables: Tables) -> dict[str, Any]:
         .sort("quality", "model", "tier", descending=[True, False, False])
     )
     splits = tables.prompts.group_by("split").len().sort("split")
+    report = tables.report
     return {
         "outcomes": tables.outcomes.height,
         "prompts": tables.prompts.height,
         "pairs": tables.pairs.height if tables.pairs is not None else None,
         "splits": dict(splits.iter_rows()),
-        "moved_to_test": tables.report.moved_to_test,
-        "rejected": tables.report.rejected_by_reason(),
-        "unpriced": {model: list(near) for model, near in tables.report.unpriced.items()},
+        "moved_to_test": report.moved_to_test,
+        "rejected": report.rejected_by_reason(),
+        "examples": report.examples,
+        "prices": report.prices.lines() if report.prices is not None else [],
+        "unpriced": {model: list(near) for model, near in report.unpriced.items()},
+        "without_tokens": report.without_tokens,
         "problems": _problems(tables),
+        "notes": _notes(tables),
         "arms": arms.to_dicts(),
     }
 
@@ -53,4 +65,40 @@ def _problems(tables: Tables) -> list[str]:
     found += [
         f"no outcome is in the {side} split" for side in ("train", "test") if side not in sides
     ]
-    return found
+    return found or _left_out(tables)
+
+
+def _left_out(tables: Tables) -> list[str]:
+    """Why training would leave out so many arms that fewer than two are left."""
+    rows = tables.outcomes.filter(pl.col("split") == "train")
+    arms = (
+        rows.group_by(arm=pl.concat_str("model", "tier", separator="|"))
+        .agg(rows=pl.len(), prompts=pl.col("prompt_id").n_unique())
+        .sort("arm")
+    )
+    most = arms["prompts"].max()
+    enough = pl.col("rows") >= MIN_ROWS
+    covered = pl.col("prompts") >= MIN_COVERAGE * pl.lit(most)
+    if arms.filter(enough & covered).height >= 2:
+        return []
+    if arms.filter(enough).height < 2:
+        listed = [f"{arm}: {n}" for arm, n in arms.select("arm", "rows").iter_rows()]
+        counts = shown(listed, 6)
+        return [
+            f"two arms with {MIN_ROWS} training outcomes each are needed ([arms] min_rows); "
+            f"there are {counts}"
+        ]
+    alone = rows.group_by("prompt_id").len()["len"].max() == 1
+    what = "this is a log with one model per prompt" if alone else "the arms answered few prompts"
+    return [
+        f"{what}: fewer than two arms cover {MIN_COVERAGE:.0%} of the best-covered arm's prompts "
+        "([arms] min_coverage). Lower it, or let the other arms answer the same prompts"
+    ]
+
+
+def _notes(tables: Tables) -> list[str]:
+    """What is allowed and changes how a router decides."""
+    free = (tables.outcomes["cost_usd"] == 0).all()
+    if not free:
+        return []
+    return ["all costs are 0: there is nothing to trade off, routing goes by quality alone"]

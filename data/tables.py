@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from .clean import REASON, Cleaned, CleanReport, clean_outcomes, clean_pairs, clean_prompts
+from .chats import prompt_texts
+from .clean import (
+    REASON,
+    Cleaned,
+    CleanReport,
+    Priced,
+    clean_outcomes,
+    clean_pairs,
+    clean_prompts,
+    require,
+)
 from .errors import DataError, FormatError
-from .prices import PriceTable
+from .layouts import OF_TEXT
+from .prices import PriceTable, public_prices
+from .raw import RawTable
+from .rows import outcome_rows
+from .scale import Judge, Scales
+from .schema import Outcomes, Prompts
 from .split import SplitConfig, with_split
 
-PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
-ENDINGS = (".parquet", ".csv", ".jsonl", ".ndjson", ".csv.gz", ".jsonl.gz", ".ndjson.gz")
 # read as text in CSV, whatever they look like: an id of 007 is not 7
-TEXT_COLUMNS = (
-    "prompt_id", "sample_id", "question_id", "query_id", "example_id", "id", "prompt", "query",
-    "question", "domain", "model", "tier", "split", "arm_a", "arm_b",
-)  # fmt: skip
+TEXT_COLUMNS = frozenset({*OF_TEXT, "arm_a", "arm_b"})
+TOKENS = ("input_tokens", "output_tokens")
 SPLIT = pl.col("split")
 
 
@@ -42,27 +54,36 @@ class Tables:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """Read a table by the ending of its name.
+    """Read a table by the ending of its name: see `raw.RawTable`.
 
     Raises:
         FormatError: the file is missing, damaged, or of a kind that is not read.
     """
-    if not path.is_file():
-        raise FormatError(f"{path} is not a file")
-    refuse_pickle(path)
-    name = path.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            return pl.read_parquet(path)
-        if name.endswith((".csv", ".csv.gz")):
-            # all rows tell the type: scores of 0 and 1 may be followed by one of 0.5
-            overrides = dict.fromkeys(TEXT_COLUMNS, pl.String)
-            return pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
-        if name.endswith((".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")):
-            return pl.scan_ndjson(path, infer_schema_length=None).collect()
-    except (OSError, pl.exceptions.PolarsError) as err:
-        raise FormatError(f"{path} cannot be read: {err}") from err
-    raise FormatError(f"{path} is of an unknown kind; what is read: {', '.join(ENDINGS)}")
+    table = RawTable(path, OF_TEXT)
+    batches = list(table.batches())
+    if table.bad:
+        more = f", and {len(table.bad) - 1} more" if len(table.bad) > 1 else ""
+        raise FormatError(f"{path}, {table.bad[0]}{more}; `tierwise data ingest` leaves such out")
+    found = pl.concat(batches, how="diagonal_relaxed") if batches else pl.DataFrame()
+    return (
+        found
+        if table.kind != "csv"
+        else found.with_columns(
+            _typed(found[name]) for name in found.columns if name.lower() not in TEXT_COLUMNS
+        )
+    )
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    """A column of texts as numbers or truth values, where all of them are."""
+    for kind in (pl.Int64, pl.Float64):
+        read = column.str.strip_chars().cast(kind, strict=False)
+        if read.null_count() == column.null_count():
+            return read
+    words = column.str.to_lowercase().replace_strict(
+        {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
+    )
+    return words if words.null_count() == column.null_count() else column
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:
@@ -78,27 +99,33 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     write(path)
 
 
-def refuse_pickle(path: Path) -> None:
-    """Refuse pickles, by name.
+def load_outcomes(
+    path: Path, prices: PriceTable | None = None, scales: Scales | None = None
+) -> Cleaned:
+    """Read and clean outcomes.
 
     Raises:
-        FormatError: it is one; says what to give instead.
+        DataError: the file cannot be read, lacks a column, or has scores of another scale.
     """
-    if path.suffix.lower() in PICKLES:
-        raise FormatError(
-            f"{path} is a pickle, which can run code when it is read; save it as Parquet "
-            "(DataFrame.to_parquet) where you trust it, and give that file"
-        )
-
-
-def load_outcomes(path: Path, prices: PriceTable | None = None) -> Cleaned:
-    """Read and clean outcomes; raises DataError."""
-    return clean_outcomes(read_table(path), prices)
+    table = read_table(path)
+    require(table, Outcomes, "outcomes")
+    judge = Judge(scales or Scales())
+    rows = outcome_rows(table, judge)
+    judge.refuse(str(path))
+    return clean_outcomes(rows, prices)
 
 
 def load_prompts(path: Path) -> Cleaned:
-    """Read and clean prompts; raises DataError."""
-    return clean_prompts(read_table(path))
+    """Read and clean prompts; raises DataError.
+
+    Messages become what a router sees of them; rows of one id and one text are one prompt.
+    """
+    table = read_table(path)
+    require(table, Prompts, "prompts")
+    texts, _ = prompt_texts(table["prompt"], lists=False)
+    ids = pl.col("prompt_id").cast(pl.String).str.strip_chars()
+    table = table.with_columns(texts.alias("prompt"), ids.alias("prompt_id"))
+    return clean_prompts(table.unique(["prompt_id", "prompt"], keep="first", maintain_order=True))
 
 
 def load_pairs(path: Path) -> Cleaned:
@@ -113,6 +140,7 @@ def load_tables(
     *,
     split: SplitConfig | None = None,
     prices: PriceTable | None = None,
+    scales: Scales | None = None,
 ) -> Tables:
     """Read, clean and join outcomes, prompts and maybe pairs.
 
@@ -122,22 +150,27 @@ def load_tables(
         pairs: preference pairs, if any; an arm with neither an outcome nor a list price cannot
             be routed to, and its battles are rejected as `unknown_arm`.
         split: of the hash split for prompts without one.
-        prices: list prices for outcomes without a cost.
+        prices: list prices for outcomes without a cost; null is the public list.
+        scales: of scores that do not run from 0 to 1.
     Raises:
         DataError: a file cannot be read, a column is missing, or nothing is left.
     """
     report = CleanReport()
     texts = _counted(report, "prompts", load_prompts(prompts))
-    outcomes = with_known_prompts(load_outcomes(data, prices), texts)
+    listed = prices or public_prices()
+    outcomes = with_known_prompts(load_outcomes(data, listed, scales), texts)
     kept = _counted(report, "outcomes", outcomes)
-    if prices is not None:
-        unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
-        report.unpriced = prices.missing(unpriced["model"].drop_nulls())
+    unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
+    report.unpriced = listed.missing(unpriced["model"].drop_nulls())
+    report.without_tokens = without_tokens(unpriced)
+    if outcomes.computed:
+        report.prices = Priced(listed.source, outcomes.computed, outcomes.priced)
     if kept.is_empty():
         alone = "; pairs need outcomes of two arms beside them, which say what is acceptable"
         raise DataError(
-            f"{data} has no usable row; rejected: {report.rejected_by_reason()}"
-            f"{'' if pairs is None else alone}"
+            f"{data} has no usable row; rejected: {rejects(report)}"
+            + "".join(f"\n{line}" for line in remedy(report.without_tokens, report.unpriced))
+            + ("" if pairs is None else alone)
         )
     texts, torn = _split_of(texts, kept)
     texts, moved = with_split(texts, split or SplitConfig())
@@ -152,6 +185,45 @@ def load_tables(
     return Tables(_with_side(kept, sides), texts, battles, report, prices)
 
 
+def rejects(report: CleanReport) -> str:
+    """Rejected rows by reason, with an example of each, for a person."""
+    return ", ".join(
+        f"{count} {name}"
+        + (f' (e.g. "{report.examples[name]}")' if name in report.examples else "")
+        for name, count in report.rejected_by_reason().items()
+    )
+
+
+def such_as(example: str | None) -> str:
+    """An example in brackets, where there is one."""
+    return "" if example is None else f' (e.g. "{example}")'
+
+
+def without_tokens(rows: pl.DataFrame) -> int:
+    """How many rows lack a token count."""
+    return int(rows.select(pl.any_horizontal(pl.col(n).is_null() for n in TOKENS).sum()).item())
+
+
+def remedy(tokens: int, near: Mapping[str, Sequence[str]]) -> list[str]:
+    """What would price outcomes that have no cost, a line each; nothing where all have one.
+
+    Args:
+        tokens: those of them that lack token counts.
+        near: models that no list has -> the nearest names.
+    """
+    lines = []
+    if tokens:
+        lines.append(
+            f"{tokens} rows have neither cost_usd nor token counts: give a column of cost_usd, of "
+            "output_tokens, or of the models' answers (ingest --column answer=NAME)"
+        )
+    if near:
+        hints = [f"{m} (near: {', '.join(n)})" if n else m for m, n in list(near.items())[:5]]
+        more = f" and {len(near) - 5} more" if len(near) > 5 else ""
+        lines.append(f"no price for {', '.join(hints)}{more}: give --prices FILE, or cost_usd")
+    return lines
+
+
 def _counted(report: CleanReport, name: str, cleaned: Cleaned) -> pl.DataFrame:
     report.add(name, cleaned)
     return cleaned.kept
@@ -161,7 +233,8 @@ def with_known_prompts(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
     """Reject rows whose prompt is not in the table of prompts."""
     known = pl.col("prompt_id").is_in(prompts["prompt_id"].implode())
     lost = cleaned.kept.filter(~known).with_columns(pl.lit("unknown_prompt").alias(REASON))
-    return Cleaned(cleaned.kept.filter(known), pl.concat([cleaned.rejected, lost]))
+    rejected = pl.concat([cleaned.rejected, lost], how="diagonal")
+    return replace(cleaned, kept=cleaned.kept.filter(known), rejected=rejected)
 
 
 def _unknown_arms(

@@ -13,7 +13,14 @@ from tests.house import circles, file_graph, imports
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "router": (),
-    "data": ("router.types", "router.events", "router.atomic", "router.catalogue"),
+    "data": (
+        "router.types",
+        "router.events",
+        "router.atomic",
+        "router.catalogue",
+        "router.request",
+        "router.errors",
+    ),
     "training": ("data", "router"),
     "serving": ("router",),
 }
@@ -25,8 +32,9 @@ FLOORS = {
         "explain budget cli __init__ __main__"
     ),
     "data": (
-        "errors schema prices clean split tables samples layouts records pricelists "
-        "public_models engines progress simulation events fetch shard ingest summary commands "
+        "errors schema values scale survey texts delimited raw chats estimates price_names prices "
+        "clean split layouts rows tables samples pricelists records public_models engines progress "
+        "simulation events fetch shard ingest summary commands "
         "__main__ __init__"
     ),
     "training": (

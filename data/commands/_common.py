@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,64 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import DataError
+from ..tables import such_as
 
 PATH = click.Path(path_type=Path)
 FIGURE = re.compile(r"|[−+$±-]*[\d.,]+(e-?\d+)?%?")
-PRICES = click.option("--prices", type=PATH, help="CSV of prices, for outcomes without a cost.")
+PRICES = click.option(
+    "--prices",
+    type=PATH,
+    help="Price list, CSV or LiteLLM's JSON, for outcomes without a cost; else the public one.",
+)
+SCALE = click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="[COLUMN=]WORST:BEST",
+    help="What scores run from and to, such as 1:5, where it is not 0 to 1; may be repeated.",
+)
+LINES = 4  # of an error without --verbose
+LONG = 600  # characters of it
 
 
 class Command(click.Command):
-    """A command whose refusals are one line on the terminal."""
+    """A command whose refusals are a few lines on the terminal, and whole with --verbose."""
 
     told: tuple[type[Exception], ...] = (DataError, OSError)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own, and --verbose."""
+        option = click.Option(["--verbose"], is_flag=True, expose_value=False, callback=_remember)
+        option.help = "Say all of an error."
+        own = super().get_params(ctx)
+        return own if any("--verbose" in param.opts for param in own) else [*own, option]
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run it; what cannot be done becomes a message and exit code 1."""
         try:
             return super().invoke(ctx)
         except self.told as err:
-            raise click.ClickException(str(err)) from err
+            raise click.ClickException(_shown(err, verbose=bool(ctx.meta.get(VERBOSE)))) from err
+
+
+VERBOSE = "tierwise.verbose"
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    ctx.meta[VERBOSE] = value
+
+
+def _shown(err: Exception, *, verbose: bool) -> str:
+    """An error, all of it or its first lines and how to see the rest."""
+    text, more = str(err), getattr(err, "more", "")
+    if verbose:
+        return f"{text}\n{more}" if more else text
+    lines = text.splitlines()
+    short = "\n".join(lines[:LINES])
+    cut = len(lines) > LINES or len(short) > LONG
+    if len(short) > LONG:
+        short = short[:LONG].rpartition(" ")[0] + " …"
+    return f"{short} (--verbose says more)" if cut or more else short
 
 
 def command(function: Callable[..., Any]) -> click.Command:
@@ -47,10 +88,10 @@ def ours_and_theirs(option: str, texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def echo_rejects(rejected: dict[str, int]) -> None:
-    """Say how many rows were left out, and why."""
+def echo_rejects(rejected: Mapping[str, int], examples: Mapping[str, str] | None = None) -> None:
+    """Say how many rows were left out, and why, with an example of each."""
     for reason, count in sorted(rejected.items()):
-        click.echo(f"left out {count} rows: {reason}")
+        click.echo(f"left out {count} rows: {reason}{such_as((examples or {}).get(reason))}")
 
 
 def print_table(

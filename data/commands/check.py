@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from ..prices import PriceTable
+from ..pricelists import load_prices
+from ..scale import Scales
 from ..summary import summary
-from ..tables import load_tables
-from ._common import PATH, PRICES, command, echo_rejects, print_table
+from ..tables import load_tables, remedy
+from ._common import PATH, PRICES, SCALE, command, echo_rejects, print_table
 
 
 @command
@@ -19,16 +20,24 @@ from ._common import PATH, PRICES, command, echo_rejects, print_table
 @click.option("--prompts", type=PATH, required=True, help="Prompts of the same ids.")
 @click.option("--pairs", type=PATH, help="Preferences between two arms.")
 @PRICES
+@SCALE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def check(
-    data_path: Path, prompts: Path, pairs: Path | None, prices: Path | None, as_json: bool
+    data_path: Path,
+    prompts: Path,
+    pairs: Path | None,
+    prices: Path | None,
+    scales: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Say what training would see: rows, arms, coverage, and what would be left out.
 
     Exits with 1 where no router can be trained on it, and says why.
     """
-    table = PriceTable.load(prices) if prices is not None else None
-    found = summary(load_tables(data_path, prompts, pairs, prices=table))
+    table = load_prices(prices) if prices is not None else None
+    found = summary(
+        load_tables(data_path, prompts, pairs, prices=table, scales=Scales.parse(scales))
+    )
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -52,10 +61,12 @@ def _echo_summary(found: dict[str, Any]) -> None:
         for arm in found["arms"]
     ]
     print_table(rows, "arm", "rows", "coverage", "quality", "$ per 1k prompts")
-    echo_rejects(found["rejected"])
-    for model, near in found["unpriced"].items():
-        click.echo(f"no price for {model}" + (f"; near: {', '.join(near)}" if near else ""))
+    echo_rejects(found["rejected"], found["examples"])
+    for line in (*found["prices"], *remedy(found["without_tokens"], found["unpriced"])):
+        click.echo(line)
     if found["moved_to_test"]:
         click.echo(f"moved {found['moved_to_test']} prompts from train to test: a twin is there")
+    for line in found["notes"]:
+        click.echo(f"note: {line}")
     for problem in found["problems"]:
         click.echo(f"problem: {problem}")

@@ -10,11 +10,14 @@ import click
 from ..engines import ENGINES
 from ..ingest import IngestConfig
 from ..ingest import ingest as ingest_files
-from ..prices import PriceTable
+from ..layouts import shown
+from ..pricelists import load_prices
 from ..progress import bar
 from ..records.base import Options
 from ..records.registry import SOURCES
-from ._common import PATH, PRICES, command, echo_rejects, ours_and_theirs
+from ..scale import Scales
+from ..tables import remedy
+from ._common import PATH, PRICES, SCALE, command, echo_rejects, ours_and_theirs
 
 
 @command
@@ -36,6 +39,11 @@ from ._common import PATH, PRICES, command, echo_rejects, ours_and_theirs
     metavar="OURS=THEIRS",
     help="A table's column of another name, such as quality=exact_match; may be repeated.",
 )
+@click.option(
+    "--models",
+    help="Columns of a wide table that are models, parted by commas; left out: those that look it.",
+)
+@SCALE
 @click.option("--metric", help="Which of several scores of a record is the quality.")
 @click.option("--model", help="The model of records that name none.")
 @click.option("--labels", type=PATH, help="Table of record ids and scores, for traffic logs.")
@@ -47,6 +55,8 @@ def ingest(
     prices: Path | None,
     source: str,
     renamed: tuple[str, ...],
+    models: str | None,
+    scales: tuple[str, ...],
     metric: str | None,
     model: str | None,
     labels: Path | None,
@@ -60,9 +70,11 @@ def ingest(
     config = IngestConfig(
         source=source,
         columns=ours_and_theirs("--column", renamed),
+        models=tuple(name.strip() for name in (models or "").split(",") if name.strip()),
+        scales=Scales.parse(scales),
         options=Options(metric=metric, model=model),
         labels=labels,
-        prices=PriceTable.load(prices) if prices is not None else None,
+        prices=load_prices(prices) if prices is not None else None,
         engine=engine,
         workers=workers,
     )
@@ -71,12 +83,19 @@ def ingest(
 
 
 def _echo_report(report: dict[str, Any], out: Path) -> None:
+    for note in report["files"]:
+        _echo_note(note)
     kept = report["kept"]
     battles = f" and {kept['pairs']} pairs" if kept["pairs"] else ""
     click.echo(f"read {report['rows_read']} rows, kept {kept['outcomes']}{battles} in {out}")
-    echo_rejects({f"{t}.{r}": n for t, by in report["rejected"].items() for r, n in by.items()})
+    counts = {f"{t}.{r}": n for t, by in report["rejected"].items() for r, n in by.items()}
+    echo_rejects(counts, report["examples"])
     if report["tokens_estimated"]:
         click.echo(f"{report['tokens_estimated']} rows with tokens estimated from text")
+    for line in (*report["prices"]["lines"], *report["warnings"]):
+        click.echo(line)
+    for line in remedy(report["without_tokens"], report["unpriced"]):
+        click.echo(line)
     if report["unlabelled"]:
         path = out / "unlabelled.parquet"
         click.echo(
@@ -84,3 +103,15 @@ def _echo_report(report: dict[str, Any], out: Path) -> None:
         )
     elif not kept["outcomes"] and not kept["pairs"]:
         raise click.ClickException(f"no usable row; see {out / 'rejected.parquet'}")
+
+
+def _echo_note(note: dict[str, Any]) -> None:
+    """What was guessed of a file and may be wrong."""
+    if "models" in note:
+        left = note["not_models"]
+        other = f"; not {shown(left)}: --models names others" if left else ""
+        click.echo(f"{note['path']}: columns taken for models: {shown(note['models'])}{other}")
+    if "encoding" in note:
+        click.echo(f"{note['path']}: read as Windows-1252, which it is not said to be")
+    if "decimal_mark" in note:
+        click.echo(f"{note['path']}: a comma is read as the decimal mark")

@@ -12,6 +12,7 @@ import click
 from router.catalogue.public import FILE as PUBLIC
 
 from ..errors import DataError
+from ..price_names import elsewhere
 from ..pricelists import PriceChange, PriceDiff, diff_lists, read_json, read_list, write_csv
 from ..public_models import public_models, write_public
 from ..tables import read_table
@@ -62,6 +63,10 @@ def import_(
         text = json.dumps(picked.catalogue(), indent=1, sort_keys=True)
         catalogue.write_text(text + "\n", "utf-8")
     click.echo(f"{len(picked.prices)} prices of {day.date()} in {out}")
+    for mine, theirs in picked.names.items():
+        if mine != theirs and mine not in ours:
+            other = ", of another provider or version" if elsewhere(mine, theirs) else ""
+            click.echo(f"the price of {mine} is that of {theirs}{other}")
     if picked.by_length:
         click.echo(
             f"{len(picked.by_length)} of them rise with length; theirs are for short prompts"
@@ -124,4 +129,13 @@ def _models(path: Path) -> list[str]:
     table = read_table(path)
     if "model" not in table.columns:
         raise DataError(f"{path} has no column model; it has {', '.join(table.columns)}")
-    return [str(model) for model in table["model"].drop_nulls().unique()]
+    models = [str(model).strip() for model in table["model"].drop_nulls().unique().sort()]
+    if not models:
+        rejected = path.with_name("rejected.parquet")
+        hint = (
+            f"; the unpriced ones are in {rejected}: give that file"
+            if rejected.exists()
+            else ("; an ingest whose rows were all unpriced leaves them in rejected.parquet")
+        )
+        raise DataError(f"{path} names no model{hint}")
+    return models

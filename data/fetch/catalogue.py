@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import FetchError
-from ..tables import PICKLES
+from ..raw import PICKLES
 
 ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co")  # mirrors have another
 SETS = Path(__file__).with_name("sets.toml")

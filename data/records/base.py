@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from ..chats import prompt_text
 from ..errors import DataError
-from ..layouts import prompt_text
 from .files import UNREADABLE, Head, Json, Row
 
 FAILED = "failed_request"  # no answer came: nothing is known of the answer's quality

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..layouts import prompt_text
+from ..chats import prompt_text
 from ..schema import PREFERENCES
 from .base import UNREADABLE_ROW, Battle, Format, Options, at, each, first, label, parsed, text
 from .files import Head, Row, rows

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -16,12 +12,14 @@ from typing import IO, Any
 
 import polars as pl
 
+from .. import texts
+from ..delimited import read_rows
 from ..errors import FormatError
-from ..tables import refuse_pickle
+from ..raw import kind_of as table_kind
+from ..raw import refuse_unread
 
 Json = Any  # whatever a JSON text can hold
 Row = Mapping[str, Json]
-LINES = (".jsonl", ".ndjson")
 TARS = (".tar", ".tar.gz", ".tgz")
 ROWS_AT_ONCE = 20_000
 UNREADABLE: Row = {"": "unreadable"}  # a line that is no JSON object
@@ -48,11 +46,7 @@ def kind_of(path: Path) -> str:
     name = path.name.lower()
     if name.endswith(TARS):
         return "tar"
-    plain = name.removesuffix(".gz")
-    if plain.endswith(LINES):
-        return "jsonl"
-    endings = {".json": "json", ".csv": "csv", ".parquet": "parquet", ".eval": "zip"}
-    return next((kind for ending, kind in endings.items() if plain.endswith(ending)), "unknown")
+    return "zip" if name.endswith(".eval") else table_kind(path) or "unknown"
 
 
 def head(path: Path) -> Head:
@@ -61,9 +55,7 @@ def head(path: Path) -> Head:
     Raises:
         FormatError: the file is missing, damaged or a pickle.
     """
-    if not path.is_file():
-        raise FormatError(f"{path} is not a file")
-    refuse_pickle(path)
+    refuse_unread(path)
     kind = kind_of(path)
     if kind in {"unknown", "tar", "zip"}:
         return Head(path, kind, frozenset(), {})
@@ -85,7 +77,7 @@ def rows(path: Path) -> Iterator[Row]:
         raise FormatError(f"{path} is not read row by row; what is: {', '.join(readers)}")
     try:
         yield from readers[kind](path)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as err:
+    except (OSError, EOFError, UnicodeDecodeError, pl.exceptions.PolarsError) as err:
         raise FormatError(f"{path} cannot be read: {err}") from err
 
 
@@ -103,10 +95,8 @@ def document(path: Path) -> Json:
 
 
 def open_text(path: Path) -> IO[str]:
-    """Open a text file, unpacked where its name ends in .gz."""
-    if path.name.lower().endswith(".gz"):
-        return io.TextIOWrapper(gzip.open(path), "utf-8")
-    return path.open(encoding="utf-8")
+    """Open a text file, whatever its encoding, packed or not."""
+    return texts.open_text(path)
 
 
 def tar_documents(path: Path) -> Iterator[tuple[str, Json]]:
@@ -170,9 +160,13 @@ def _json(path: Path) -> Iterator[Row]:
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # prompts are longer than the usual limit
-    with open_text(path) as file:
-        yield from csv.DictReader(file)
+    found = read_rows(path)
+    names = next(found, [])
+    for row in found:
+        if not isinstance(row, list):
+            yield UNREADABLE
+        elif isinstance(names, list):
+            yield dict(zip(names, row, strict=True))
 
 
 def _parquet(path: Path) -> Iterator[Row]:

@@ -10,7 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import ColumnError, DataError, FormatError
-from ..layouts import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS, from_records
+from ..layouts import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS
+from ..rows import from_records
+from ..scale import Judge
 from ..tables import read_table
 from .base import MISSHAPEN, Battle, Options, Outcome, Record
 from .registry import FORMATS
@@ -24,36 +26,39 @@ IDS = ("record_id", "request_id", "observation_id", "response_id", "span_id", "i
 
 @dataclass(slots=True)
 class Read:
-    """What the files of one format held."""
+    """What the files of one format hold, counted as they are read."""
 
     name: str
-    outcomes: list[pl.DataFrame] = field(default_factory=list)
-    battles: list[pl.DataFrame] = field(default_factory=list)
+    scored: str  # what `--scale` calls their scores
+    judge: Judge = field(default_factory=Judge)
     records: int = 0
     repeats_merged: int = 0
     labelled: int = 0  # by the table of labels
 
 
 def read_records(
-    name: str, paths: Sequence[Path], options: Options, labels: Mapping[str, object] | None = None
-) -> Read:
-    """Read all files of one format; `labels` are qualities by record id, which go before theirs.
+    read: Read,
+    paths: Sequence[Path],
+    options: Options,
+    labels: Mapping[str, object] | None = None,
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Outcomes and battles of all files of one format, a chunk of records at a time.
 
+    Args:
+        read: counts them.
+        paths: the files.
+        options: what they leave open.
+        labels: qualities by record id, which go before theirs.
     Raises:
         DataError: a file cannot be read, or leaves open what `options` does not settle.
     """
-    read = Read(name)
-    records = FORMATS[name].read(paths, options)
-    while chunk := _next(records, name, paths):
+    records = FORMATS[read.name].read(paths, options)
+    while chunk := _next(records, read.name, paths):
         outcomes = [_labelled(r, labels, read) for r in chunk if isinstance(r, Outcome)]
         battles = [r for r in chunk if isinstance(r, Battle)]
         read.records += len(chunk)
         read.repeats_merged += sum(r.repeats - 1 for r in outcomes)
-        if outcomes:
-            read.outcomes.append(_frame(outcomes))
-        if battles:
-            read.battles.append(_battles(battles))
-    return read
+        yield _frame(outcomes, read), _battles(battles)
 
 
 def _next(records: Iterator[Record], name: str, paths: Sequence[Path]) -> list[Record]:
@@ -91,8 +96,9 @@ def _labelled(record: Outcome, labels: Mapping[str, object] | None, read: Read) 
     return replace(record, quality=labels[record.record_id])
 
 
-def _frame(records: Sequence[Outcome]) -> pl.DataFrame:
-    return from_records({name: [_text(getattr(r, name)) for r in records] for name in COLUMNS})
+def _frame(records: Sequence[Outcome], read: Read) -> pl.DataFrame:
+    shown = {name: [_text(getattr(r, name)) for r in records] for name in COLUMNS}
+    return from_records(shown, read.judge, read.scored)
 
 
 def _text(value: object) -> str | None:
@@ -113,7 +119,7 @@ def _battles(records: Sequence[Battle]) -> pl.DataFrame:
 
 def no_outcomes() -> pl.DataFrame:
     """The shape of outcomes that were read, without a row."""
-    return _frame([])
+    return _frame([], Read("", ""))
 
 
 def no_battles() -> pl.DataFrame:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ColumnError, FormatError
-from ..layouts import LAYOUTS
+from ..layouts import LAYOUTS, looks_like_a_table
+from ..raw import json_rows
 from . import (
     battles,
     compendium,
@@ -32,7 +33,7 @@ FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in MO
 # public tables that need no format of their own -> the layout that they have
 TABLES = {"routerbench": "wide", "sprout": "wide", "embedllm": "long"}
 SOURCES = ("auto", *LAYOUTS, *TABLES, *FORMATS)
-TABULAR = {"csv", "parquet", "jsonl"}
+TABULAR = {"csv", "parquet", "jsonl", "json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,25 @@ def _sort(path: Path, source: str, found: Sorted, *, inside: bool) -> None:
     name = source if source in FORMATS else recognise(seen)
     if name is not None and (not inside or FORMATS[name].recognises(seen)):
         found.records.setdefault(name, []).append(path)
+    elif _is_table(seen, inside=inside):
+        found.tables.append(path)
     elif inside:
         found.skipped.append(path.name)
-    elif seen.kind in TABULAR:
-        found.tables.append(path)
     else:
         raise FormatError(f"{path}: unknown format; it is {seen.describe()}; {known()}")
+
+
+def _is_table(seen: Head, *, inside: bool) -> bool:
+    """Whether a file is a table: by its columns, or because it was named itself."""
+    if seen.kind not in TABULAR:
+        return False
+    if not inside and seen.kind != "json":
+        return True
+    columns = seen.keys
+    if seen.kind == "json":  # whose rows an object may hold
+        first = next(json_rows(seen.path), None)
+        columns = frozenset(first) if isinstance(first, dict) else frozenset()
+    return looks_like_a_table(sorted(columns))
 
 
 def recognise(seen: Head) -> str | None:

@@ -106,7 +106,7 @@ def test_a_missing_column_is_named_with_the_nearest_one() -> None:
 
 def test_a_column_of_the_wrong_type_is_named() -> None:
     table = outcomes({}).with_columns(quality=pl.lit("good"))
-    with pytest.raises(ColumnError, match=r"outcomes.quality holds String"):
+    with pytest.raises(ColumnError, match=r"outcomes.quality holds 'good', where numbers"):
         clean_outcomes(table)
 
 

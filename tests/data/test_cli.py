@@ -111,7 +111,9 @@ def test_check_names_unpriced_models_and_moved_prompts(world: Path, tmp_path: Pa
         "--prices", prices,
     )  # fmt: skip
     assert done.exit_code == 0
-    assert f"no price for {model}; near: {model}-2\n" in done.output
+    assert (
+        f"no price for {model} (near: {model}-2): give --prices FILE, or cost_usd\n" in done.output
+    )
     assert "moved 1 prompts from train to test: a twin is there\n" in done.output
 
 
@@ -121,7 +123,7 @@ def test_check_fails_where_nothing_is_usable(world: Path, tmp_path: Path) -> Non
     outcomes.with_columns(quality=pl.lit(None, pl.Float32)).write_parquet(path)
     done = run("check", "--data", path, "--prompts", world / "prompts.parquet")
     assert done.exit_code == 1
-    assert "has no usable row; rejected: {'outcomes.missing_quality': 800}" in done.output
+    assert "has no usable row; rejected: 800 outcomes.missing_quality" in done.output
 
 
 def test_ingest_writes_tables_that_check_accepts(tmp_path: Path) -> None:
@@ -139,6 +141,7 @@ def test_ingest_writes_tables_that_check_accepts(tmp_path: Path) -> None:
     assert done.output.splitlines() == [
         f"read 3 rows, kept 2 in {out}",
         "left out 1 rows: outcomes.missing_quality",
+        "3 costs computed by prices.csv: aster, brook",
     ]
     report = json.loads((out / "report.json").read_text("utf-8"))
     assert report["rejected"]["outcomes"] == {"missing_quality": 1}

@@ -199,3 +199,27 @@ def test_the_public_catalogue_keeps_makers_hosts_and_what_most_hosts_say(tmp_pat
     write_public(found, tmp_path / "public.json")
     assert json.loads((tmp_path / "public.json").read_text("utf-8")) == found
     assert found["date"] == DAY.isoformat()
+
+
+def test_a_price_by_length_alone_is_that_of_its_first_tier(tmp_path: Path) -> None:
+    tiers = [
+        {"range": [0, 32000], "input_cost_per_token": 1e-6, "output_cost_per_token": 5e-6},
+        {"range": [32000, 128000], "input_cost_per_token": 2e-6, "output_cost_per_token": 9e-6},
+    ]
+    chat = {"mode": "chat", "litellm_provider": "dashscope"}
+    other = {"input_cost_per_token": 3e-6, "output_cost_per_token": 4e-6}
+    path = tmp_path / "list.json"
+    listed = {
+        "dashscope/qwen3-max": {**chat, "tiered_pricing": tiers},
+        "novita/qwen/qwen3-max": {**chat, "litellm_provider": "novita", **other},
+        "gpt-4.1": {**chat, "litellm_provider": "openai", **other},
+    }
+    path.write_text(json.dumps(listed))
+    found = read_list(path).pick(["qwen3-max", "openai/gpt-4.1"], {})
+    assert found.names == {"qwen3-max": "dashscope/qwen3-max", "openai/gpt-4.1": "gpt-4.1"}
+    assert found.prices["qwen3-max"].usd_per_1m_output == 5.0
+    assert found.by_length == ("qwen3-max",)
+    args = ["--date", "2026-10-01", "--out", tmp_path / "p.csv", "--model", "qwen3-max"]
+    code, said = run("import", path, *args)
+    assert code == 0
+    assert "the price of qwen3-max is that of dashscope/qwen3-max\n" in said

@@ -55,7 +55,8 @@ def test_every_kind_of_file_gives_the_same_tables(tmp_path: Path, kind: str) -> 
     [
         ("absent.parquet", "is not a file"),
         ("x.pkl", "is a pickle, which can run code"),
-        ("x.xlsx", "unknown kind; what is read: .parquet"),
+        ("x.xlsx", "is a spreadsheet, which is not read; save the sheet as CSV"),
+        ("x.doc", "unknown kind; what is read: .parquet"),
         ("x.parquet", "cannot be read"),
     ],
 )
@@ -95,7 +96,7 @@ def test_unpriced_models_are_named_with_the_nearest_priced_ones(tmp_path: Path) 
 def test_a_table_with_no_usable_row_says_what_was_wrong(tmp_path: Path) -> None:
     data, prompts = write(tmp_path)
     OUTCOMES.with_columns(quality=pl.lit(None, pl.Float64)).write_parquet(data)
-    with pytest.raises(DataError, match="outcomes.missing_quality': 3"):
+    with pytest.raises(DataError, match="rejected: 3 outcomes.missing_quality"):
         load_tables(data, prompts)
     with pytest.raises(DataError, match="pairs need outcomes of two arms beside them"):
         load_tables(data, prompts, tmp_path / "pairs.parquet")
@@ -252,8 +253,8 @@ def test_an_unpriced_model_is_an_error_with_the_nearest_names(tmp_path: Path) ->
         (f"{HEAD}\nm,,2\n", DataError, "needs two prices >= 0"),
         (f"{HEAD}\nm,nan,2\n", DataError, "needs two prices >= 0"),
         (f"{HEAD}\n,1,2\n", DataError, "a nameless row needs two prices"),
-        (f"{HEAD}\nm,cheap,2\n", FormatError, "could not parse `cheap`"),
-        (f"{HEAD},valid_from\nm,1,2,today\n", FormatError, "could not parse `today`"),
+        (f"{HEAD}\nm,cheap,2\n", FormatError, "is 'cheap', no number"),
+        (f"{HEAD},valid_from\nm,1,2,today\n", FormatError, "is 'today', no date"),
         (f"{HEAD}\nm,1,2\nm,3,4\n", DataError, "m has two prices; keep one"),
     ],
 )

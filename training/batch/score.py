@@ -80,7 +80,7 @@ class DealTable:
     def __call__(self) -> int:
         """Rows dealt out."""
         table = pl.read_parquet(self.path, columns=list(self.columns))
-        deal(table, self.kind, self.folder, self.shards, self.number)
+        deal(table, self.kind, self.folder, self.shards, f"{self.number:06}")
         return table.height
 
 

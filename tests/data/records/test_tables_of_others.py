@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.clean import REASON
-from data.errors import FormatError
+from data.errors import ColumnError, FormatError
 from data.records.base import Outcome, mean_of
 from data.records.registry import FORMATS, SOURCES
 from tests.data.ingested import Ingested, ingest
@@ -202,8 +202,9 @@ def test_an_unknown_file_is_told_what_it_holds_and_what_is_known(whole: Writer) 
 def test_a_table_that_is_none_lists_the_formats_as_well(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"neither long .* nor wide .*known are .*langfuse: "):
+    with pytest.raises(ColumnError, match="neither long .* nor wide ") as caught:
         ingest([path])
+    assert "langfuse: " in caught.value.more
 
 
 def test_a_folder_without_results_says_how_many_files_it_holds(

@@ -285,7 +285,7 @@ def test_otlp_spans_and_evaluation_events_become_outcomes(lines: Writer) -> None
     prices = PriceTable.load(price_file(path.parent))
     found = ingest([path], prices=prices)
     assert found.report["files"][0]["layout"] == "otel"
-    assert found.prompts["prompt"].to_list() == ["Be brief.\nWhy is the sky blue?"]
+    assert found.prompts["prompt"].to_list() == ["Why is the sky blue?"]
     assert found.outcomes.select("model", "quality", "input_tokens", "output_tokens").rows() == [
         ("aster-0613", 1.0, 52, 47)
     ]
