@@ -248,8 +248,10 @@ def _through_shards(
     cleaners = [CleanShard(number=i, prices=prices, folder=folder) for i in range(shards)]
     counts: Counts = reduce(add, track(run(cleaners), "clean", shards))
     if not counts.texts:
+        told = [str(note["hint"]) for note in notes if "hint" in note]
         raise DataError(
-            "no file holds the text of a prompt; give a table with prompt_id and prompt as well"
+            "no file holds the text of a prompt; "
+            + ("; ".join(told) or "give a table with prompt_id and prompt as well")
         )
     return notes, counts, shards
 

@@ -23,7 +23,7 @@ from .prices import PriceTable
 from .raw import RawTable
 from .records.base import Options
 from .records.reading import Read, no_battles, no_outcomes, read_records
-from .records.registry import Sorted, known
+from .records.registry import FORMATS, Sorted, known
 from .rows import estimated, rows_of
 from .scale import Judge, Scales
 from .schema import Pairs
@@ -152,9 +152,11 @@ def parse(files: Sorted, asked: Asked) -> Iterator[Parsed]:
         yield from _table(path, asked)
     for name, paths in files.records.items():
         scored = asked.options.metric or "quality"
-        read = Read(name, scored, Judge(asked.scales))
+        # a format that declares its scale has brought it to 0 to 1
+        scales = Scales() if FORMATS[name].scaled else asked.scales
+        read = Read(name, scored, Judge(scales))
         for outcomes, battles in read_records(read, paths, asked.options, asked.labels):
-            yield _parsed(rows=outcomes, fights=battles, sources=1)
+            yield _parsed(rows=_with_tokens(outcomes, asked.options), fights=battles, sources=1)
         read.judge.refuse(", ".join(path.name for path in paths[:3]))
         yield _parsed(notes=[_note(read, paths)])
 
@@ -198,7 +200,7 @@ def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
     judge = Judge(asked.scales)
     for batch in table.batches():
         rows = rows_of(batch, plan, judge)
-        yield _parsed(listed=rows) if plan.layout == "prompts" else _parsed(rows=rows, sources=1)
+        yield _parsed(listed=rows) if plan.layout == "prompts" else _parsed(rows=_with_tokens(rows, asked.options), sources=1)
     judge.refuse(str(path))
     lost = [LOST_ROW | {"found": f"{path.name}, {line}"} for line in table.bad]
     note: dict[str, Any] = {
@@ -281,6 +283,22 @@ def _counts(
     )
 
 
+def _with_tokens(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
+    """Give rows of which no tokens are known those of a usual request, as estimates."""
+    if options.tokens is None:
+        return rows
+    unknown = pl.col("input_tokens").is_null() & pl.col("output_tokens").is_null()
+    unknown |= pl.col("estimated") & pl.col("output_tokens").is_null()
+    usual = dict(zip(("input_tokens", "output_tokens"), options.tokens, strict=True))
+    return rows.with_columns(
+        *(
+            pl.when(unknown).then(pl.lit(n)).otherwise(c).cast(pl.Int32).alias(c)
+            for c, n in usual.items()
+        ),
+        estimated=pl.col("estimated") | unknown,
+    )
+
+
 def _note(read: Read, paths: Sequence[Path]) -> dict[str, Any]:
     counted = {"repeats_merged": read.repeats_merged, "labelled": read.labelled}
     return {
@@ -288,6 +306,7 @@ def _note(read: Read, paths: Sequence[Path]) -> dict[str, Any]:
         "layout": read.name,
         "rows": read.records,
         **{name: count for name, count in counted.items() if count},
+        **({"hint": FORMATS[read.name].hint} if FORMATS[read.name].hint else {}),
     }
 
 

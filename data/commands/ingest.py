@@ -20,6 +20,19 @@ from ..tables import remedy
 from ._common import PATH, PRICES, SCALE, command, echo_rejects, ours_and_theirs
 
 
+def _usual_tokens(
+    ctx: click.Context,  # noqa: ARG001
+    param: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    read, _, written = value.partition(":")
+    if not (read.isdecimal() and written.isdecimal()):
+        raise click.BadParameter(f"give input and output tokens, such as 200:300; got {value!r}")
+    return int(read), int(written)
+
+
 @command
 @click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder for the tables and the report.")
@@ -46,6 +59,12 @@ from ._common import PATH, PRICES, SCALE, command, echo_rejects, ours_and_theirs
 @SCALE
 @click.option("--metric", help="Which of several scores of a record is the quality.")
 @click.option("--model", help="The model of records that name none.")
+@click.option(
+    "--tokens",
+    metavar="IN:OUT",
+    callback=_usual_tokens,
+    help="Tokens of a usual request, for rows of which none are known, such as 200:300.",
+)
 @click.option("--labels", type=PATH, help="Table of record ids and scores, for traffic logs.")
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
@@ -59,6 +78,7 @@ def ingest(
     scales: tuple[str, ...],
     metric: str | None,
     model: str | None,
+    tokens: tuple[int, int] | None,
     labels: Path | None,
     engine: str,
     workers: int,
@@ -72,7 +92,7 @@ def ingest(
         columns=ours_and_theirs("--column", renamed),
         models=tuple(name.strip() for name in (models or "").split(",") if name.strip()),
         scales=Scales.parse(scales),
-        options=Options(metric=metric, model=model),
+        options=Options(metric=metric, model=model, tokens=tokens),
         labels=labels,
         prices=load_prices(prices) if prices is not None else None,
         engine=engine,
@@ -102,7 +122,10 @@ def _echo_report(report: dict[str, Any], out: Path) -> None:
             f"{report['unlabelled']} prompts wait for a score in {path}; bring scores with --labels"
         )
     elif not kept["outcomes"] and not kept["pairs"]:
-        raise click.ClickException(f"no usable row; see {out / 'rejected.parquet'}")
+        hints = [f". {file['hint']}" for file in report["files"] if "hint" in file]
+        raise click.ClickException(
+            "".join([f"no usable row; see {out / 'rejected.parquet'}", *hints])
+        )
 
 
 def _echo_note(note: dict[str, Any]) -> None:

@@ -5,14 +5,12 @@ Numbers stay as they were found: `layouts` reads them, and says which it could n
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..chats import prompt_text
 from ..errors import DataError
 from .files import UNREADABLE, Head, Json, Row
 
@@ -56,10 +54,12 @@ class Battle:
 
 
 Record = Outcome | Battle
-R = TypeVar("R", Outcome, Battle)
+R = TypeVar("R", bound=Record)
 UNREADABLE_ROW = "unreadable_row"  # no JSON object, or not of the shape that its format documents
 LOST = Outcome(fault=UNREADABLE_ROW)
-MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+MISSHAPEN = (
+    AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,7 @@ class Options:
 
     metric: str | None = None  # which of several scores is the quality
     model: str | None = None  # of files that name none
+    tokens: tuple[int, int] | None = None  # input and output, of rows that nothing is known of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +78,22 @@ class Format:
     `read` is given all files of the kind at once, because one file may need what another says
     (scores beside their logs). Where no file ever does, `apart` is true, and every file is a task
     of its own.
+
+    Attributes:
+        about: one line, for lists of formats.
+        needs: keys of the first row, in one of several versions: what an unknown file lacks.
+        hint: one sentence on what such files leave out and what would help.
+        scaled: whether the source declares a scale, which `read` brings to 0 to 1.
     """
 
     name: str
-    about: str  # one line, for lists of formats
+    about: str
     recognises: Callable[[Head], bool]
     read: Callable[[Sequence[Path], Options], Iterator[Record]]
     apart: bool = False
+    needs: tuple[Collection[str], ...] = ()
+    hint: str = ""
+    scaled: bool = False
 
 
 def each(found: Iterable[Row], build: Callable[[Row], Iterable[R]], lost: R) -> Iterator[R]:
@@ -108,65 +118,15 @@ def names_in(found: Iterable[Row], scores: Callable[[Row], Iterable[str]]) -> se
     return names
 
 
-def parsed(value: object) -> Json:
-    """The value, from JSON where it is a text of such; blanks are null."""
-    if not isinstance(value, str):
-        return value
-    shown = value.strip()
-    if shown[:1] in {"{", "["}:
-        try:
-            return json.loads(shown)
-        except ValueError:
-            return value
-    return value if shown else None
-
-
-def at(value: object, *path: str) -> Json:
-    """What lies at a path of keys, also inside JSON texts; null where a key is missing."""
-    found: Json = value
-    for key in path:
-        inner = parsed(found)
-        found = inner.get(key) if isinstance(inner, Mapping) else None
-    return found
-
-
 def first(*values: object) -> Json:
     """The first value that says anything."""
     return next((value for value in values if value not in (None, "", {}, [])), None)
-
-
-def text(value: object) -> str | None:
-    """A prompt's or answer's plain text, from text, messages, or messages written as JSON.
-
-    A text that is JSON of another kind is a text: people ask about lists of numbers.
-    """
-    found = parsed(value)
-    if isinstance(value, str) and not _is_messages(found):
-        found = value
-    return prompt_text(found, lists=False) or None
-
-
-def _is_messages(value: object) -> bool:
-    listed = value if isinstance(value, list) else [value]
-    return bool(listed) and all(
-        isinstance(item, Mapping) and bool({"content", "parts", "text"} & item.keys())
-        for item in listed
-    )
 
 
 def label(value: object) -> str | None:
     """A name as text; blanks are null."""
     shown = "" if value is None else str(value).strip()
     return shown or None
-
-
-def billed(cost: object, output_tokens: object) -> object:
-    """The cost, or null where 0 dollars stand beside an answer: unknown, not free.
-
-    For the formats whose writers put 0 where they had no price.
-    """
-    free = str(cost) in {"0", "0.0"}
-    return None if free and first(output_tokens) not in (None, 0, "0", 0.0) else cost
 
 
 def choose_metric(

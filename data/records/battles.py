@@ -12,8 +12,11 @@ from pathlib import Path
 
 from ..chats import prompt_text
 from ..schema import PREFERENCES
-from .base import UNREADABLE_ROW, Battle, Format, Options, at, each, first, label, parsed, text
+from .base import UNREADABLE_ROW, Battle, Format, Options, each, first, label
+from .fields import recognises as has_all
 from .files import Head, Row, rows
+from .places import at
+from .messages import asked, parsed
 
 FLAGS = {"winner_model_a": "a", "winner_model_b": "b", "winner_tie": "tie"}
 SET = {"1", "1.0", "true"}
@@ -26,12 +29,13 @@ WORDS = {
     "tie(all bad)": "both_bad",
 }
 SOURCES = ("source", "judge")  # a person's own name in `judge` is a source too
+NEEDS = tuple(("model_a", "model_b", name) for name in ("winner", *FLAGS))
 ANSWERS = (("response_a", "response_b"), ("conversation_a", "conversation_b"))
 
 
 def recognises(head: Head) -> bool:
     """Whether the columns are two models and a winner."""
-    return head.keys >= {"model_a", "model_b"} and bool(head.keys & {"winner", *FLAGS})
+    return has_all(NEEDS, head)
 
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Battle]:  # noqa: ARG001
@@ -85,7 +89,7 @@ def _prompt(row: Row) -> str | None:
         return prompt_text(given, lists=True) or None
     said = parsed(row.get("conversation_a")) or ()
     turns = [at(turn, "content") for turn in said if at(turn, "role") == "user"]
-    return "\n".join(filter(None, (text(turn) for turn in turns))) or text(row.get("question"))
+    return "\n".join(filter(None, (asked(turn) for turn in turns))) or asked(row.get("question"))
 
 
 def _outcome(row: Row) -> tuple[str | None, str | None]:
@@ -105,4 +109,5 @@ FORMAT = Format(
     recognises=recognises,
     read=read,
     apart=True,
+    needs=NEEDS,
 )

@@ -1,8 +1,8 @@
 """RoutingCompendium: RouterBench, SPROUT, EmbedLLM, R2-Bench and FusionBench in one layout.
 
 A row per prompt with two lists, `models_name` and `models_performance`. There are neither tokens
-nor answers, so costs need tokens from elsewhere: rows are unpriced unless the table is joined by
-hand. Layout: as read by public users of the Hub's Wikit/RoutingCompendium-perf.
+nor answers, so costs need `--tokens IN:OUT` and a price of the model. Layout: as read by public
+users of the Hub's Wikit/RoutingCompendium-perf.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .base import LOST, Format, Options, Outcome, each, label, text
+from .base import LOST, Format, Options, Outcome, each, label
+from .fields import recognises as has_all
 from .files import Head, Row, rows
+from .messages import asked
+
+NEEDS = (("prompt", "models_name", "models_performance"),)
 
 
 def recognises(head: Head) -> bool:
     """Whether the columns are the compendium's."""
-    return head.keys >= {"prompt", "models_name", "models_performance"}
+    return has_all(NEEDS, head)
 
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:  # noqa: ARG001
@@ -29,7 +33,7 @@ def _outcomes(row: Row) -> Iterator[Outcome]:
     models, scores = row.get("models_name") or [], row.get("models_performance") or []
     for model, score in zip(models, scores, strict=True):
         yield Outcome(
-            prompt=text(row.get("prompt")),
+            prompt=asked(row.get("prompt")),
             model=label(model),
             quality=score,
             domain=label(row.get("dataset")),
@@ -42,4 +46,9 @@ FORMAT = Format(
     recognises=recognises,
     read=read,
     apart=True,
+    needs=NEEDS,
+    hint=(
+        "RoutingCompendium holds neither answers nor tokens: give --tokens IN:OUT, what a request "
+        "takes on average"
+    ),
 )

@@ -90,7 +90,7 @@ def document(path: Path) -> Json:
     try:
         with open_text(path) as file:
             return json.load(file)
-    except (OSError, EOFError, ValueError) as err:
+    except (OSError, EOFError, ValueError, RecursionError) as err:
         raise FormatError(f"{path} cannot be read as JSON: {err}") from err
 
 
@@ -142,7 +142,7 @@ def _lines(path: Path) -> Iterator[Row]:
 def _object(line: str) -> Row:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return UNREADABLE
     return found if isinstance(found, dict) else UNREADABLE
 
@@ -157,6 +157,18 @@ def _json(path: Path) -> Iterator[Row]:
     found = document(path)
     for row in found if isinstance(found, list) else [found]:
         yield row if isinstance(row, dict) else UNREADABLE
+
+
+def csv_rows(path: Path) -> Iterator[list[str] | None]:
+    """The cells of CSV, line by line, for tables whose columns share names; null for a bad line.
+
+    Raises:
+        FormatError: the file cannot be read.
+    """
+    try:
+        yield from (row if isinstance(row, list) else None for row in read_rows(path))
+    except (OSError, EOFError, UnicodeDecodeError) as err:
+        raise FormatError(f"{path} cannot be read: {err}") from err
 
 
 def _csv(path: Path) -> Iterator[Row]:

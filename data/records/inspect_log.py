@@ -1,7 +1,9 @@
 """Inspect's evaluation logs: `.eval` archives, or the same log as `.json`.
 
 Epochs are repeats of a sample and count as their mean. C, I, P and N are Inspect's own grades:
-correct, incorrect, half, and no answer, which Inspect counts as 0; NaN is a withheld score.
+correct, incorrect, half, and no answer, which Inspect counts as 0; NaN is a withheld score. A
+grader may be the very model that is graded: the tokens of answers are those of the output where
+there is one turn, else of the events before scoring, and unknown where neither tells them apart.
 Layout: log/_log.py and scorer/_metric.py of UKGovernmentBEIS/inspect_ai.
 """
 
@@ -18,20 +20,22 @@ from .base import (
     Format,
     Options,
     Outcome,
-    at,
     choose_metric,
     each,
     first,
     label,
     means,
     names_in,
-    text,
 )
 from .files import UNREADABLE, Head, Row, document, zip_documents
-from .values import GRADES
+from .places import at
+from .messages import asked, said
+from .usage import tokens_of
+from ..values import GRADES
 
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
-INPUTS = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
+NEEDS = (("version", "eval", "samples"),)
+MODEL_GRADED = "model_graded"  # the beginning of the names of Inspect's own graders
 
 
 def recognises(head: Head) -> bool:
@@ -72,15 +76,38 @@ def _log(path: Path) -> tuple[Row, list[Row]]:
 def _thin(samples: Iterable[Row]) -> list[Row]:
     """Samples without their events and messages, which are most of a log."""
     kept = (
-        "id", "epoch", "input", "choices", "scores", "score", "model_usage", "error",
-        "invalidation", "attachments",
+        "id", "epoch", "input", "choices", "scores", "score", "model_usage", "error", "output",
+        "invalidation", "attachments", "role_usage",
     )  # fmt: skip
     return [
         {key: sample[key] for key in kept if key in sample}
+        | {"turns": _turns(sample), "answering": _answering(sample)}
         if isinstance(sample, Mapping)
         else UNREADABLE
         for sample in samples
     ]
+
+
+def _turns(sample: Row) -> int:
+    """How often the model spoke."""
+    listed = sample.get("messages")
+    roles = [at(message, "role") for message in listed] if isinstance(listed, list) else []
+    return roles.count("assistant")
+
+
+def _answering(sample: Row) -> list[Row]:
+    """Usage and model of every call before scoring; a call in a role is no answer."""
+    found: list[Row] = []
+    listed = sample.get("events")
+    for event in listed if isinstance(listed, list) else ():
+        kind = at(event, "type")
+        if at(event, "event") in {"span_begin", "step"} and kind in {"scorer", "scorers"}:
+            break
+        if at(event, "event") == "model" and not at(event, "role"):
+            usage = at(event, "output/usage")
+            if isinstance(usage, Mapping):
+                found.append({"model": at(event, "model"), **usage})
+    return found
 
 
 def _scores(sample: Row) -> dict[str, Any]:
@@ -105,29 +132,50 @@ def _quality(value: object) -> object:
 
 
 def _outcome(sample: Row, header: Row, chosen: str | None) -> Outcome:
-    model = label(at(header, "eval", "model"))
-    usage = at(sample, "model_usage") or {}
-    used = usage.get(model) or (next(iter(usage.values())) if len(usage) == 1 else {})
-    inputs = [used[name] for name in INPUTS if used.get(name) is not None]
+    model = label(at(header, "eval/model"))
+    used = _usage(sample, model)
+    tokens = tokens_of(used)
     fault = FAILED if sample.get("error") else None
     return Outcome(
         prompt=_prompt(sample),
         model=model,
-        tier=label(at(header, "eval", "model_generate_config", "reasoning_effort")),
+        tier=label(at(header, "eval/model_generate_config/reasoning_effort")),
         quality=_quality(_scores(sample).get(chosen or "")),
-        input_tokens=sum(inputs) if inputs else None,
-        output_tokens=used.get("output_tokens"),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
         cost_usd=used.get("total_cost"),
-        domain=label(at(header, "eval", "task")),
+        answer=said(first(at(sample, "output/completion"), at(sample, "output"))),
+        domain=label(at(header, "eval/task")),
         record_id=str(sample.get("id")),
         fault="invalidated" if sample.get("invalidation") else fault,
     )
 
 
+def _usage(sample: Row, model: str | None) -> Row:
+    """What answering took; nothing where a grader's calls cannot be told from it."""
+    output = at(sample, "output/usage")
+    if sample["turns"] <= 1 and isinstance(output, Mapping):
+        return output
+    calls = [call for call in sample["answering"] if call["model"] in {None, model}]
+    if calls:
+        names = {name for call in calls for name in call} - {"model"}
+        return {name: _total(call.get(name) for call in calls) for name in sorted(names)}
+    usage = at(sample, "model_usage") or {}
+    graded = any(name.startswith(MODEL_GRADED) for name in _scores(sample))
+    if graded and len(usage) == 1:  # no other model graded
+        return {}
+    return usage.get(model) or (next(iter(usage.values())) if len(usage) == 1 else {})
+
+
+def _total(values: Iterable[object]) -> float | None:
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return sum(numbers) if numbers else None
+
+
 def _prompt(sample: Row) -> str | None:
-    given = text(sample.get("input"))
+    given = asked(sample.get("input"))
     if given is not None and given.startswith("attachment://"):  # long texts are kept apart
-        given = text(at(sample, "attachments").get(given.removeprefix("attachment://")))
+        given = asked(sample["attachments"].get(given.removeprefix("attachment://")))
     options = first(sample.get("choices"))
     if given is None or not isinstance(options, list):
         return given
@@ -141,4 +189,5 @@ FORMAT = Format(
     recognises=recognises,
     read=read,
     apart=True,
+    needs=NEEDS,
 )

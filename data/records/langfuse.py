@@ -1,48 +1,52 @@
-"""Langfuse's export: generations of `observations_v2/` (or `observations/`), joined by `scores/`.
+"""Langfuse: the export of its tables (JSON, JSONL, CSV), pages of its API, and its blob storage.
 
-A score of an observation counts for it; a score of a whole trace counts where the trace has one
-generation, since nobody knows which of several it praises. Layout: the export field reference of
-Langfuse's documentation.
+Names are camelCase in the first two and snake_case in storage; both are read as the latter. In
+tables every score is a column with a list. A score of a step or trace counts for the one generation
+in it. Layout: "Blob storage export field reference" and "Public API" of Langfuse's documentation,
+and `ObservationSchema` of langfuse/langfuse.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
-from .base import (
-    FAILED,
-    LOST,
-    Format,
-    Options,
-    Outcome,
-    at,
-    billed,
-    choose_metric,
-    each,
-    first,
-    label,
-    parsed,
-    text,
+from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metric, each, label
+from .calls import Calls
+from .fields import recognises
+from .files import UNREADABLE, Head, Row, rows
+from .places import at, billed, first_at, numbers_at
+from .scores import is_score, score_of
+from .messages import asked, parsed, said
+from .usage import tokens_of
+
+NEEDS = (
+    ("id", "trace_id", "type", "provided_model_name"),
+    ("id", "traceId", "type", "providedModelName"),
+    ("id", "traceId", "type", "model"),
+    ("trace_id", "observation_id", "name", "value", "data_type"),
+    ("traceId", "name", "value", "dataType"),
+    ("data/0/traceId", "data/0/type"),
+    ("data/0/traceId", "data/0/dataType"),
+    ("observations", "scores"),
+    ("trace", "observations"),
 )
-from .files import UNREADABLE, Head, Row, head, rows
-from .values import GRADES
-
-OBSERVATION = {"id", "trace_id", "type", "provided_model_name"}
-SCORE = {"trace_id", "observation_id", "name", "value", "data_type"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Scores:
-    by_observation: Mapping[str, object]
-    by_trace: Mapping[str, object]
+LISTS = ("data", "observations", "scores", "trace/observations", "trace/scores")
+CALLS = {"GENERATION"}
+MODELS = ("provided_model_name", "model", "internal_model")
+COSTS = ("total_cost", "cost_details/total", "calculated_total_cost", "cost_details/input+output")
+CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+NO_SCORES = {"tags", "trace_tags", "tool_call_names", "tool_calls", "input", "output", "metadata"}
 
 
-def recognises(head: Head) -> bool:
-    """Whether the columns are those of observations or of scores."""
-    return head.keys >= OBSERVATION or head.keys >= SCORE
+def recognises_file(head: Head) -> bool:
+    """Whether the first row is an observation, a score, or a page or trace of such."""
+    return recognises(NEEDS, head)
 
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
@@ -51,87 +55,96 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
     Raises:
         DataError: there are scores of several names and none was chosen.
     """
-    found = [(path, head(path).keys >= SCORE) for path in paths]
-    scores = _scores([path for path, is_score in found if is_score], options)
-    observations = [path for path, is_score in found if not is_score]
-    single = _single(observations)
-    for path in observations:
-        yield from each(rows(path), lambda row: _outcomes(row, scores, single, options), LOST)
-
-
-def _scores(paths: Sequence[Path], options: Options) -> _Scores:
-    names = {str(row.get("name")) for path in paths for row in rows(path) if row is not UNREADABLE}
-    chosen = choose_metric(names, options.metric, (), "the export")
-    by_observation: dict[str, object] = {}
-    by_trace: dict[str, object] = {}
+    calls = Calls()
     for path in paths:
-        for row in rows(path):
-            if row.get("name") != chosen:
-                continue
-            observation, trace = label(row.get("observation_id")), label(row.get("trace_id"))
-            if observation is not None:
-                by_observation[observation] = _value(row)
-            elif trace is not None:
-                by_trace[trace] = _value(row)
-    return _Scores(by_observation, by_trace)
+        for row in _rows(path):
+            with suppress(*MISSHAPEN):  # counted where outcomes are read
+                _note(row, calls)
+    calls.settle()
+    chosen = choose_metric(calls.names(), options.metric, (), "the export")
+
+    def outcomes(row: Row) -> Iterator[Outcome]:
+        if row.get("type") in CALLS and label(row.get("id")) not in calls.wrappers:
+            yield _outcome(row, calls, chosen, options)
+
+    for path in paths:
+        yield from each(_rows(path), outcomes, LOST)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """Observations and scores, of pages and traces as well, with names of one kind."""
+    for row in rows(path):
+        listed = [at(row, place) for place in LISTS]
+        lists = [found for found in listed if isinstance(found, list)]
+        for item in [item for found in lists for item in found] if lists else [row]:
+            yield (
+                _snake(item) if isinstance(item, Mapping) and item is not UNREADABLE else UNREADABLE
+            )
+
+
+def _snake(row: Row) -> dict[str, Any]:
+    return {_snake_name(name): value for name, value in row.items()}
+
+
+@lru_cache(maxsize=4096)
+def _snake_name(name: str) -> str:
+    return CAMEL.sub("_", name).lower() if CAMEL.search(name) else name
+
+
+def _note(row: Row, calls: Calls) -> None:
+    if "type" not in row and {"name", "value"} <= row.keys():
+        span = first_at(row, ("observation_id", "trace_id"))
+        calls.score(label(span), {str(row["name"]): _value(row)})
+        return
+    span, above = label(row.get("id")), first_at(row, ("parent_observation_id", "trace_id"))
+    calls.add(span, label(above), answer=row.get("type") in CALLS)
+    if label(row.get("trace_id")) and row.get("parent_observation_id"):
+        # the parent itself may be missing from the export: the trace is above it in any case
+        calls.parents.setdefault(str(row["parent_observation_id"]), str(row["trace_id"]))
+    calls.score(span, _columns(row))
+
+
+def _columns(row: Row) -> dict[str, object]:
+    """Scores in columns of their own: lists, of which the mean counts."""
+    found: dict[str, object] = {}
+    for name, value in row.items():
+        listed = parsed(value)
+        if name in NO_SCORES or not isinstance(listed, list) or not listed:
+            continue
+        if all(is_score(item) for item in listed):
+            found[name] = fmean(float(str(score_of(item))) for item in listed)
+    return found
 
 
 def _value(row: Row) -> object:
     """The number of a score, or the grade of its word: then `value` is a mere index."""
     if str(row.get("data_type")).upper() in {"CATEGORICAL", "TEXT"}:
-        word = str(row.get("string_value")).strip().lower()
-        return GRADES.get(word, word)
-    return row.get("value")
+        return score_of(str(first_at(row, ("string_value", "value"))).strip().lower())
+    return score_of(row.get("value"))
 
 
-def _single(paths: Sequence[Path]) -> frozenset[str]:
-    """The traces with one generation."""
-    counts = Counter(
-        str(row.get("trace_id"))
-        for path in paths
-        for row in rows(path)
-        if row.get("type") == "GENERATION"
-    )
-    return frozenset(trace for trace, count in counts.items() if count == 1)
-
-
-def _outcomes(
-    row: Row, scores: _Scores, single: frozenset[str], options: Options
-) -> Iterator[Outcome]:
-    if row.get("type") != "GENERATION":
-        return
-    observation, trace = str(row.get("id")), str(row.get("trace_id"))
-    quality = scores.by_observation.get(observation)
-    if quality is None and trace in single:
-        quality = scores.by_trace.get(trace)
-    inputs, outputs = _tokens(parsed(row.get("usage_details")))
-    given = row.get("input")
-    yield Outcome(
-        prompt=text(first(at(given, "messages"), given)),
-        model=label(first(row.get("provided_model_name"), options.model)),
-        tier=label(at(row, "model_parameters", "reasoning_effort")),
-        quality=quality,
+def _outcome(row: Row, calls: Calls, chosen: str | None, options: Options) -> Outcome:
+    inputs, outputs = tokens_of(parsed(first_at(row, ("usage_details", "usage"))))
+    if inputs is None and outputs is None:
+        inputs, outputs = tokens_of(row)  # promptTokens and completionTokens of older versions
+    return Outcome(
+        prompt=asked(row.get("input")),
+        model=label(first_at(row, MODELS) or options.model),
+        tier=label(at(row, "model_parameters/reasoning_effort")),
+        quality=calls.scores_of(label(row.get("id"))).get(chosen or ""),
         input_tokens=inputs,
         output_tokens=outputs,
-        cost_usd=billed(first(row.get("total_cost"), at(row, "cost_details", "total")), outputs),
+        cost_usd=billed(numbers_at(row, COSTS), outputs),
+        answer=said(row.get("output")),
         record_id=label(row.get("id")),
         fault=FAILED if row.get("level") == "ERROR" else None,
     )
 
 
-def _tokens(usage: object) -> tuple[object, object]:
-    """Input and output tokens of all categories: cached and reasoning ones are counted apart."""
-    if not isinstance(usage, Mapping):
-        return None, None
-    counts = {str(name): int(n) for name, n in usage.items() if isinstance(n, int | float)}
-    inputs = [n for name, n in counts.items() if "input" in name]
-    outputs = [n for name, n in counts.items() if "output" in name]
-    return (sum(inputs) if inputs else None), (sum(outputs) if outputs else None)
-
-
 FORMAT = Format(
     name="langfuse",
-    about="Langfuse blob-storage export: observations and scores (CSV, JSON, JSONL, Parquet)",
-    recognises=recognises,
+    about="Langfuse observations and scores: UI export, API or blob storage (CSV, JSON, JSONL)",
+    recognises=recognises_file,
     read=read,
+    needs=NEEDS,
 )

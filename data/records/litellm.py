@@ -1,68 +1,72 @@
 """LiteLLM's proxy: the table LiteLLM_SpendLogs, or its StandardLoggingPayload as JSON lines.
 
-Texts are there only with `store_prompts_in_spend_logs`; there are no scores: bring them with
-`--labels`, by request_id. Layout: schema.prisma and the logging docs of BerriAI/litellm.
+Texts are there only with `store_prompts_in_spend_logs`; without them a row is told by its
+request_id. There are no scores: bring them with `--labels`. Layout: schema.prisma and the logging
+docs of BerriAI/litellm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from .base import (
-    FAILED,
-    LOST,
-    Format,
-    Options,
-    Outcome,
-    at,
-    billed,
-    each,
-    first,
-    label,
-    parsed,
-    text,
-)
-from .files import Head, Row, rows
+from .fields import Fields, When, failed, format_of
+from .files import UNREADABLE, Row, rows
 
-SPEND_LOG = {"request_id", "spend", "prompt_tokens", "completion_tokens"}
-PAYLOAD = {"response_cost", "model_parameters", "prompt_tokens", "completion_tokens"}
+# of call_type: what brings no answer to a prompt
+NO_ANSWERS = (
+    "embedding", "image", "moderation", "rerank", "transcription", "speech", "batch", "file",
+    "vector_store", "ocr", "video", "search", "fine_tuning", "health", "list", "cancel", "delete",
+)  # fmt: skip
 
 
-def recognises(head: Head) -> bool:
-    """Whether the columns are those of a spend log or of a logging payload."""
-    return head.keys >= SPEND_LOG or head.keys >= PAYLOAD
+def requests(path: Path) -> Iterator[Row]:
+    """The rows, where `unanswering` tells of calls that are no questions, `cached` of free ones."""
+    for row in rows(path):
+        if row is UNREADABLE:
+            yield row
+            continue
+        kind = str(row.get("call_type") or "").lower()
+        cached = str(row.get("cache_hit")).lower() == "true"
+        yield {
+            **row,
+            # an answer from the proxy's cache costs nothing there, and something anywhere else
+            "billed": None if cached else _first(row.get("spend"), row.get("response_cost")),
+            "unanswering": any(word in kind for word in NO_ANSWERS) or None,
+        }
 
 
-def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
-    """One outcome per request, without a quality."""
-    for path in paths:
-        yield from each(rows(path), lambda row: [_outcome(row, options)], LOST)
+def _first(*values: object) -> object:
+    return next((value for value in values if value not in (None, "")), None)
 
 
-def _outcome(row: Row, options: Options) -> Outcome:
-    body = row.get("proxy_server_request")  # what the client sent, where it is kept
-    cached = str(row.get("cache_hit")).lower() == "true"
-    cost = first(row.get("spend"), row.get("response_cost"))
-    return Outcome(
-        prompt=text(first(parsed(row.get("messages")), parsed(at(body, "messages")))),
-        model=label(first(row.get("model"), row.get("model_group"), options.model)),
-        tier=label(
-            first(at(body, "reasoning_effort"), at(row, "model_parameters", "reasoning_effort"))
+FORMAT = format_of(
+    Fields(
+        name="litellm",
+        about="LiteLLM spend logs or logging payloads (CSV, JSON, JSONL, Parquet)",
+        needs=(
+            ("request_id", "spend", "prompt_tokens", "completion_tokens"),
+            ("response_cost", "model_parameters", "prompt_tokens", "completion_tokens"),
         ),
-        input_tokens=row.get("prompt_tokens"),
-        output_tokens=row.get("completion_tokens"),
-        # the proxy writes 0 for models that it has no price of, and for answers from its cache
-        cost_usd=None if cached else billed(cost, row.get("completion_tokens")),
-        record_id=label(first(row.get("request_id"), row.get("id"))),
-        fault=FAILED if str(row.get("status")).lower() == "failure" else None,
-    )
-
-
-FORMAT = Format(
-    name="litellm",
-    about="LiteLLM spend logs or logging payloads (CSV, JSON, JSONL, Parquet)",
-    recognises=recognises,
-    read=read,
-    apart=True,
-)
+        # messages, else the body that the client sent, where it is kept
+        prompt=("messages", "proxy_server_request/body", "proxy_server_request"),
+        prompt_id=("request_id", "id"),
+        answer=("response",),
+        model=("model", "model_group"),
+        tier=(
+            "proxy_server_request/reasoning_effort", "proxy_server_request/body/reasoning_effort",
+            "model_parameters/reasoning_effort",
+        ),
+        cost_usd=("billed",),  # the proxy writes 0 for models that it has no price of
+        input_tokens=("prompt_tokens",),
+        output_tokens=("completion_tokens",),
+        record_id=("request_id", "id"),
+        faults=(("other_call", When("unanswering")), failed("status", "failure")),
+        hint=(
+            "LiteLLM's proxy keeps no texts unless store_prompts_in_spend_logs is set in its "
+            "general_settings (some versions write {} even then; its logging payloads have them): "
+            "give a table of prompt_id (the request_id) and prompt as well"
+        ),
+    ),
+    reader=requests,
+)  # fmt: skip

@@ -13,8 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..split import prompt_id
-from .base import LOST, Format, Options, Outcome, billed, each, first, label, one_text, text
+from .base import LOST, Format, Options, Outcome, each, first, label, one_text
 from .files import Head, Row, document, kind_of, tar_documents
+from .places import billed
+from .messages import asked as text_of
 
 TIME = re.compile(r"(\d{8})_(\d{6})\.json$")
 Key = tuple[str, str, str]  # dataset, split, model
@@ -89,7 +91,7 @@ def _outcome(record: Row, key: Key, fault: str | None) -> Outcome:
     place = f"llmrouterbench:{dataset}/{split}/{record.get('index')}:{asked}"
     outputs = record.get("completion_tokens")
     return Outcome(
-        prompt=text(first(record.get("prompt"), asked)),
+        prompt=text_of(first(record.get("prompt"), asked)),
         prompt_id=prompt_id(place) if asked else None,
         model=label(model),
         quality=record.get("score"),
@@ -107,4 +109,5 @@ FORMAT = Format(
     about="LLMRouterBench runs (TIME.json files, or their .tar.gz)",
     recognises=recognises,
     read=read,
+    needs=(("performance", "records", "counts"),),
 )

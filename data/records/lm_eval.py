@@ -19,28 +19,34 @@ from .base import (
     Format,
     Options,
     Outcome,
-    at,
     choose_metric,
     each,
     first,
     label,
     names_in,
     one_text,
-    text,
 )
+from .fields import recognises as has_all
 from .files import UNREADABLE, Head, Row, document, rows
+from .places import at
+from .messages import asked, said
 
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")
+MODEL_ARGUMENT = re.compile(r"(?:^|,)(?:pretrained|model|engine)=(?P<name>[^,]+)")
+# the second before 0.4.2, the last of 0.3; chat models get messages as JSON, in a list of one
+PROMPTS = ("arguments/gen_args_0/arg_0", "arguments/0/0", "prompt_0")
+WRITTEN_OUT = re.compile(r"(?:prompt|logit)_\d+|truth")
 KNOWN = {
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
     "doc_hash", "prompt_hash", "target_hash",
 }  # fmt: skip
+NEEDS = (("doc_id", "arguments", "resps"), ("doc_id", "prompt_0", "truth"))
 USUAL_METRICS = ("exact_match", "acc", "pass@1", "pass_at_1", "prompt_level_strict_acc")
 
 
 def recognises(head: Head) -> bool:
     """Whether the first row is a logged sample."""
-    return head.keys >= {"doc_id", "arguments", "resps"}
+    return has_all(NEEDS, head)
 
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
@@ -69,14 +75,15 @@ def _scores(row: Row) -> dict[str, Any]:
     if row is UNREADABLE:
         return {}
     listed = row.get("metrics")
-    names = listed if isinstance(listed, list) else [name for name in row if name not in KNOWN]
+    unnamed = [name for name in row if name not in KNOWN and not WRITTEN_OUT.fullmatch(name)]
+    names = listed if isinstance(listed, list) else unnamed
     kind = row.get("filter")
     ending = f",{kind}" if kind not in (None, "none") else ""
     return {f"{name}{ending}": row.get(name) for name in names if name in row}
 
 
 def _outcome(row: Row, quality: object, task: str, model: str) -> Outcome:
-    given = text(at(row, "arguments", "gen_args_0", "arg_0"))
+    given = asked(first(*(at(row, place) for place in PROMPTS)))
     key = first(row.get("doc_hash"), row.get("prompt_hash"), row.get("doc_id"))
     return Outcome(
         prompt=given,
@@ -92,12 +99,12 @@ def _outcome(row: Row, quality: object, task: str, model: str) -> Outcome:
 def _answer(row: Row) -> str | None:
     """The generated text, or of several choices the likeliest."""
     responses = row.get("resps") or [[]]
-    choices = at(row, "arguments") or {}
+    choices = row.get("arguments") or {}
     likely = [r[0][0] for r in responses if r and isinstance(r[0], list) and r[0]]
     if len(likely) == len(responses) > 0 and all(_is_number(value) for value in likely):
         best = max(range(len(likely)), key=lambda i: float(likely[i]))
-        return label(at(choices, f"gen_args_{best}", "arg_1"))
-    return text(responses[0][0]) if responses[0] else None
+        return label(first(at(choices, f"gen_args_{best}/arg_1"), at(choices, f"{best}/1")))
+    return said(responses[0][0]) if responses[0] else None
 
 
 def _is_number(value: object) -> bool:
@@ -114,9 +121,7 @@ def _origin(path: Path, options: Options) -> tuple[str, str]:
     task = named["task"] if named else path.name.split(".")[0].removeprefix("samples_")
     if options.model is not None:
         return task, options.model
-    results = path.with_name(f"results_{named['date']}.json") if named else None
-    stated = at(document(results), "model_name") if results and results.is_file() else None
-    model = label(stated) or (path.parent.name if named else None)
+    model = _stated(path, named["date"] if named else None) or (path.parent.name if named else None)
     if not model:
         raise DataError(
             f"{path} names no model: neither a results file beside it nor its folder does; "
@@ -125,9 +130,21 @@ def _origin(path: Path, options: Options) -> tuple[str, str]:
     return task, model
 
 
+def _stated(path: Path, date: str | None) -> str | None:
+    """The model that the results beside a file name; in older ones an argument of the model."""
+    for name in (f"results_{date}.json", "results.json"):
+        beside = path.with_name(name)
+        if beside.is_file():
+            found = document(beside)
+            given = MODEL_ARGUMENT.search(str(at(found, "config/model_args") or ""))
+            return label(first(at(found, "model_name"), given["name"] if given else None))
+    return None
+
+
 FORMAT = Format(
     name="lm-eval",
     about="lm-evaluation-harness samples_*.jsonl (--log_samples)",
     recognises=recognises,
     read=read,
+    needs=NEEDS,
 )

@@ -17,13 +17,14 @@ from .base import (
     Format,
     Options,
     Outcome,
-    at,
     choose_metric,
     first,
     label,
-    text,
 )
 from .files import UNREADABLE, Head, Row, rows
+from .places import at
+from .messages import asked, said
+from .usage import tokens_of
 
 USUAL_METRICS = ("correct", "accuracy", "score")
 
@@ -40,7 +41,7 @@ class _Sample:
 
 def recognises(head: Head) -> bool:
     """Whether the first line is a run's spec."""
-    return head.keys == {"spec"} and at(head.first, "spec", "run_id") is not None
+    return head.keys == {"spec"} and at(head.first, "spec/run_id") is not None
 
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
@@ -88,15 +89,16 @@ def _outcome(
     sample_id: str, sample: _Sample, spec: Row, chosen: str | None, options: Options
 ) -> Outcome:
     data = sample.sampling
+    tokens = tokens_of(data.get("usage"))
     answers = data.get("sampled")
     several = sample.calls > 1  # one score for a chain of calls says nothing of a single one
     return Outcome(
-        prompt=text(data.get("prompt")),
+        prompt=asked(data.get("prompt")),
         model=label(first(options.model, _model(spec), data.get("model"))),
         quality=sample.scores.get(chosen or ""),
-        input_tokens=at(data, "usage", "prompt_tokens"),
-        output_tokens=at(data, "usage", "completion_tokens"),
-        answer=text(answers[0] if isinstance(answers, list) and answers else answers),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
+        answer=said(answers[0] if isinstance(answers, list) and answers else answers),
         domain=label(spec.get("eval_name")),
         record_id=sample_id,
         fault=FAILED if sample.failed else ("several_calls" if several else None),
@@ -116,4 +118,5 @@ FORMAT = Format(
     recognises=recognises,
     read=read,
     apart=True,
+    needs=(("spec",),),
 )

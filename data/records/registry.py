@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,28 +10,43 @@ from ..errors import ColumnError, FormatError
 from ..layouts import LAYOUTS, looks_like_a_table
 from ..raw import json_rows
 from . import (
+    alpaca_eval,
+    arena_hard,
     battles,
+    braintrust,
     compendium,
+    deepeval,
+    embedllm,
+    helicone,
     helm,
     inspect_log,
     langfuse,
+    langsmith,
     litellm,
     llmrouterbench,
     lm_eval,
+    mt_bench,
     openai_evals,
+    openai_evals_api,
+    openrouter,
     otel,
+    promptfoo,
+    ragas,
+    weave,
 )
 from .base import Format
+from .fields import has
 from .files import Head, head, kind_of
 
 # in the order in which a file is tried
 MODULES = (
-    litellm, langfuse, otel, lm_eval, inspect_log, helm, openai_evals, llmrouterbench, compendium,
-    battles,
+    litellm, langfuse, otel, lm_eval, inspect_log, helm, openai_evals, openai_evals_api,
+    promptfoo, langsmith, weave, braintrust, deepeval, ragas, helicone, openrouter, alpaca_eval,
+    mt_bench, arena_hard, llmrouterbench, compendium, embedllm, battles,
 )  # fmt: skip
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in MODULES}
 # public tables that need no format of their own -> the layout that they have
-TABLES = {"routerbench": "wide", "sprout": "wide", "embedllm": "long"}
+TABLES = {"routerbench": "wide", "sprout": "wide"}
 SOURCES = ("auto", *LAYOUTS, *TABLES, *FORMATS)
 TABULAR = {"csv", "parquet", "jsonl", "json"}
 
@@ -79,7 +94,7 @@ def _sort(path: Path, source: str, found: Sorted, *, inside: bool) -> None:
     elif inside:
         found.skipped.append(path.name)
     else:
-        raise FormatError(f"{path}: unknown format; it is {seen.describe()}; {known()}")
+        raise FormatError(f"{path}: unknown format; it is {seen.describe()}; {advice(seen)}")
 
 
 def _is_table(seen: Head, *, inside: bool) -> bool:
@@ -102,10 +117,34 @@ def recognise(seen: Head) -> str | None:
 
 def known() -> str:
     """All formats in one sentence, for errors."""
-    listed = "; ".join(f"{name}: {entry.about}" for name, entry in FORMATS.items())
-    return f"known are long and wide tables, and {listed}"
+    return f"known are long and wide tables, and {', '.join(FORMATS)}"
 
 
-def explain(err: ColumnError) -> ColumnError:
-    """The error of a table that is none, with the formats that it could have been."""
-    return ColumnError(f"{err}; {known()}")
+def nearest(seen: Head) -> str | None:
+    """Which format a first row resembles most, and what it lacks of it."""
+    found = [
+        (len(there) / len(needs), -number, name, sorted(set(needs) - there))
+        for number, (name, entry) in enumerate(FORMATS.items())
+        for needs in entry.needs
+        if (there := {place for place in needs if has(seen.first, place)})
+    ]
+    if not found:
+        return None
+    _, _, name, lacking = max(found)
+    missing = f" and lacks {', '.join(lacking)}" if lacking else ""
+    return f"the nearest is {name} ({FORMATS[name].about}), which it resembles{missing}"
+
+
+def advice(seen: Head) -> str:
+    """What to do about a file of no known format."""
+    return "; ".join(filter(None, (nearest(seen), known(), "--from NAME settles it")))
+
+
+def explain(err: ColumnError, path: Path | None = None) -> ColumnError:
+    """The error of a table that is none, with the format that it could have been."""
+    return ColumnError(f"{err}; {known() if path is None else advice(head(path))}")
+
+
+def hints(names: Iterable[str]) -> list[str]:
+    """What files of some formats leave out, and what would help."""
+    return [FORMATS[name].hint for name in names if name in FORMATS and FORMATS[name].hint]

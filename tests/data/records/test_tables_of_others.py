@@ -176,16 +176,14 @@ def test_winners_in_words_are_read(lines: Writer) -> None:
     assert found.prompts["prompt"].to_list() == ["Hi"]
 
 
-def test_embedllm_is_a_long_table(tmp_path: Path) -> None:
+def test_embedllm_needs_tokens_from_elsewhere(tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     path.write_text(
         "prompt_id,model_id,category_id,label,model_name,category,prompt\n"
         "7,3,1,1,aster,gsm8k,How many?\n7,4,1,0,brook,gsm8k,How many?\n"
     )
     found = ingest([path], source="embedllm")
-    assert found.rejected.select("prompt_id", "model", "quality").rows() == [
-        ("7", "aster", 1.0), ("7", "brook", 0.0),
-    ]  # fmt: skip
+    assert found.rejected.select("model", "quality").rows() == [("aster", 1.0), ("brook", 0.0)]
     assert reasons(found.rejected) == {"unpriced": 2}
 
 

@@ -64,7 +64,7 @@ def test_spend_logs_without_scores_give_prompts_that_wait_for_one(lines: Writer)
     found = ingest([lines("spend.jsonl", SPEND)])
     assert found.report["files"][0]["layout"] == "litellm"
     assert found.outcomes.is_empty()
-    assert reasons(found) == {"empty_prompt": 1, "failed_request": 1, "missing_quality": 4}
+    assert reasons(found) == {"failed_request": 1, "missing_quality": 4, "unknown_prompt": 1}
     assert found.unlabelled["prompt"].to_list() == ["Why is the sky blue?", "What is 2 + 2?"]
 
 
@@ -83,7 +83,7 @@ def test_labels_by_request_id_make_outcomes_of_spend_logs(
     # the second was billed as 0 with tokens, which is unknown; the last came from the cache
     assert found.outcomes["cost_usd"].to_list() == pytest.approx([0.002, 5e-5, 0.002, 5e-5])
     assert found.report["files"][0]["labelled"] == 5
-    assert reasons(found) == {"empty_prompt": 1, "failed_request": 1}
+    assert reasons(found) == {"failed_request": 1, "unknown_prompt": 1}
 
 
 def test_a_spend_of_zero_is_unknown_and_never_free(lines: Writer, tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_numbered_messages_of_openllmetry_are_joined(lines: Writer) -> None:
         "gen_ai.prompt.1.content": "Hi",
     }
     row = otlp([{"spanId": "1", "attributes": [attribute(k, v) for k, v in attributes.items()]}])
-    assert ingest([lines("t.jsonl", [row])]).unlabelled["prompt"].to_list() == ["Be brief.\nHi"]
+    assert ingest([lines("t.jsonl", [row])]).unlabelled["prompt"].to_list() == ["Hi"]
 
 
 def test_a_line_that_is_no_json_is_a_rejected_row(lines: Writer) -> None:
