@@ -30,6 +30,7 @@ FORMAT = format_of(
         cost_usd=("tokenCost", "token_cost"),
         scores=("metricsData", "metrics_data"),
         record_id=("name",),
+        nameless=True,
         domain=("^/datasetAlias",),
         faults=(("several_calls", When("turns")), failed("error")),
     )

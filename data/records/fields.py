@@ -19,7 +19,7 @@ from .calls import Calls
 from .files import UNREADABLE, Head, Row, rows
 from .places import at, billed, first_at, numbers_at, present
 from .scores import score_of, scores_at
-from .messages import asked, said
+from .messages import asked, parsed, said
 from .usage import tokens_of
 
 Places = tuple[str, ...]
@@ -68,6 +68,7 @@ class Fields:
         span, parent: ids by which a score of the step or trace around an answer finds it.
         faults: reasons and when they hold, the first that does.
         prompt_id: a place, where the rows' texts may come from a table by this id.
+        nameless: whether files may name no model at all.
         hint: one sentence on what such files lack and what would help.
     """
 
@@ -94,6 +95,7 @@ class Fields:
     parent: Places = ()
     faults: tuple[tuple[str, When], ...] = ()
     prompt_id: Places = ()
+    nameless: bool = False
     hint: str = ""
 
 
@@ -150,10 +152,10 @@ def inner_rows(fields: Fields, found: Iterable[Row]) -> Iterator[Row]:
 def _read(
     fields: Fields, reader: Reader, paths: Sequence[Path], options: Options
 ) -> Iterator[Outcome]:
-    calls, own = _look(fields, reader, paths)
+    calls, own, names_model = _look(fields, reader, paths)
     where = ", ".join(path.name for path in paths[:3])
     chosen = _metric(fields, own | calls.names(), options, where)
-    if not fields.model and options.model is None:
+    if fields.nameless and options.model is None and not names_model:
         raise DataError(f"{where}: {fields.name} files name no model; give --model NAME")
 
     def outcomes(row: Row) -> list[Outcome]:
@@ -167,22 +169,23 @@ def _read(
         yield from each(inner_rows(fields, reader(path)), outcomes, LOST)
 
 
-def _look(fields: Fields, reader: Reader, paths: Sequence[Path]) -> tuple[Calls, set[str]]:
-    """What a first reading tells: which rows belong together, and the names of scores."""
-    calls, names = Calls(), set[str]()
+def _look(fields: Fields, reader: Reader, paths: Sequence[Path]) -> tuple[Calls, set[str], bool]:
+    """What a first reading tells: what belongs together, names of scores, whether of models too."""
+    calls, names, named = Calls(), set[str](), False
     if fields.scores or fields.parent:
         for path in paths:
             for row in inner_rows(fields, reader(path)):
                 with suppress(*MISSHAPEN):  # counted where outcomes are read
                     scores = _scores(fields, row) if row is not UNREADABLE else {}
                     names |= set(scores)
+                    named = named or present(first_at(row, fields.model))
                     if fields.parent:
                         span = label(first_at(row, fields.span))
                         above = label(first_at(row, fields.parent))
                         calls.add(span, above, answer=_is_answer(fields, row))
                         calls.score(span, scores)
     calls.settle()
-    return calls, names
+    return calls, names, named
 
 
 def _metric(fields: Fields, names: set[str], options: Options, where: str) -> str | None:
@@ -231,7 +234,7 @@ def _outcome(
 def _tokens(fields: Fields, row: Row) -> tuple[object, object]:
     read, written = numbers_at(row, fields.input_tokens), numbers_at(row, fields.output_tokens)
     for place in fields.usage:
-        more = tokens_of(at(row, place))
+        more = tokens_of(parsed(at(row, place)))
         read, written = more[0] if read is None else read, more[1] if written is None else written
     return read, written
 

@@ -18,20 +18,17 @@ Json = Any  # whatever a JSON text can hold
 BODIES = ("messages", "contents", "prompts", "prompt")  # what a request's body asks with
 # of other mappings, what holds the question, the likeliest first
 QUESTIONS = (
-    "input",
-    "question",
-    "query",
-    "user_input",
-    "instruction",
-    "text",
-    "content",
-    "message",
-)
+    "input", "question", "query", "user_input", "instruction", "text", "content", "message",
+)  # fmt: skip
 ANSWERS = (
     "choices", "candidates", "generations", "output", "outputs", "message", "messages", "kwargs",
     "content", "parts", "text", "output_text", "response", "answer", "result", "raw",
 )  # fmt: skip
-ROLES = {"human": "user", "ai": "assistant", "model": "assistant", "AIMessageChunk": "assistant"}
+SPEAKERS = ("system", "user", "human", "ai", "assistant")
+ROLES = {
+    "human": "user", "HumanMessage": "user", "SystemMessage": "system", "ToolMessage": "tool",
+    "ai": "assistant", "AIMessage": "assistant", "model": "assistant",
+}  # fmt: skip
 NO_SPEECH = {
     "image", "image_url", "input_image", "input_audio", "audio", "blob", "uri", "file", "tool_use",
     "tool_call", "tool_result", "tool_call_response", "function_call", "thinking", "reasoning",
@@ -75,13 +72,8 @@ def said(value: object) -> str | None:
     found = parsed(value)
     if isinstance(value, str) and not isinstance(found, Mapping) and not _are_messages(found):
         return value if found is not None else None
-    return "\n".join(_spoken(found)) or None
-
-
-def messages_of(value: object) -> list[Json] | None:
-    """Messages as chat APIs write them; null where there are none."""
-    found = parsed(value)
-    return [_message(item) for item in found] if _are_messages(found) else None
+    # a model may answer in JSON: what is no response of a provider is its text
+    return "\n".join(_spoken(found)) or (value if isinstance(value, str) else None)
 
 
 def _spoken(value: Json) -> Iterator[str]:
@@ -108,7 +100,7 @@ def _are_messages(value: Json) -> bool:
 
 def _is_message(value: Json) -> bool:
     if isinstance(value, list):  # ["user", "Hi"], as LangChain takes them
-        return len(value) == 2 and value[0] in {"system", "user", "human", "ai", "assistant"}
+        return len(value) == 2 and value[0] in SPEAKERS
     return isinstance(value, Mapping) and bool(
         {"content", "parts", "text", "kwargs", "message"} & value.keys()
     )
@@ -132,10 +124,14 @@ def _message(value: Json) -> Json:
     if isinstance(value, list):
         value = {"role": value[0], "content": value[1]}
     while isinstance(inner := value.get("kwargs", value.get("message")), Mapping):
-        value = {"role": str(value.get("id", "")).lower(), **inner}
-    role = str(value.get("role") or value.get("type") or "user")
-    known = ("system", "human", "aimessage", "tool")  # of class names such as HumanMessage
-    named = next((name for name in known if "[" in role and name in role), role)
-    named = {"aimessage": "assistant"}.get(named, ROLES.get(named, named))
+        value = {"role": _class_role(value.get("id")), **inner}
+    named = str(value.get("role") or value.get("type") or "user")
+    named = ROLES.get(named, named)
     said = next((value[key] for key in ("content", "parts", "text") if value.get(key)), "")
     return {"role": named, "content": said} if isinstance(said, str) else {**value, "role": named}
+
+
+def _class_role(path: object) -> str | None:
+    """The role of LangChain's classes, such as HumanMessage at the end of their path."""
+    name = str(path[-1]) if isinstance(path, list) and path else ""
+    return ROLES.get(name.removesuffix("Chunk"))

@@ -27,6 +27,7 @@ FORMAT = format_of(
         model=("model", "model_name"),
         scores=("",),
         plain=SAMPLE,
+        nameless=True,
         hint="Ragas' results name no model: give --model NAME",
     )
 )

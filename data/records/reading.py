@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from ..tables import read_table
 from .base import MISSHAPEN, Battle, Options, Outcome, Record
 from .registry import FORMATS
 
+HUGE = 2**1000
 RECORDS_AT_ONCE = 20_000  # records held as objects at once
 COLUMNS = (*TEXTS, *NUMBERS, "answer", "fault")
 JUDGED = ("arm_a", "arm_b", "preference", "outcome", "source", "length_a", "length_b")
@@ -103,9 +105,18 @@ def _frame(records: Sequence[Outcome], read: Read) -> pl.DataFrame:
 
 def _text(value: object) -> str | None:
     """A value as text that reads back as the same number; a truth value is a number."""
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and value.isascii()):
         return value
-    return str(float(value)) if isinstance(value, bool) else str(value)
+    if isinstance(value, str):  # half of a pair of surrogates is no text
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, bool):
+        return str(float(value))
+    # a number of thousands of digits is none that can be read
+    return str(inf) if _is_huge(value) else str(value)
+
+
+def _is_huge(value: object) -> bool:
+    return isinstance(value, int) and abs(value) > HUGE
 
 
 def _battles(records: Sequence[Battle]) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,15 +122,18 @@ def known() -> str:
 
 def nearest(seen: Head) -> str | None:
     """Which format a first row resembles most, and what it lacks of it."""
-    found = [
-        (len(there) / len(needs), -number, name, sorted(set(needs) - there))
-        for number, (name, entry) in enumerate(FORMATS.items())
-        for needs in entry.needs
-        if (there := {place for place in needs if has(seen.first, place)})
-    ]
+    found = []
+    for name, entry in FORMATS.items():
+        for needs in entry.needs:
+            there = {place for place in needs if has(seen.first, place)}
+            depth = sum(place.count("/") + 1 for place in there)
+            if there:
+                # the earlier of formats that are as near
+                rank = (len(there) / len(needs), depth, -len(found))
+                found.append((rank, name, sorted(set(needs) - there)))
     if not found:
         return None
-    _, _, name, lacking = max(found)
+    _, name, lacking = max(found)
     missing = f" and lacks {', '.join(lacking)}" if lacking else ""
     return f"the nearest is {name} ({FORMATS[name].about}), which it resembles{missing}"
 
@@ -143,8 +146,3 @@ def advice(seen: Head) -> str:
 def explain(err: ColumnError, path: Path | None = None) -> ColumnError:
     """The error of a table that is none, with the format that it could have been."""
     return ColumnError(f"{err}; {known() if path is None else advice(head(path))}")
-
-
-def hints(names: Iterable[str]) -> list[str]:
-    """What files of some formats leave out, and what would help."""
-    return [FORMATS[name].hint for name in names if name in FORMATS and FORMATS[name].hint]

@@ -42,10 +42,12 @@ def _scores_of(name: str, item: object, *, sure: bool) -> dict[str, Any]:
         item = item[0]
     if not isinstance(item, Mapping):
         return {name: score_of(item)} if is_score(item) or sure else {}
+    if present(item.get("error")):  # the grader failed: what it says of success is no verdict
+        return {name: None}
     inner = next((item[key] for key in VALUES if key in item and is_score(item[key])), None)
     if inner is not None:
         return {name: score_of(inner)}
-    if any(key in item for key in VALUES):  # a grader that failed has no score, and a name
+    if any(key in item for key in VALUES):
         return {name: None}
     flags = {
         str(key): value for key, value in item.items() if isinstance(value, bool | int | float)

@@ -106,6 +106,32 @@ def test_chats_in_lm_eval_prompts_become_text(lines: Writer, prices: PriceTable)
     assert prompts["prompt"].to_list() == ["Hi", "[1, 2] reversed?"]
 
 
+def test_messages_of_chat_models_and_older_samples_are_read(
+    lines: Writer, whole: Writer, prices: PriceTable
+) -> None:
+    chat = json.dumps([{"role": "system", "content": "Brief."}, {"role": "user", "content": "Hi"}])
+    asked = {"gen_args_0": {"arg_0": [chat], "arg_1": {}}}
+    new = lines(f"aster/samples_hi_{DATE}.jsonl", [sample(0, "", arguments=asked)])
+    older = sample(1, "", arguments=[["How many?", {"until": []}]])
+    for name in ("filter", "metrics", "doc_hash"):
+        del older[name]
+    old = lines("old/pretrained__brook_sums.jsonl", [older])
+    whole("old/results.json", {"config": {"model": "hf", "model_args": "pretrained=brook,dtype=x"}})
+    found = ingest([new, old], prices=prices)
+    assert found.outcomes.select("model", "quality").rows() == [("aster", 1.0), ("brook", 1.0)]
+    assert found.prompts["prompt"].to_list() == ["Hi", "How many?"]
+
+
+def test_written_out_samples_of_the_first_harness_are_read(
+    whole: Writer, prices: PriceTable
+) -> None:
+    row = {"doc_id": 0, "prompt_0": "2 + 2?", "logit_0": -1.0, "truth": "4", "acc": "1.0"}
+    path = whole("sums_write_out_info.json", [row])
+    found = ingest([path], options=Options(model="aster"))
+    assert found.rejected.select("model", "quality").row(0) == ("aster", 1.0)
+    assert reasons(found) == {"unpriced": 1}
+
+
 def test_a_file_that_names_no_model_asks_for_one(lines: Writer, prices: PriceTable) -> None:
     path = lines("mine.jsonl", [sample(0, "Q")])
     with pytest.raises(DataError, match=r"names no model: .*; give --model NAME"):
@@ -207,6 +233,62 @@ def test_several_inspect_scorers_ask_for_a_choice(whole: Writer, aster: PriceTab
     assert found.outcomes["quality"].to_list() == [0.5]
 
 
+def answered(usage: tuple[int, int], **changed: object) -> dict[str, Any]:
+    """A sample whose grader is the very model that is graded."""
+    output = {
+        "choices": [{"message": {"role": "assistant", "content": "Ucayali"}}],
+        "usage": {"input_tokens": usage[0], "output_tokens": usage[1]},
+    }
+    whole = {"openai/aster": {"input_tokens": 320, "output_tokens": 310}}
+    scores = {"model_graded_fact": {"value": "C"}}
+    one_turn = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Ucayali"}]
+    return (
+        inspect_sample(1, 1, "C")
+        | {"output": output, "model_usage": whole, "scores": scores, "messages": one_turn}
+        | changed
+    )
+
+
+def model_event(read: int, **changed: object) -> dict[str, Any]:
+    usage = {"input_tokens": read, "output_tokens": 1}
+    return {"event": "model", "model": "openai/aster", "output": {"usage": usage}} | changed
+
+
+TWO_TURNS = [{"role": role, "content": "x"} for role in ("user", "assistant", "user", "assistant")]
+SCORING = {"event": "span_begin", "type": "scorers", "name": "scorers"}
+
+
+@pytest.mark.parametrize(
+    ("sample", "tokens", "estimated"),
+    [
+        (answered((60, 20)), (60, 20), 0),
+        (answered((60, 20), messages=None), (60, 20), 0),
+        # of two turns the output has the last one's; events tell answers from grades
+        (
+            answered(
+                (60, 20), messages=TWO_TURNS,
+                events=[
+                    model_event(30), model_event(7, role="helper"), model_event(40), SCORING,
+                    model_event(250),
+                ],
+            ),
+            (70, 2), 0,
+        ),
+        # nothing tells them apart: estimated from the texts, and counted as that
+        (answered((60, 20), messages=TWO_TURNS), None, 1),
+        (answered((60, 20), messages=TWO_TURNS, scores={"match": {"value": "C"}}), (320, 310), 0),
+    ],
+)  # fmt: skip
+def test_the_tokens_of_a_grader_are_not_the_answers(
+    sample: dict[str, Any], tokens: tuple[int, int] | None, estimated: int, whole: Writer,
+    aster: PriceTable,
+) -> None:  # fmt: skip
+    found = ingest([whole("log.json", inspect_log([sample]))], prices=aster)
+    row = found.outcomes.select("input_tokens", "output_tokens").row(0)
+    assert (row == tokens) if tokens is not None else (max(row) < 10)
+    assert found.report["tokens_estimated"] == estimated
+
+
 @pytest.mark.parametrize("content", [b"no archive", b""])
 def test_a_damaged_archive_says_so(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.eval"
@@ -277,6 +359,44 @@ def test_helm_runs_of_two_models_share_prompts_that_were_cut_differently(
     ]
     assert found.prompts["domain"].to_list() == ["mmlu", "mmlu"]
     assert reasons(found) == {"missing_quality": 1, "other_split": 1, "perturbed_prompt": 1}
+
+
+def helm_stats(split: str, **metrics: float) -> list[dict[str, Any]]:
+    counted = {"num_prompt_tokens": 9.0, "num_output_tokens": 1.0}
+    return [helm_stat(name, value, split) for name, value in (metrics | counted).items()]
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "split", "metrics", "kept"),
+    [
+        ("commonsense:dataset=hellaswag,model=m", None, "valid", {"exact_match": 1.0}, [1.0]),
+        ("commonsense:dataset=hellaswag,model=m", None, "test", {"exact_match": 1.0}, []),
+        (
+            "boolq:model=m", ["boolq"], "valid",
+            {"exact_match": 0.0, "quasi_exact_match": 1.0}, [1.0],
+        ),
+        ("narrative_qa:model=m", None, "test", {"exact_match": 0.0, "f1_score": 0.5}, [0.5]),
+        (
+            "natural_qa:mode=openbook_longans,model=m", None, "valid",
+            {"exact_match": 0.0, "f1_score": 0.75}, [0.75],
+        ),
+        ("msmarco:track=regular,model=m", None, "valid", {"RR@10": 0.5, "NDCG@10": 0.25}, [0.5]),
+        ("gsm:model=m", ["gsm"], "test", {"exact_match_indicator": 1.0, "exact_match": 0.0}, [1.0]),
+        ("mmlu:subject=law,model=m", ["mmlu"], "valid", {"exact_match": 1.0}, []),
+        ("our_own:model=m", None, "valid", {"exact_match": 0.5}, [0.5]),
+    ],
+)  # fmt: skip
+def test_helms_schema_says_which_metric_and_split_count(
+    name: str, groups: list[str] | None, split: str, metrics: dict[str, float], kept: list[float],
+    whole: Writer, aster: PriceTable,
+) -> None:  # fmt: skip
+    row = {"instance_id": "id1", "train_trial_index": 0, "stats": helm_stats(split, **metrics)}
+    path = helm_run(whole, "run", "openai/aster", [row], 0)
+    spec = json.loads(path.with_name("run_spec.json").read_text("utf-8"))
+    whole("run/run_spec.json", spec | {"name": name} | ({"groups": groups} if groups else {}))
+    found = ingest([path], prices=aster)
+    assert found.outcomes["quality"].to_list() == kept
+    assert reasons(found) == ({} if kept else {"other_split": 1})
 
 
 def test_a_helm_run_without_its_other_files_says_which(whole: Writer) -> None:

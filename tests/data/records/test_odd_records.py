@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.records.base import Options
+from data.records.texts import asked, said
 from tests.data.ingested import ingest
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -121,8 +122,30 @@ ROWS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [{"model_a": "aster", "model_b": "brook", "winner": "tie", "conversation_a": MESSAGES}],
     ),
 }  # fmt: skip
+GONE = object()
+SHAPES = (
+    "role",
+    "content",
+    "messages",
+    "parts",
+    "text",
+    "type",
+    "kwargs",
+    "message",
+    "prompt",
+    "input",
+)
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "records"
+WRITTEN = sorted(path.name for path in FIXTURES.glob("*.json*"))
+CELLS = st.sampled_from(["", "nan", "null", "{}", "[]", '{"a": 1}', "[[1]]", "1e999", "\ud800"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 2**40) | st.floats() | st.text(max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2**40)
+    | st.floats()
+    | st.text(max_size=4)
+    | CELLS
+    | st.just(10**400),
     lambda inner: (
         st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
     ),
@@ -146,8 +169,22 @@ def replaced(rows: list[Any], place: tuple[Any, ...], value: object) -> list[Any
     holder: Any = rows
     for key in place[:-1]:
         holder = holder[key]
-    holder[place[-1]] = value
+    if value is GONE:
+        del holder[place[-1]]
+    else:
+        holder[place[-1]] = value
     return rows
+
+
+def check(path: Path, **options: Any) -> None:  # noqa: ANN401
+    """Every row is kept or rejected, or the whole is refused in words."""
+    try:
+        found = ingest([path], **options)
+    except DataError:
+        return
+    kept = found.outcomes.height + found.pairs.height
+    assert kept + found.rejected.height + found.rejected_pairs.height == found.report["rows_read"]
+    assert set(found.rejected.get_column("reject_reason", default=[])).isdisjoint({None, ""})
 
 
 @pytest.mark.parametrize("source", ROWS)
@@ -157,17 +194,43 @@ def test_an_odd_value_is_rejected_or_explained(
     source: str, draw: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     name, rows = ROWS[source]
-    place = draw.draw(st.sampled_from([place for place in places(rows) if place]))
-    changed = replaced(rows, place, draw.draw(JSON))
+    changed = odd(rows, draw)
     path = tmp_path_factory.mktemp("odd") / name
     text = json.dumps(changed[0]) if path.suffix == ".json" else "\n".join(map(json.dumps, changed))
     path.write_text(text)
-    try:
-        found = ingest([path], source=source, options=Options(model="aster"))
-    except DataError:
-        return
-    kept = found.outcomes.height + found.pairs.height
-    assert kept + found.rejected.height + found.rejected_pairs.height == found.report["rows_read"]
+    check(path, source=source, options=Options(model="aster"))
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@given(draw=st.data())
+@settings(max_examples=12)
+def test_an_odd_value_in_a_written_file_is_rejected_or_explained(
+    name: str, draw: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = (FIXTURES / name).read_text("utf-8")
+    whole = name.endswith(".json")
+    rows = [json.loads(text)] if whole else [json.loads(line) for line in text.splitlines()]
+    changed = odd(rows, draw)
+    path = tmp_path_factory.mktemp("odd") / name
+    path.write_text("\n".join(map(json.dumps, changed)), "utf-8")
+    metric = draw.draw(st.sampled_from([None, "helpful", "exact"]))
+    check(path, options=Options(model=draw.draw(st.sampled_from([None, "aster"])), metric=metric))
+
+
+def odd(rows: list[Any], draw: st.DataObject) -> list[Any]:
+    """The rows with another value, or none at all, at some place."""
+    place = draw.draw(st.sampled_from([place for place in places(rows) if place]))
+    value = draw.draw(JSON if len(place) == 1 else st.just(GONE) | JSON)
+    return replaced(rows, place, value)
+
+
+@given(st.recursive(st.none() | st.text(max_size=6) | st.integers(), lambda inner: (
+    st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(SHAPES), inner, max_size=3)
+), max_leaves=8))  # fmt: skip
+def test_any_shape_of_a_prompt_or_answer_is_text_or_nothing(value: object) -> None:
+    for read in (asked, said):
+        assert read(value) is None or isinstance(read(value), str)
+        assert read(json.dumps(value)) is None or isinstance(read(json.dumps(value)), str)
 
 
 @pytest.mark.parametrize("source", ROWS)
