@@ -18,12 +18,12 @@ def at(value: object, place: str) -> Any:  # noqa: ANN401
     >>> at({"a": '{"b": [1, 2]}'}, "a/b/1")
     2
     """
-    if isinstance(value, Mapping) and place in value:  # a column of that very name
+    if isinstance(value, dict) and place in value:  # a column of that very name
         return value[place]
     found: Any = value
     for key in place.split("/"):
         inner = parsed(found)
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             found = inner.get(key)
         elif isinstance(inner, list) and key.isdecimal() and int(key) < len(inner):
             found = inner[int(key)]

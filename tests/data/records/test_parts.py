@@ -133,7 +133,8 @@ def test_a_score_counts_for_the_one_call_that_it_holds() -> None:
     calls = Calls()
     for span, parent, answer in (
         ("step", "trace", False), ("a", "step", True), ("b", "trace", True),
-        ("outer", "trace", True), ("inner", "outer", True), ("loop", "loop", True), ("x", "y", True), ("y", "x", False),
+        ("outer", "trace", True), ("inner", "outer", True), ("loop", "loop", True),
+        ("x", "y", True), ("y", "x", False),
     ):  # fmt: skip
         calls.add(span, parent, answer=answer)
     calls.score("step", {"ok": 1})
