@@ -22,8 +22,9 @@ from .layouts import ABOUT_PROMPT, OF_TEXT, understand
 from .prices import PriceTable
 from .raw import RawTable
 from .records.base import Options
+from .records.files import head
 from .records.reading import Read, no_battles, no_outcomes, read_records
-from .records.registry import FORMATS, Sorted, known
+from .records.registry import FORMATS, Sorted, known, nearest
 from .rows import estimated, rows_of
 from .scale import Judge, Scales
 from .schema import Pairs
@@ -196,11 +197,18 @@ def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
             survey, asked.layout, given=asked.columns, models=asked.models, scales=asked.scales
         )
     except ColumnError as err:
-        raise type(err)(f"{path}: {err}", more=known() if asked.layout == "auto" else "") from err
+        if asked.layout != "auto":
+            raise type(err)(f"{path}: {err}") from err
+        near = nearest(head(path))
+        raise type(err)("; ".join(filter(None, (f"{path}: {err}", near))), more=known()) from err
     judge = Judge(asked.scales)
     for batch in table.batches():
         rows = rows_of(batch, plan, judge)
-        yield _parsed(listed=rows) if plan.layout == "prompts" else _parsed(rows=_with_tokens(rows, asked.options), sources=1)
+        yield (
+            _parsed(listed=rows)
+            if plan.layout == "prompts"
+            else _parsed(rows=_with_tokens(rows, asked.options), sources=1)
+        )
     judge.refuse(str(path))
     lost = [LOST_ROW | {"found": f"{path.name}, {line}"} for line in table.bad]
     note: dict[str, Any] = {

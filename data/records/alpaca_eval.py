@@ -12,8 +12,8 @@ from pathlib import Path
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, label
 from .fields import recognises
 from .files import Row, rows
-from .places import present
 from .messages import asked, said
+from .places import present
 
 NEEDS = (("instruction", "generator_1", "generator_2", "preference"),)
 TIE = 1.5

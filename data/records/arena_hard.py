@@ -14,8 +14,8 @@ from pathlib import Path
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, label
 from .fields import has, recognises
 from .files import UNREADABLE, Row, rows
-from .places import at, first_at, present
 from .messages import asked, said
+from .places import at, first_at, present
 
 NEEDS = (
     ("model", "judge", "games"),

@@ -15,8 +15,8 @@ from ..schema import PREFERENCES
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, first, label
 from .fields import recognises as has_all
 from .files import Head, Row, rows
-from .places import at
 from .messages import asked, parsed
+from .places import at
 
 FLAGS = {"winner_model_a": "a", "winner_model_b": "b", "winner_tie": "tie"}
 SET = {"1", "1.0", "true"}

@@ -17,9 +17,9 @@ from ..errors import DataError
 from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metric, each, label
 from .calls import Calls
 from .files import UNREADABLE, Head, Row, rows
+from .messages import asked, parsed, said
 from .places import at, billed, first_at, numbers_at, present
 from .scores import score_of, scores_at
-from .messages import asked, parsed, said
 from .usage import tokens_of
 
 Places = tuple[str, ...]

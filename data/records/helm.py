@@ -31,8 +31,8 @@ from .base import (
 )
 from .fields import recognises as has_all
 from .files import Head, Row, document, rows
-from .places import at
 from .messages import asked, said
+from .places import at
 
 # main_name of HELM's schemas -> the run groups that have it
 MAIN_METRICS = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError
+from ..values import GRADES
 from .base import (
     FAILED,
     LOST,
@@ -28,10 +29,9 @@ from .base import (
     names_in,
 )
 from .files import UNREADABLE, Head, Row, document, zip_documents
-from .places import at
 from .messages import asked, said
+from .places import at
 from .usage import tokens_of
-from ..values import GRADES
 
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 NEEDS = (("version", "eval", "samples"),)

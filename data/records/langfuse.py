@@ -20,9 +20,9 @@ from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metr
 from .calls import Calls
 from .fields import recognises
 from .files import UNREADABLE, Head, Row, rows
+from .messages import asked, parsed, said
 from .places import at, billed, first_at, numbers_at
 from .scores import is_score, score_of
-from .messages import asked, parsed, said
 from .usage import tokens_of
 
 NEEDS = (

@@ -15,8 +15,8 @@ from typing import Any
 from ..split import prompt_id
 from .base import LOST, Format, Options, Outcome, each, first, label, one_text
 from .files import Head, Row, document, kind_of, tar_documents
-from .places import billed
 from .messages import asked as text_of
+from .places import billed
 
 TIME = re.compile(r"(\d{8})_(\d{6})\.json$")
 Key = tuple[str, str, str]  # dataset, split, model

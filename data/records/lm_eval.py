@@ -28,8 +28,8 @@ from .base import (
 )
 from .fields import recognises as has_all
 from .files import UNREADABLE, Head, Row, document, rows
-from .places import at
 from .messages import asked, said
+from .places import at
 
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")
 MODEL_ARGUMENT = re.compile(r"(?:^|,)(?:pretrained|model|engine)=(?P<name>[^,]+)")

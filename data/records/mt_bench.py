@@ -15,8 +15,8 @@ from pathlib import Path
 from .base import LOST, Battle, Format, Options, Outcome, Record, each, label
 from .fields import recognises
 from .files import UNREADABLE, Head, Row, rows
-from .places import at
 from .messages import asked, said
+from .places import at
 
 GRADED = ("question_id", "model", "judge", "score", "turn")
 PAIRED = ("question_id", "model_1", "model_2", "g1_winner", "g2_winner", "turn")

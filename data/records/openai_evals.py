@@ -22,8 +22,8 @@ from .base import (
     label,
 )
 from .files import UNREADABLE, Head, Row, rows
-from .places import at
 from .messages import asked, said
+from .places import at
 from .usage import tokens_of
 
 USUAL_METRICS = ("correct", "accuracy", "score")

@@ -20,10 +20,10 @@ from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metr
 from .calls import Calls
 from .fields import recognises
 from .files import Head, Row, rows
+from .messages import asked, said
 from .places import at, present
 from .scores import is_score, score_of
 from .spans import Event, Span, logs_of, spans_of
-from .messages import asked, said
 
 NEEDS = (
     ("resourceSpans",), ("resource_spans",), ("resourceLogs",), ("resource_logs",),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ColumnError, FormatError
+from ..errors import FormatError
 from ..layouts import LAYOUTS, looks_like_a_table
 from ..raw import json_rows
 from . import (
@@ -76,7 +76,8 @@ def sort_files(paths: Sequence[Path], source: str) -> Sorted:
     if not found.records and not found.tables:
         raise FormatError(
             f"nothing to read in {', '.join(map(str, paths))}: {len(found.skipped)} files, of none "
-            f"of which the format is known; {known()}"
+            f"of which the format is known; --from NAME says what they are",
+            more=known(),
         )
     return found
 
@@ -94,7 +95,9 @@ def _sort(path: Path, source: str, found: Sorted, *, inside: bool) -> None:
     elif inside:
         found.skipped.append(path.name)
     else:
-        raise FormatError(f"{path}: unknown format; it is {seen.describe()}; {advice(seen)}")
+        raise FormatError(
+            f"{path}: unknown format; it is {seen.describe()}; {advice(seen)}", more=known()
+        )
 
 
 def _is_table(seen: Head, *, inside: bool) -> bool:
@@ -116,13 +119,14 @@ def recognise(seen: Head) -> str | None:
 
 
 def known() -> str:
-    """All formats in one sentence, for errors."""
-    return f"known are long and wide tables, and {', '.join(FORMATS)}"
+    """All formats, a line each, for those who ask for more."""
+    listed = "\n".join(f"{name}: {entry.about}" for name, entry in FORMATS.items())
+    return f"known are long and wide tables, and\n{listed}"
 
 
 def nearest(seen: Head) -> str | None:
     """Which format a first row resembles most, and what it lacks of it."""
-    found = []
+    found: list[tuple[tuple[float, int, int], str, list[str]]] = []
     for name, entry in FORMATS.items():
         for needs in entry.needs:
             there = {place for place in needs if has(seen.first, place)}
@@ -140,9 +144,4 @@ def nearest(seen: Head) -> str | None:
 
 def advice(seen: Head) -> str:
     """What to do about a file of no known format."""
-    return "; ".join(filter(None, (nearest(seen), known(), "--from NAME settles it")))
-
-
-def explain(err: ColumnError, path: Path | None = None) -> ColumnError:
-    """The error of a table that is none, with the format that it could have been."""
-    return ColumnError(f"{err}; {known() if path is None else advice(head(path))}")
+    return "; ".join(filter(None, (nearest(seen), "--from NAME says which of them it is")))

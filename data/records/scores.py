@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from .places import present
-from .messages import parsed
 from ..values import GRADES
+from .messages import parsed
+from .places import present
 
 NAMES = ("name", "metric", "metric_name", "key")
 VALUES = ("score", "value", "avg", "mean", "passed", "success", "pass", "label")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .base import label
-from .places import at, first_at
 from .messages import parsed
+from .places import at, first_at
 
 Row = Mapping[str, Any]
 ERRORS = {"2", "status_code_error", "error"}

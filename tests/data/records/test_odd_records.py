@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.records.base import Options
-from data.records.texts import asked, said
+from data.records.messages import asked, said
 from tests.data.ingested import ingest
 
 MESSAGES = [{"role": "user", "content": "Hi"}]

@@ -14,9 +14,9 @@ from data.records.base import Options
 from data.records.calls import Calls
 from data.records.fields import Fields, When, failed, format_of
 from data.records.files import rows
+from data.records.messages import asked, said
 from data.records.places import at, numbers_at
 from data.records.scores import scores_at
-from data.records.texts import asked, said
 from data.records.usage import tokens_of
 from router.request.view import read_prompt
 
