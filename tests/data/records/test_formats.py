@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from data.clean import REASON
@@ -123,7 +124,7 @@ CASES = [
     *(
         Case(files=f"langsmith.{kind}", layout="langsmith", kept=langsmith,
              reasons={"failed_request": 1})
-        for kind in ("jsonl", "csv", "parquet")
+        for kind in ("jsonl", "csv")
     ),
     *SPOKEN,
     Case(files="vercel.json", layout="otel", reasons={"missing_quality": 1}, prompts=[]),
@@ -203,17 +204,6 @@ def reasons(found: Ingested) -> dict[str, int]:
     return dict(found.rejected.group_by(REASON).len().sort(REASON).iter_rows())
 
 
-@pytest.fixture(autouse=True, scope="module")
-def langsmith_parquet() -> Any:  # noqa: ANN401
-    """LangSmith's bulk export: the same runs, where objects are JSON texts."""
-    import polars as pl
-
-    path = FILES / "langsmith.parquet"
-    pl.read_csv(FILES / "langsmith.csv", infer_schema_length=None).write_parquet(path)
-    yield
-    path.unlink()
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.files.replace(" ", "+"))
 def test_a_file_of_another_tool_becomes_outcomes(case: Case) -> None:
     found = read(case)
@@ -238,6 +228,14 @@ def test_telemetry_of_every_flavour_asks_the_same(case: Case) -> None:
     assert found.rejected.select("model", "input_tokens", "output_tokens").rows() == [
         ("gpt-4o", 10, 20)
     ]
+
+
+def test_langsmiths_bulk_export_has_objects_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "part-0.parquet"
+    pl.read_csv(FILES / "langsmith.csv", infer_schema_length=None).write_parquet(path)
+    found = ingest([path], prices=PRICES)
+    assert found.outcomes.select(KEPT).rows() == langsmith
+    assert reasons(found) == {"failed_request": 1}
 
 
 def test_alpaca_eval_prefers_by_how_near_one_side_is() -> None:
