@@ -16,7 +16,6 @@ from router.request.view import read_prompt
 Json = Any  # whatever a JSON text can hold
 TEXT_PARTS = ("text", "input_text", "output_text", "message")  # of chat messages' parts
 SAYS = frozenset({"content", "parts", "text", "tool_calls"})  # keys of a message
-LISTS = ("[{", "['", '["', '{"messages"', '{"role"', "{'messages'", "{'role'")
 
 
 def prompt_text(value: object, *, lists: bool = False) -> str | None:
@@ -53,9 +52,9 @@ def is_messages(value: object) -> bool:
 
 
 def unquoted(text: str) -> Json:
-    """What a text holds that begins like a list of texts or like messages, in JSON or in Python."""
+    """What a text holds that looks like a list or an object, in JSON or in Python; else null."""
     shown = text.strip()
-    if shown.startswith(LISTS) and shown.endswith(("]", "}")):
+    if shown.startswith(("[", "{")) and shown.endswith(("]", "}")):
         for read in (json.loads, ast.literal_eval):
             with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
                 return read(shown)
@@ -97,8 +96,8 @@ def prompt_texts(column: pl.Series, *, lists: bool) -> tuple[pl.Series, pl.Serie
     """
     texts = column.cast(pl.String)
     shown = texts.str.strip_chars_start()
-    quoted = pl.any_horizontal(shown.str.starts_with(start) for start in LISTS)
-    chats = texts.filter(pl.select(quoted).to_series().fill_null(value=False)).unique()
+    quoted = (shown.str.starts_with("[") | shown.str.starts_with("{")).fill_null(value=False)
+    chats = texts.filter(quoted).unique()
     if chats.is_empty():
         return texts, pl.repeat(None, len(texts), dtype=pl.String, eager=True)
     found = [prompt_text(text, lists=lists) for text in chats]

@@ -11,6 +11,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
@@ -33,8 +34,9 @@ from .shard import Asked, Counts, clean, nothing, parse
 
 DEALT_TABLES = ("rows", "fights", "listed")  # to shards
 OUTPUTS = ("outcomes", "prompts", "pairs", "rejected", "rejected_pairs", "unlabelled")
-SHARD_BYTES = 64 << 20  # of files: what is cleaned at once
-PACKED = 5  # bytes in memory for a byte on disk
+SHARD_BYTES = 32 << 20  # of files: what is cleaned at once
+ROW_BYTES = 256  # of a row of Parquet
+PACKED = 5  # bytes of text for a byte on disk
 ALWAYS_WRITTEN = ("outcomes", "prompts", "rejected")  # even where they are empty
 
 
@@ -272,9 +274,17 @@ def _pieces(groups: Sequence[Sorted]) -> int:
     size = 0
     for group in groups:
         for path in [*group.tables, *(path for paths in group.records.values() for path in paths)]:
-            packed = path.suffix.lower() in {".gz", ".parquet", ".tgz", ".eval"}
-            size += path.stat().st_size * (PACKED if packed else 1)
+            size += _unpacked(path)
     return -(-size // SHARD_BYTES)
+
+
+def _unpacked(path: Path) -> int:
+    """About how many bytes a file is as text."""
+    if path.suffix.lower() == ".parquet":
+        with suppress(pl.exceptions.PolarsError, OSError):  # reading it will say what is wrong
+            return int(pl.scan_parquet(path).select(pl.len()).collect().item()) * ROW_BYTES
+    packed = path.suffix.lower() in {".gz", ".tgz", ".eval"}
+    return path.stat().st_size * (PACKED if packed else 1)
 
 
 def apart(found: Sorted) -> list[Sorted]:

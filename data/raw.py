@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from .delimited import BadLine, read_rows, sniff
+from .delimited import BOM, BadLine, read_rows, sniff
 from .errors import FormatError
 from .texts import encoding, open_text
 
@@ -27,6 +27,7 @@ KINDS = {
 }  # fmt: skip
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+NESTED = frozenset({dict, list})
 # objects that hold their rows in a list, under one of these names
 WRAPPERS = ("data", "rows", "records", "results", "items", "examples", "outcomes", "samples")
 
@@ -97,8 +98,11 @@ class RawTable:
                 self._only = first
             yield from first
             yield from found
-        except (OSError, EOFError, UnicodeError, pl.exceptions.PolarsError) as err:
-            raise FormatError(f"{self.path} cannot be read: {said(err)}") from err
+        except (OSError, EOFError, UnicodeError) as err:
+            raise FormatError(f"{self.path} cannot be read: {err}") from err
+        except pl.exceptions.PolarsError as err:
+            what = f"cannot be read: it is damaged, or not of kind {self.kind}"
+            raise FormatError(f"{self.path} {what}", more=str(err)) from err
 
     def _read(self) -> Iterator[pl.DataFrame]:
         if self.kind == "parquet":
@@ -149,14 +153,15 @@ class RawTable:
                 table = table.with_columns(pl.col(name).cast(pl.String))
         return table
 
-    def _flat(self, row: Mapping[str, Json]) -> dict[str, Json]:
+    def _flat(self, row: Mapping[str, Json]) -> Mapping[str, Json]:
+        if not any(type(value) in NESTED for value in row.values()):
+            return row
         found: dict[str, Json] = {}
         for name, value in row.items():
-            key = name.strip()
-            if isinstance(value, dict) and key.lower() not in self._whole:
-                found |= {f"{key}|{field}": _cell(inner) for field, inner in value.items()}
+            if isinstance(value, dict) and name.strip().lower() not in self._whole:
+                found |= {f"{name.strip()}|{field}": _cell(v) for field, v in value.items()}
             else:
-                found[key] = _cell(value)
+                found[name] = _cell(value)
         return found
 
 
@@ -186,7 +191,9 @@ def _json_text(value: Json) -> str:
 def frame_of(rows: Sequence[Mapping[str, Json]]) -> pl.DataFrame:
     """Rows of plain values as a frame; columns of mixed types become texts."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
+    plain = unique_names(names)
+    columns = ([row.get(name) for row in rows] for name in names)
+    return pl.DataFrame([_series(n, values) for n, values in zip(plain, columns, strict=True)])
 
 
 def _series(name: str, values: list[Json]) -> pl.Series:
@@ -236,7 +243,7 @@ def json_rows(path: Path) -> Iterator[dict[str, Json] | BadLine]:
 def _is_lines(path: Path) -> bool:
     """Whether one of the first lines is an object by itself, and further lines follow."""
     with open_text(path) as file:
-        starts = list(islice((line for line in file if line.strip()), 4))
+        starts = list(islice((line.lstrip(BOM) for line in file if line.strip()), 4))
     if not starts or starts[0].lstrip().startswith("["):
         return False
     return len(starts) > 1 and any(isinstance(_loaded(line), dict) for line in starts[:3])
@@ -255,7 +262,7 @@ def _json_lines(path: Path) -> Iterator[dict[str, Json] | BadLine]:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
-            found = _loaded(line)
+            found = _loaded(line.lstrip(BOM))
             if broken and any("\udc80" <= letter <= "\udcff" for letter in line):
                 yield BadLine(f"line {number}", "not UTF-8")
             elif isinstance(found, dict):
@@ -266,7 +273,7 @@ def _json_lines(path: Path) -> Iterator[dict[str, Json] | BadLine]:
 
 def _elements(path: Path) -> Iterator[dict[str, Json] | BadLine]:
     with open_text(path) as file:
-        text = file.read()
+        text = file.read().lstrip(BOM)
     if not text.strip():
         return
     try:
@@ -296,9 +303,3 @@ def unwrapped(document: Json) -> list[Json]:
     if len(columns) > 1 and all(isinstance(c, list) and len(c) == len(columns[0]) for c in columns):
         return [dict(zip(document, row, strict=True)) for row in zip(*columns, strict=True)]
     return [document]
-
-
-def said(err: Exception) -> str:
-    """The first line of an error, without advice on a library's own settings."""
-    text = str(err).strip()
-    return text.splitlines()[0] if text else type(err).__name__

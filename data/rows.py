@@ -183,6 +183,8 @@ def _text(column: pl.Series | None, name: str, height: int) -> pl.Series:
     """A column of texts; of names without blanks around them, and null where nothing is left."""
     if column is None:
         return pl.repeat(None, height, dtype=pl.String, eager=True).alias(name)
+    if column.dtype.is_float():  # pandas makes such of ids where one is missing
+        column = column.cast(pl.Int64) if (column == column.round()).all() else column
     texts = column.cast(pl.String).alias(name)
     return texts if name == "prompt" else texts.str.strip_chars().replace("", None)
 

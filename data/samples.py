@@ -9,8 +9,10 @@ import polars as pl
 
 from .clean import CleanReport, clean_samples
 from .errors import DataError
+from .scale import Judge
 from .split import SplitConfig, with_split
 from .tables import load_prompts, read_table, with_known_prompts
+from .values import GRADES, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def load_samples(samples: Path, prompts: Path, *, split: SplitConfig | None = No
     report = CleanReport()
     texts = load_prompts(prompts)
     report.add("prompts", texts)
-    found = with_known_prompts(clean_samples(read_table(samples)), texts.kept)
+    found = with_known_prompts(clean_samples(_from_0_to_1(samples)), texts.kept)
     report.add("samples", found)
     if found.kept.is_empty():
         raise DataError(f"{samples} has no usable row; rejected: {report.rejected_by_reason()}")
@@ -48,3 +50,15 @@ def load_samples(samples: Path, prompts: Path, *, split: SplitConfig | None = No
     )
     used = sides.join(joined, on="prompt_id", how="semi", maintain_order="left")
     return SampleTables(joined, used, report)
+
+
+def _from_0_to_1(path: Path) -> pl.DataFrame:
+    """The table; raises DataError where its scores run on another scale."""
+    table = read_table(path)
+    if "quality" in table.columns:
+        values, declared = Reading(grades=GRADES).read(table["quality"])
+        judge = Judge()
+        judge.quality("quality", values.alias("quality"), declared)
+        judge.refuse(str(path))
+        table = table.with_columns(values.alias("quality"))
+    return table

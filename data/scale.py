@@ -168,7 +168,7 @@ class Judge:
             ]
         own = values.filter(~declared)
         self._range(column, None).add(own)
-        if domains is not None and (own.is_between(0, 1) != True).any():  # noqa: E712
+        if domains is not None:
             table = pl.DataFrame({"v": own, "d": domains.filter(~declared)}).drop_nulls()
             for (name,), group in table.group_by("d", maintain_order=True):
                 self._range(column, str(name)).add(group["v"])

@@ -13,7 +13,9 @@ NO_VALUE = frozenset(
 )  # fmt: skip
 GRADES: dict[str, float] = {
     "correct": 1.0, "right": 1.0, "pass": 1.0, "passed": 1.0, "yes": 1.0, "true": 1.0,
+    "success": 1.0, "succeeded": 1.0, "✓": 1.0, "✔": 1.0, "✅": 1.0,
     "incorrect": 0.0, "wrong": 0.0, "fail": 0.0, "failed": 0.0, "no": 0.0, "false": 0.0,
+    "failure": 0.0, "✗": 0.0, "✘": 0.0, "❌": 0.0,
 }  # fmt: skip
 # single letters mean something only together: P beside F is a pass, beside C and I it is partly
 # right (Inspect's grades). The first set that holds all letters of a column and shares one with its

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 
@@ -46,10 +47,14 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run it; what cannot be done becomes a message and exit code 1."""
+        verbose = bool(ctx.meta.get(VERBOSE))
         try:
             return super().invoke(ctx)
+        except pl.exceptions.PolarsError as err:
+            refused = DataError("the tables cannot be processed", more=str(err))
+            raise click.ClickException(_shown(refused, verbose=verbose)) from err
         except self.told as err:
-            raise click.ClickException(_shown(err, verbose=bool(ctx.meta.get(VERBOSE)))) from err
+            raise click.ClickException(_shown(err, verbose=verbose)) from err
 
 
 VERBOSE = "tierwise.verbose"

@@ -105,6 +105,8 @@ def ingest(
 def _echo_report(report: dict[str, Any], out: Path) -> None:
     for note in report["files"]:
         _echo_note(note)
+    if report["skipped"]:
+        click.echo(f"{len(report['skipped'])} files are no results: {shown(report['skipped'])}")
     kept = report["kept"]
     battles = f" and {kept['pairs']} pairs" if kept["pairs"] else ""
     click.echo(f"read {report['rows_read']} rows, kept {kept['outcomes']}{battles} in {out}")

@@ -77,8 +77,11 @@ def rows(path: Path) -> Iterator[Row]:
         raise FormatError(f"{path} is not read row by row; what is: {', '.join(readers)}")
     try:
         yield from readers[kind](path)
-    except (OSError, EOFError, UnicodeDecodeError, pl.exceptions.PolarsError) as err:
+    except (OSError, EOFError, UnicodeDecodeError) as err:
         raise FormatError(f"{path} cannot be read: {err}") from err
+    except pl.exceptions.PolarsError as err:
+        what = f"cannot be read: it is damaged, or not of kind {kind}"
+        raise FormatError(f"{path} {what}", more=str(err)) from err
 
 
 def document(path: Path) -> Json:

@@ -70,7 +70,8 @@ def sort_files(paths: Sequence[Path], source: str) -> Sorted:
     for path in paths:
         inside = path.is_dir()
         for file in sorted(path.rglob("*")) if inside else [path]:
-            if inside and (not file.is_file() or kind_of(file) == "unknown"):
+            hidden = file.name.startswith(".")
+            if inside and (hidden or not file.is_file() or kind_of(file) == "unknown"):
                 continue
             _sort(file, source, found, inside=inside)
     if not found.records and not found.tables:

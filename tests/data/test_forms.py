@@ -217,6 +217,52 @@ def test_every_layout_in_every_kind_of_file(
     assert seen(ingest([path])) == given_rows(rows)
 
 
+DESCRIBED = st.sampled_from(
+    [
+        ("latency_ms", ["120", "95", "7"]),
+        ("totalCost", ["0.1", "0.2", "0.5"]),
+        ("year", ["2024", "2025"]),
+        ("difficulty", ["0", "1"]),
+        ("comment", ["fine", "1 of them", "no idea, 2 of 3"]),
+        ("turns", ["1"]),
+        ("words", ["12", "0"]),
+        ("hardness", ["3", "4", "1"]),
+    ]
+)
+
+
+@given(
+    rows=tables(),
+    others=st.lists(DESCRIBED, max_size=4, unique_by=lambda other: other[0]),
+    lost=st.sampled_from(["", "N/A", "n/a", "null", "-", "NaN"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_wide_tables_models_are_its_columns_of_scores(
+    rows: list[Row],
+    others: list[tuple[str, list[str]]],
+    lost: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    lines: dict[str, dict[str, str]] = {}
+    for i, row in enumerate(rows):
+        # a score of 0 somewhere: scores that are all 1 may be ratings of the worst answers
+        said = "0" if i == 0 else lost if i == 4 else plain(row["quality"])
+        lines.setdefault(row["prompt"], {})[row["model"]] = said
+    head = ["prompt", *MODELS, *(name for name, _ in others)]
+    table = [
+        [prompt, *said.values(), *(values[i % len(values)] for _, values in others)]
+        for i, (prompt, said) in enumerate(lines.items())
+    ]
+    path = tmp_path_factory.mktemp("t") / "table.csv"
+    style = {"delimiter": ",", "ends": "\n", "encoding": "utf-8", "packed": False}
+    to_csv([head, *table], path, style)
+    found = ingest([path]).report
+    assert found["files"][0]["models"] == list(MODELS)
+    assert found["rows_read"] == len(rows)
+    missing = found["rejected"]["outcomes"].get("missing_quality", 0)
+    assert missing == (1 if len(rows) > 4 else 0)
+
+
 BAD = st.sampled_from(
     [
         ["only one"],

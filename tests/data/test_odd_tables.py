@@ -356,3 +356,28 @@ def test_a_scale_that_is_none_is_refused() -> None:
     for text in ("5", "a:b", "5:1"):
         with pytest.raises(DataError, match=r"scale"):
             _scale(text)
+
+
+def test_marks_of_byte_order_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    one = HEAD + "q0,Peru?,a,1,0.1\n"
+    two = HEAD.partition("\n")[2] + "q1,Chad?,a,0,0.1\n"
+    mark = b"\xef\xbb\xbf"
+    saved(tmp_path, mark + one.encode() + mark + two.encode(), "d/t.csv")
+    saved(tmp_path, mark + b'{"prompt": "Togo?", "model": "b", "score": 1, "cost": 1}', "d/t.jsonl")
+    saved(tmp_path, b"\x00\x05\x16\x07", "d/._t.csv")
+    assert cells(ingest([tmp_path / "d"])) == [("a", 0), ("a", 1), ("b", 1)]
+
+
+def test_ids_that_a_missing_one_made_fractions_meet_their_prompts(tmp_path: Path) -> None:
+    outcomes = tmp_path / "o.parquet"
+    table = {"prompt_id": [7.0, None], "model": "a", "quality": 1.0, "cost_usd": 0.1}
+    pl.DataFrame(table).write_parquet(outcomes)
+    prompts = saved(tmp_path, "prompt_id,prompt\n7,Peru?\n", "p.csv")
+    assert cells(ingest([outcomes, prompts])) == [("a", 1)]
+
+
+def test_a_request_in_a_cell_is_its_messages(tmp_path: Path) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Name a river."}]}
+    rows = [{"prompt": json.dumps(body), "model": "a", "score": 1, "cost": 0.1}]
+    path = saved(tmp_path, json.dumps(rows), "t.json")
+    assert ingest([path]).prompts["prompt"].to_list() == ["Name a river."]
