@@ -18,6 +18,7 @@ from .prices import PriceTable
 from .schema import KEYS, OPTIONAL, PREFERENCES, Outcomes, Pairs, Prompts, Samples, reason
 from .values import LONGEST
 
+EXAMPLE = 80  # characters of what a rejected row holds
 REASON = "reject_reason"
 FAULT = "fault"  # in a table that was read: why a row cannot be used
 FOUND = "found"  # in a table that was read: what stood where a value could not be read
@@ -124,7 +125,7 @@ def _example(why: str, rows: pl.DataFrame) -> str | None:
         text = column.cast(pl.String).min()
         if isinstance(text, str):
             shown = f"{float(text):.6g}" if column.dtype.is_float() else text
-            return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+            return shown if len(shown) <= EXAMPLE else f"{shown[:EXAMPLE]}…"
     return None
 
 
@@ -146,14 +147,16 @@ def clean_outcomes(table: pl.DataFrame, prices: PriceTable | None = None) -> Cle
     lacking = pl.col("cost_usd").is_null()
     before = table.select(lacking.sum()).item()
     if prices is not None and before:
-        names = prices.named(table.filter(lacking)["model"].drop_nulls().unique())
-        table = _priced(table, prices.frame(names))
+        models = table.filter(lacking)["model"].drop_nulls().unique()
+        priced = _priced(table, prices.frame(models))
+        filled = priced.filter(table["cost_usd"].is_null() & priced["cost_usd"].is_not_null())
+        table, names = priced, prices.named(filled["model"].unique())
     found = _sorted_out(table, Outcomes)
     if faulty is not None:
         shown = faulty.select(*Outcomes.column_names(), REASON, *({FOUND} & set(faulty.columns)))
         found = replace(found, rejected=pl.concat([found.rejected, shown], how="diagonal"))
     computed = before - table.select(lacking.sum()).item()
-    return replace(found, priced=names if computed else {}, computed=computed)
+    return replace(found, priced=names, computed=computed)
 
 
 def clean_samples(table: pl.DataFrame) -> Cleaned:

@@ -249,6 +249,8 @@ def _through_shards(
     prices = config.prices or public_prices()
     cleaners = [CleanShard(number=i, prices=prices, folder=folder) for i in range(shards)]
     counts: Counts = reduce(add, track(run(cleaners), "clean", shards))
+    if not counts.rows_read:
+        raise DataError("no row in " + ", ".join(str(note["path"]) for note in notes))
     if not counts.texts:
         told = [str(note["hint"]) for note in notes if "hint" in note]
         raise DataError(

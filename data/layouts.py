@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from .errors import ColumnError
 from .scale import Range, Scales
 from .survey import Survey
-from .values import Reading
+from .values import Reading, read_number
 
 # our name -> the names by which it goes elsewhere, the likeliest first
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -225,6 +225,8 @@ def _refuse_doubtful(
 def _detect(
     columns: Sequence[str], found: Mapping[str, str], models: Sequence[str], left: Sequence[str]
 ) -> str:
+    if not columns:
+        raise ColumnError("the file holds no row")
     if "model" in found and "quality" in found:
         return "long"
     if "prompt" in found and "model" not in found:
@@ -236,7 +238,11 @@ def _detect(
         "neither long (a model and a score column) nor wide (a prompt column and one score column "
         f"per model); the columns are {shown(columns)}, of which were recognised "
         f"{shown(f'{theirs} as {ours}' for ours, theirs in found.items()) or 'none'}; "
-        "--column OURS=THEIRS names others"
+        + (
+            "the first line must hold the names of the columns"
+            if any(read_number(name) is not None for name in columns)
+            else "--column OURS=THEIRS names others"
+        )
     )
 
 
