@@ -137,6 +137,6 @@ def _echo_note(note: dict[str, Any]) -> None:
         other = f"; not {shown(left)}: --models names others" if left else ""
         click.echo(f"{note['path']}: columns taken for models: {shown(note['models'])}{other}")
     if "encoding" in note:
-        click.echo(f"{note['path']}: read as Windows-1252, which it is not said to be")
+        click.echo(f"{note['path']}: read as Windows-1252, for it is not UTF-8")
     if "decimal_mark" in note:
         click.echo(f"{note['path']}: a comma is read as the decimal mark")
