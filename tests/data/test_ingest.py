@@ -109,7 +109,7 @@ def test_routerbench_becomes_a_row_per_prompt_and_model(tmp_path: Path) -> None:
     assert found.report["files"][0]["models"] == ["aster/7b", "brook"]
     assert found.outcomes.select("model", "quality", "output_tokens", "cost_usd").rows() == [
         ("aster/7b", 1.0, 1, 0.001),
-        ("aster/7b", 0.25, 10, 0.002),
+        ("aster/7b", 0.25, 7, 0.002),
         ("brook", 0.0, 1, 0.01),
         ("brook", 1.0, 20, 0.02),
         ("brook", 1.0, 1, 0.03),

@@ -59,7 +59,7 @@ def test_lm_eval_samples_join_by_document_whatever_the_chat_template(
     assert found.prompts["domain"].to_list() == ["gsm8k", "gsm8k"]
     assert found.report["skipped"] == [f"results_{DATE}.json"]
     assert found.report["tokens_estimated"] == 3
-    assert found.outcomes["output_tokens"].to_list() == [4, 4, 4]  # 16 characters
+    assert found.outcomes["output_tokens"].to_list() == [6, 6, 6]
 
 
 def test_filters_of_one_answer_ask_for_a_choice(lines: Writer, prices: PriceTable) -> None:
@@ -96,7 +96,7 @@ def test_multiple_choice_counts_accuracy_and_the_likeliest_answer(
     }
     path = lines(f"aster/samples_sky_{DATE}.jsonl", [row])
     found = ingest([path], prices=prices)
-    assert found.outcomes.select("quality", "output_tokens").rows() == [(1.0, 1)]
+    assert found.outcomes.select("quality", "output_tokens").rows() == [(1.0, 2)]
 
 
 def test_chats_in_lm_eval_prompts_become_text(lines: Writer, prices: PriceTable) -> None:
@@ -442,7 +442,7 @@ def test_openai_evals_events_become_one_outcome_a_sample(lines: Writer, prices: 
     found = ingest([path], prices=prices)
     assert found.outcomes.select("quality", "input_tokens", "output_tokens").rows() == [
         (1.0, 8, 1),
-        (0.0, 2, 4),  # estimated from 6 and 16 characters
+        (0.0, 5, 6),  # estimated from the texts
     ]
     assert found.prompts["prompt"].to_list() == ["2 + 2?", "3 + 3?"]
     assert reasons(found) == {"failed_request": 1, "missing_quality": 1, "several_calls": 1}

@@ -18,7 +18,7 @@ from tests.data.ingested import Ingested, ingest
 
 FILES = Path(__file__).parent.parent / "fixtures" / "records"
 PERU = "Name a river in Peru."
-LATER = "And in Chad?\n\nName a river in Peru."
+LATER = "Name a river in Peru.\nAnd in Chad?"
 KEPT = ("model", "quality", "input_tokens", "output_tokens", "cost_usd")
 GPT = ("gpt-4o", 1.0, 10, 20, 0.0003)
 Row = tuple[Any, ...]
