@@ -19,7 +19,9 @@ STORE = click.option("--store", type=PATH, required=True, help="Folder; made whe
 @click.command()
 @click.argument("bundle", type=PATH)
 @STORE
-@click.option("--gate", type=PATH, help="Record of a passed gate: tierwise gate … --json FILE.")
+@click.option(
+    "--gate", type=PATH, help="Record of tierwise gate … --json FILE; it must have passed."
+)
 @click.option("--force", metavar="REASON", help="Go without a gate; REASON enters the history.")
 def promote(bundle: Path, store: Path, gate: Path | None, force: str | None) -> None:
     """Make BUNDLE the live one of a store; a running service takes it over."""

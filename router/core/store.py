@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import replaced_file, replaced_folder, write_file
-from ..errors import StoreError
+from ..errors import BundleError, StoreError
 from .bundle import Bundle, find_bundle
 from .manifest import read_manifest
 
@@ -122,40 +122,67 @@ class Store:
     ) -> Change:
         """Make a bundle the live one.
 
+        A record that is given is read, even where nothing is live yet: what it calls the incumbent
+        is then promoted first, so that a rollback goes back to what answered before.
+
         Args:
             bundle: its folder.
             gate: the gate's record for this candidate against what is live now.
             force: a reason to go without a passed gate; it is written into the history.
             time: seconds since 1970.
         Raises:
-            BundleError: the bundle cannot be trusted.
-            StoreError: there is an incumbent, and neither a passed gate nor a reason.
+            BundleError: the bundle or the incumbent cannot be trusted.
+            StoreError: the record did not pass or is about other bundles; or there is an
+                incumbent, and neither a passed gate nor a reason.
         """
         bundle_id = read_manifest(find_bundle(bundle)).bundle_id
         why = self._permission(bundle_id, gate, force)
         self.add(bundle)
+        if gate is not None and self.current is None and not force:
+            before = self._incumbent(gate)
+            self._point("promote", before, f"incumbent of the gate for {bundle_id}", time)
         return self._point("promote", bundle_id, why, time)
 
     def _permission(self, bundle_id: str, gate: dict[str, Any] | None, force: str | None) -> str:
         live = self.current
-        if live is None:
-            return "first bundle of the store"
         if force:
-            return f"forced: {force}"
+            over = "" if gate is None else f" (over a gate that said {gate.get('verdict')})"
+            return f"forced: {force}{over}"
+        if gate is None and live is None:
+            return "first bundle of the store"
         if gate is None:
             raise StoreError(
                 f"{bundle_id} would replace {live}; give the record of a passed gate "
                 "(tierwise gate … --json FILE), or a reason to go without (--force REASON)"
             )
         pair = (gate.get("candidate"), gate.get("incumbent"))
-        if pair != (bundle_id, live):
+        if pair != (bundle_id, live or pair[1]):
             raise StoreError(
                 f"this gate compared {pair[0]} with {pair[1]}; what is asked for is {bundle_id} "
-                f"in place of {live}"
+                f"in place of {live or 'nothing'}"
             )
         if gate.get("verdict") != PASSED:
-            raise StoreError(f"the gate's verdict is {gate.get('verdict')}: {gate.get('summary')}")
+            raise StoreError(
+                f"the gate's verdict is {gate.get('verdict')}: {gate.get('summary')}; "
+                "give a reason to go on all the same (--force REASON)"
+            )
         return f"gate {PASSED}: {gate.get('summary')}"
+
+    def _incumbent(self, gate: dict[str, Any]) -> str:
+        """Bring in what a gate compared with, by the folder that its record names."""
+        wanted, path = str(gate.get("incumbent")), gate.get("incumbent_path")
+        try:
+            folder = find_bundle(Path(str(path or wanted)))
+            found = read_manifest(folder).bundle_id
+        except BundleError:
+            found = None
+        if found != wanted:
+            raise StoreError(
+                f"{self.path} has nothing live, and {wanted}, the gate's incumbent, is not at "
+                f"{path or 'a place that its record names'}; promote it first, so that a rollback "
+                "has somewhere to go"
+            )
+        return self.add(folder)
 
     def rollback(self, *, time: float, why: str = "asked for") -> Change:
         """Go back to the bundle that was live before; again, and it is the one before that.
@@ -169,7 +196,10 @@ class Store:
             c.previous for c in self.history() if c.action == "promote" and c.bundle_id == live
         ]
         if live is None or not before or before[-1] is None:
-            raise StoreError(f"{self.path} has no earlier bundle to go back to; live is {live}")
+            raise StoreError(
+                f"{self.path} has no earlier bundle to go back to; live is {live or 'nothing'}, "
+                "the first one; promote what is to answer in its place"
+            )
         Bundle.load(self.folder(before[-1]))
         return self._point("rollback", before[-1], why, time)
 

@@ -67,7 +67,8 @@ def gate(
         cache=cache,
         reporter=reporter,
     )
-    write_json(json_path, found.record.to_dict())
+    where = {"incumbent_path": str(theirs.bundle.path.resolve())}
+    write_json(json_path, found.record.to_dict() | where)
     if html_path is not None:
         write_page(parent_of(html_path), found.record, found.on_outcomes, found.moves)
     _print_record(found.record)

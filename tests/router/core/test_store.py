@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from router import BundleError, Router
 from router.cli.main import main
@@ -35,7 +39,7 @@ def name(bundle: Path) -> str:
     return read_manifest(bundle).bundle_id
 
 
-def passed(candidate: Path, incumbent: Path, verdict: str = "passed") -> dict[str, str]:
+def passed(candidate: Path, incumbent: Path, verdict: str = "passed") -> dict[str, Any]:
     return {"candidate": name(candidate), "incumbent": name(incumbent), "verdict": verdict,
             "summary": "AIQ +0.010"}  # fmt: skip
 
@@ -66,6 +70,40 @@ def test_nothing_replaces_an_incumbent_without_a_gate_or_a_reason(
         assert store.current == name(bundles[0])
     store.promote(bundles[1], gate=None, force="the provider is down", time=3.0)
     assert store.history()[-1].why == "forced: the provider is down"
+
+
+@given(verdict=st.sampled_from(["failed", "undecided", "", None, 1]), empty=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
+def test_a_record_that_did_not_pass_promotes_nothing_first_or_not(
+    tmp_path: Path, bundles: list[Path], verdict: object, empty: bool
+) -> None:
+    store = Store(Path(tempfile.mkdtemp(dir=tmp_path)))
+    if not empty:
+        store.promote(bundles[0], gate=None, force=None, time=1.0)
+    live, gate = store.current, passed(bundles[1], bundles[0]) | {"verdict": verdict}
+    with pytest.raises(StoreError, match="verdict is"):
+        store.promote(bundles[1], gate=gate, force=None, time=2.0)
+    assert store.current == live
+    forced = store.promote(bundles[1], gate=gate, force="the provider is down", time=3.0)
+    assert f"over a gate that said {verdict}" in forced.why
+
+
+def test_a_gated_first_promotion_can_be_rolled_back_to_the_incumbent(
+    tmp_path: Path, bundles: list[Path]
+) -> None:
+    store, gate = Store(tmp_path), passed(bundles[1], bundles[0])
+    with pytest.raises(StoreError, match="promote it first"):
+        store.promote(bundles[1], gate=gate, force=None, time=1.0)
+    with pytest.raises(StoreError, match="promote it first"):  # another bundle lies there
+        elsewhere = gate | {"incumbent_path": str(bundles[2])}
+        store.promote(bundles[1], gate=elsewhere, force=None, time=1.0)
+    assert store.current is None
+    with pytest.raises(StoreError, match="this gate compared"):
+        store.promote(bundles[2], gate=gate, force=None, time=1.0)
+    gate |= {"incumbent_path": str(bundles[0])}
+    change = store.promote(bundles[1], gate=gate, force=None, time=2.0)
+    assert (change.bundle_id, change.previous) == (name(bundles[1]), name(bundles[0]))
+    assert store.rollback(time=3.0).bundle_id == name(bundles[0])
 
 
 def test_rollback_goes_back_step_by_step(tmp_path: Path, bundles: list[Path]) -> None:
