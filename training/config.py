@@ -72,8 +72,10 @@ class EncoderConfig:
 class ArmsConfig:
     """Which arms are learned."""
 
-    min_coverage: float = 0.9  # of the prompts that the best-covered arm answered
-    min_rows: int = 30  # training rows
+    # share of the best-covered arm's prompts below which an arm is left out; 0 leaves none out:
+    # what few prompts say of an arm counts as little as it is
+    min_coverage: float = 0.0
+    min_rows: int = 30  # training rows that an arm needs
     prices: str | None = None  # CSV of dated list prices; null: read off the table's own costs
     catalogue: str | None = None  # TOML or JSON: capabilities, prices, latency, tiers
     # ISO date: models that had retired by then are learned, for who names them, but are neither

@@ -139,7 +139,7 @@ def learn(
         stage.note("mean of " + ", ".join(stack.names))
     oof = OutOfFold(judged, inputs.rows(folds.judged), oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(stack.names)) as stage:
-        model = final_fit(inputs, data, fitted, stack, calibration, costs, config, stage)
+        model = final_fit(inputs, fitted, stack, calibration, costs, config, stage)
         model = joined.widened(model) if joined is not None else model
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
@@ -176,7 +176,7 @@ def _manifest(
     joined: PairsOnlyArms | None,
 ) -> Manifest:
     """What the bundle says of itself; figures are of outcomes that were observed."""
-    infos = arm_infos(model, learned.data, origin, learned.mean)
+    infos = arm_infos(model, learned.data, origin, learned.mean, oof.cost_usd)
     own, observed = learned.data, oof.data
     if joined is not None:
         infos = joined.infos(infos)

@@ -17,9 +17,9 @@ from router.types import Arm, Bools, Doubles, Floats
 from ..config import TrainConfig
 from ..methods.base import arm_means
 from ..methods.cluster import nearest
+from ..methods.common_level import is_sparse
 from ..methods.costs import Meter, significant
 from ..prepare.dataset import Dataset
-from ..selection.regret import SPARSE
 from ..selection.threshold_map import threshold_map
 from ..selection.validation import frontier_quality
 from .fit import OutOfFold
@@ -67,7 +67,7 @@ def decision_constants(
     width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
     _, distance = nearest(oof.inputs.embedding, model.table.centroids)
     middle, far = np.percentile(distance, [50, 99])
-    cost = np.nanmean(oof.data.cost_usd, axis=0)
+    cost = mean_cost_usd(oof.data, oof.cost_usd)
     among = not_retired(oof.data.arms, catalogue, config)
     best = best_single(mean, cost, among)
     info = DecisionInfo(
@@ -112,9 +112,16 @@ def mean_quality(data: Dataset, oof_quality: Floats) -> Doubles:
     In a log an arm was asked where it was thought good, and the mean of its outcomes flatters it;
     the mean of what is predicted for every prompt does not.
     """
-    if np.isnan(data.quality).mean() > SPARSE:
+    if is_sparse(data.quality):
         return np.asarray(oof_quality.mean(axis=0, dtype=np.float64))
     return arm_means(data.quality)
+
+
+def mean_cost_usd(data: Dataset, oof_cost_usd: Doubles) -> Doubles:
+    """Mean cost of every arm over all prompts, as `mean_quality`: (a,)."""
+    if is_sparse(data.quality):
+        return np.asarray(oof_cost_usd.mean(axis=0))
+    return np.asarray(np.nanmean(data.cost_usd, axis=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +144,10 @@ class Origin:
 
 
 def arm_infos(
-    model: FittedModel, data: Dataset, origin: Origin, mean: Doubles
+    model: FittedModel, data: Dataset, origin: Origin, mean: Doubles, oof_cost_usd: Doubles
 ) -> tuple[ArmInfo, ...]:
     """The manifest's row of every arm; `mean` (a,) is its mean quality."""
-    spread, cost = model.table.values.std(axis=0), np.nanmean(data.cost_usd, axis=0)
+    spread, cost = model.table.values.std(axis=0), mean_cost_usd(data, oof_cost_usd)
     rows = (~np.isnan(data.quality)).sum(axis=0)
     return tuple(
         arm_info(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from router.types import Doubles, Floats, Ints
 
@@ -54,22 +54,24 @@ def combine(
     """
     folds, names = fitted.folds, leading(fitted.scores, config.stack.within)
     parts = {name: fitted.chosen[name].oof_quality for name in names}
+    learned, settings = fitted.targets.quality, config.stack
+    if fitted.targets.sparse:  # methods know how arms stand out, and trees alone the level
+        settings = replace(settings, level_share=1.0)
 
     def predict(fold: int, places: Ints) -> Floats:
-        stack = Stack.of(names, data.quality[folds.of != fold], config.stack)
+        stack = Stack.of(names, learned[folds.of != fold], settings)
         seen = {name: values[places] for name, values in parts.items()}
         return stack.predict(seen, fitted.oof_level[places])
 
     raw = folds.held_out(predict, len(data.arms))
     quality = data.quality[folds.judged]
     calibration = fit_calibration(raw, quality, config.calibration, folds.of_judged)
-    stack = Stack.of(names, data.quality, config.stack)
+    stack = Stack.of(names, learned, settings)
     return stack, calibration, calibration.apply(raw)
 
 
 def final_fit(
     inputs: Inputs,
-    data: Dataset,
     fitted: Crossfit,
     stack: Stack,
     calibration: Calibration,
@@ -88,7 +90,7 @@ def final_fit(
         table = fitted.chosen["cluster"].fit()
     if not isinstance(table, ClusterTable):
         table = ClusterTable.fit(
-            inputs, data.quality, config.cluster, k=DEFAULT_K, seed=config.seed
+            inputs, fitted.targets.quality, config.cluster, k=DEFAULT_K, seed=config.seed
         )
     return FittedModel(
         predictors=predictors,

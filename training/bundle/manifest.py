@@ -83,6 +83,7 @@ def training_record(learned: Learned, origin: Origin) -> dict[str, Any]:
         "prompts": len(data),
         "cells": int((~np.isnan(data.quality)).sum()),
         "dropped_arms": data.dropped_arms,
+        **({"sparse": fitted.targets.record} if fitted.targets.sparse else {}),
         "rejected_rows": dict(origin.rejected),
         "chosen": {name: dict(found.settings) for name, found in fitted.chosen.items()},
         "tried": fitted.scores,

@@ -102,7 +102,8 @@ class Task:
 
     Attributes:
         inputs: the n training prompts.
-        quality: (n, a) outcomes, NaN where missing.
+        quality: (n, a) outcomes, NaN where missing; of sparse tables above the prompt's level.
+        outcomes: (n, a) the outcomes themselves.
         folds: of the rows; a method is fitted without each fold and on everything.
         labels: task labels of the n prompts, None where nobody said.
         score: what candidates are chosen by, of (j, a) predictions; smaller is better.
@@ -111,6 +112,7 @@ class Task:
 
     inputs: Inputs
     quality: Floats
+    outcomes: Floats
     folds: Folds
     labels: Sequence[str | None]
     score: Callable[[Floats], float]

@@ -63,7 +63,8 @@ def fit_meter(data: Dataset, prices: PriceTable | None) -> Meter:
         tokens = np.stack([data.input_tokens[seen, arm], data.output_tokens[seen, arm]], axis=1)
         known = ~np.isnan(tokens).any(axis=1)
         if known.sum() < 2:
-            rows[:, arm] = 0.0, 1.0, 0.0, 0.0, 1.0
+            # a free arm's micro-dollars have no price: what it costs is 0, not next to nothing
+            rows[:, arm] = 0.0, float(np.any(data.cost_usd[seen, arm])), 0.0, 0.0, 1.0
             continue
         paid, _ = nnls(tokens[known] / 1e3, data.cost_usd[seen, arm][known] * 1e3)
         price = prices.find(name.model) if prices is not None else None

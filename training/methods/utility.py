@@ -282,7 +282,7 @@ def _candidate(
         rows = task.folds.of != left_out
         return fit_utility(
             task.inputs.rows(rows),
-            task.quality[rows],
+            task.outcomes[rows],
             battles.prompts(fought != left_out),
             config.utility,
             config.linear,

@@ -75,11 +75,13 @@ def _too_few(kept: list[str], dropped: dict[str, str], config: ArmsConfig, *, pa
     """What was asked of arms, what was found, and what would work."""
     shown = [f"{arm}: {reason}" for arm, reason in list(dropped.items())[:SHOWN]]
     more = [f"and {len(dropped) - SHOWN} more"] if len(dropped) > SHOWN else []
+    covered = f" and {config.min_coverage:.0%} of the best-covered arm's"
+    knobs = "arms.min_rows or arms.min_coverage" if config.min_coverage > 0 else "arms.min_rows"
     return (
-        f"routing needs two arms with at least {config.min_rows} training outcomes each and "
-        f"{config.min_coverage:.0%} of the best-covered arm's; found {len(kept)}: "
+        f"routing needs two arms with at least {config.min_rows} training outcomes each"
+        f"{covered if config.min_coverage > 0 else ''}; found {len(kept)}: "
         f"{', '.join(kept) or 'none'}; dropped {'; '.join(shown + more) or 'none'}. More prompts, "
-        "a smaller split.test_share, arms.min_rows or arms.min_coverage would let them in"
+        f"a smaller split.test_share, or a smaller {knobs} in --config would let them in"
         + ("; further arms may be known by pairs alone, these two may not" if paired else "")
     )
 

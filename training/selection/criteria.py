@@ -12,51 +12,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from router.types import Doubles, Floats, Ints
+from router.types import Doubles, Floats
 
-from ..config import TrainConfig
-from ..methods.base import Folds, Inputs, arm_means
-from ..methods.kernel import Landmarks, kernel_folds
 from ..prepare.dataset import Dataset
 from .regret import SPARSE, contrast_error, decision_regret
 
 FEW = 2.0  # outcomes per prompt below which a table counts as a log
-LEVEL_ALPHA = 10.0  # ridge of the common level; smooth is enough
 
 
 def is_log(quality: Floats) -> bool:
     """Whether prompts have about one outcome each, of (n, a) with NaN where missing."""
     return bool((~np.isnan(quality)).sum(axis=1).mean() < FEW)
-
-
-def common_level(
-    inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig
-) -> Doubles | None:
-    """What a prompt's asked arm is expected to bring, whichever it is: (j,); null unless a log.
-
-    Out of fold: arms are taken off by their means, and the rest is regressed on the prompt.
-    """
-    if not is_log(data.quality):
-        return None
-    seen = ~np.isnan(data.quality)
-    asked = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    outcome = np.where(seen, data.quality, 0.0) * asked
-    # means without a fold differ by fold; a ridge is linear in its targets, so one of who was
-    # asked, times those means, is taken off one of the outcomes
-    targets = np.concatenate([outcome.sum(axis=1, keepdims=True), asked], axis=1)
-    targets[~seen.any(axis=1)] = np.nan
-    marks = Landmarks.fit(inputs, config.kernel, width=config.kernel.width[0], seed=config.seed)
-    (fits,) = kernel_folds(marks, inputs, targets.astype(np.float32), folds, (LEVEL_ALPHA,))
-    kernel = marks.kernel(inputs.rows(folds.judged))
-
-    def predict(fold: int, places: Ints) -> Doubles:
-        quality = data.quality[folds.of != fold]
-        found = kernel[places] @ fits[fold, :-1] + fits[fold, -1]
-        means = arm_means(quality)
-        level = found[:, :1] - found[:, 1:] @ means[:, None]
-        return np.asarray(level + asked_shares(quality) @ means)
-
-    return folds.held_out(predict, 1)[:, 0].astype(np.float64)
 
 
 def asked_shares(quality: Floats) -> Doubles:
@@ -86,10 +52,12 @@ def selection_criterion(
         oof_quality: (n, a) predictions.
         oof_cost_usd: (n, a) predicted costs.
         data: the outcomes.
-        level: (n,) of `common_level`; a log needs it.
+        level: (n,) of `methods.common_level`; a log needs it.
     """
     if np.isnan(data.quality).mean() <= SPARSE:
-        return decision_regret(oof_quality, oof_cost_usd, data)
+        regret = decision_regret(oof_quality, oof_cost_usd, data)
+        if not np.isnan(regret):  # it is where no prompt has an outcome of every chosen arm
+            return regret
     if level is not None:
         return float(np.nanmean(standing_out(oof_quality, data.quality, level)))
     if is_log(data.quality):

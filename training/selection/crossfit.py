@@ -15,12 +15,13 @@ from router.types import Doubles, Floats
 from ..config import FoldsConfig, TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Candidate, Folds, Inputs, Task, spaced
+from ..methods.common_level import Targets, targets_of
 from ..methods.level import LevelTrees, fit_level, oof_levels
 from ..methods.pairs import Battles
 from ..methods.registry import REGISTRY
 from ..prepare.dataset import Dataset
 from ..progress import Stage
-from .criteria import common_level, selection_criterion
+from .criteria import is_log, selection_criterion
 
 MAX_JUDGED = 8192  # rows predicted out of fold; an even sample beyond that says the same
 
@@ -31,6 +32,7 @@ class Crossfit:
 
     Attributes:
         folds: of the rows, and which are judged.
+        targets: what was learned of the outcomes.
         oof_level: (j,) what the trees say all arms have in common.
         trees: the same, fitted on every row.
         chosen: method -> the candidate with the least criterion.
@@ -38,6 +40,7 @@ class Crossfit:
     """
 
     folds: Folds
+    targets: Targets
     oof_level: Doubles
     trees: LevelTrees
     chosen: dict[str, Candidate] = field(default_factory=dict)
@@ -76,9 +79,17 @@ def crossfit(
     Raises:
         TrainingError: no configured method can learn from this table.
     """
-    task = _task(inputs, data, folds_of_rows, oof_cost_usd, config, battles)
-    trees = fit_level(inputs, data.quality, task.folds, config.level, share=True, seed=config.seed)
-    out = Crossfit(folds_of_rows, oof_levels(trees, inputs, task.folds), trees[-1])
+    targets = targets_of(inputs, data.quality, folds_of_rows, data.arms, config)
+    task = _task(inputs, data, targets, folds_of_rows, oof_cost_usd, config, battles)
+    trees = fit_level(
+        inputs,
+        targets.level,
+        task.folds,
+        config.level,
+        share=not targets.sparse,  # a level beyond 0 and 1 is clipped with the arms' own
+        seed=config.seed,
+    )
+    out = Crossfit(folds_of_rows, targets, oof_levels(trees, inputs, task.folds), trees[-1])
     for name in config.predictors:
         found = REGISTRY[name](task, config)
         stage.advance()
@@ -102,13 +113,15 @@ def crossfit(
 def _task(
     inputs: Inputs,
     data: Dataset,
+    targets: Targets,
     folds_of_rows: Folds,
     oof_cost_usd: Doubles,
     config: TrainConfig,
     battles: Battles | None,
 ) -> Task:
     judged = data.rows(folds_of_rows.judged)
-    level = common_level(inputs, data, folds_of_rows, config)
+    log = targets.expected is not None and is_log(data.quality)
+    level = targets.expected[folds_of_rows.judged] if log and targets.expected is not None else None
 
     def score(oof_quality: Floats) -> float:
         return selection_criterion(oof_quality, oof_cost_usd, judged, level)
@@ -116,7 +129,8 @@ def _task(
     count, seed = config.folds.folds, config.folds.seed
     return Task(
         inputs=inputs,
-        quality=data.quality,
+        quality=targets.quality,
+        outcomes=data.quality,
         folds=folds_of_rows,
         labels=data.domains,
         score=score,

@@ -50,7 +50,8 @@ def decision_regret(predicted: Floats, oof_cost_usd: Doubles, data: Dataset) -> 
     """
     mean = np.nanmean(data.cost_usd, axis=0)
     dearest = float(mean.max())
-    prices = np.geomspace(*SPAN, GRID) / ((dearest - float(mean.min())) or dearest)
+    # nothing to trade off where all arms are free: any price says the same
+    prices = np.geomspace(*SPAN, GRID) / ((dearest - float(mean.min())) or dearest or 1.0)
     rows, quality = np.arange(len(data)), predicted.astype(np.float64)
     total = np.zeros(len(data))
     for price in prices:

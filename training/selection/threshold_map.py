@@ -46,7 +46,10 @@ def threshold_map(
     for price in prices:
         arm = choices(quality, cost_usd, price, band)
         spend.append(significant(float(cost_usd[index, arm].mean()), 12))
-        reached.append(float(np.nanmean(expected[index, arm])))
+        got = expected[index, arm]
+        # none of the chosen cells has an outcome: what is predicted there is promised
+        got = quality[index, arm] if np.isnan(got).all() else got
+        reached.append(float(np.nanmean(got)))
     low, high = spend[0], spend[-1]
     share = (np.array(spend) - low) / (high - low) if high > low else np.linspace(0, 1, len(spend))
     share = np.round(share, 12)

@@ -63,6 +63,7 @@ def task(inputs: Inputs, quality: Floats, judged: int | None = None) -> Task:
     return Task(
         inputs=inputs,
         quality=quality,
+        outcomes=quality,
         folds=Folds(of, spaced(n, judged or n, 0)),
         labels=topics(inputs),
         score=lambda predicted: float(np.nanmean((predicted - quality) ** 2)),

@@ -10,7 +10,8 @@ import pytest
 from tests.training.small import small_dataset
 from training.config import TrainConfig
 from training.methods.base import Folds, Inputs
-from training.selection.criteria import common_level, is_log, selection_criterion, standing_out
+from training.methods.common_level import targets_of
+from training.selection.criteria import is_log, selection_criterion, standing_out
 
 N, ARMS = 600, 3
 RNG = np.random.default_rng(4)
@@ -33,25 +34,25 @@ def asked_once(seed: int = 0) -> np.ndarray:
     return np.where(asked, drawn, np.nan).astype(np.float32)
 
 
+def level_of(quality: np.ndarray) -> np.ndarray | None:
+    arms = small_dataset(quality, COST).arms
+    return targets_of(INPUTS, quality, FOLDS, arms, TrainConfig()).expected
+
+
 def test_only_a_table_of_single_outcomes_has_a_level() -> None:
     table, log = small_dataset(TRUTH, COST), small_dataset(asked_once(), COST)
     assert (is_log(table.quality), is_log(log.quality)) == (False, True)
-    assert common_level(INPUTS, table, FOLDS, TrainConfig()) is None
-    level = common_level(INPUTS, log, FOLDS, TrainConfig())
+    assert level_of(table.quality) is None
+    level = level_of(log.quality)
     assert level is not None
     assert np.corrcoef(level, EASE[:, 0])[0, 1] > 0.8
 
 
 def test_no_row_s_level_knows_an_outcome_of_its_fold() -> None:
     quality = asked_once()
-    before = common_level(INPUTS, small_dataset(quality, COST), FOLDS, TrainConfig())
+    before = level_of(quality)
     held = FOLD == 2
-    after = common_level(
-        INPUTS,
-        small_dataset(np.where(held[:, None], 1 - quality, quality), COST),
-        FOLDS,
-        TrainConfig(),
-    )
+    after = level_of(np.where(held[:, None], 1 - quality, quality))
     assert before is not None
     assert after is not None
     assert (before[held] == after[held]).all()
@@ -75,7 +76,7 @@ def test_a_log_prefers_who_knows_the_better_arm_to_who_knows_the_difficulty() ->
     knows_difficulty = np.repeat(0.5 + EASE, ARMS, axis=1).astype(np.float32)
     quality = asked_once()
     log = small_dataset(quality, COST)
-    level = common_level(INPUTS, log, FOLDS, TrainConfig())
+    level = level_of(quality)
     with pytest.raises(ValueError, match="common level"):
         selection_criterion(knows_arms, COST, log)
     assert np.nanmean((knows_difficulty - quality) ** 2) < np.nanmean((knows_arms - quality) ** 2)
