@@ -47,7 +47,8 @@ def one(outcomes: Path, prompts: Path) -> dict[str, Any]:
             manifest = train(tables, TrainConfig(), out, CACHE, Timings()).manifest
             found |= {"prompts": manifest.training["prompts"], "arms": len(manifest.arms)}
             router = Router.load(out)
-            found |= figures(evaluate_bundle(router, tables, cache=CACHE, reporter=Timings())[0])
+            measured, _ = evaluate_bundle(router, tables, cache=CACHE, reporter=Timings())
+            found |= {"failed": "nothing to compare"} if measured is None else figures(measured)
     except (DataError, TrainingError, EvaluationError, RouterError) as err:
         found["failed" if "arms" in found or isinstance(err, ExportError) else "refused"] = str(err)
     found["cpu_s"] = time.process_time()

@@ -15,8 +15,8 @@ import click
 import numpy as np
 
 from data.tables import load_tables
-from training.benchmarks.run import PROMPTS, dataset_names
-from training.config import TrainConfig
+from training.benchmarks.run import CONFIG, PROMPTS, dataset_names
+from training.config import load_config
 from training.evaluation.baselines.evidence import Evidence, NotApplicable
 from training.evaluation.baselines.suite import METHODS
 from training.prepare.cache import CACHE
@@ -30,7 +30,7 @@ from training.selection.validation import complete
 def evidence_of(name: str, datasets: Path) -> Evidence:
     """Train split and test prompts with sentence embeddings; costs are the arms' means."""
     tables = load_tables(datasets / f"{name}.parquet", datasets / f"{name}{PROMPTS}")
-    config = TrainConfig()
+    config = load_config(CONFIG)
     data = build_dataset(tables, config.arms)
     train, test = data.rows(~data.test), data.rows(data.test & complete(data))
     encoder = export_encoder(replace(config.encoder, depth=1.0), CACHE / "encoders")

@@ -30,6 +30,7 @@ from router import Router
 from router.types import Bools, Floats, Ints
 
 from ..config import TrainConfig, load_config
+from ..errors import TrainingError
 from ..evaluation.evaluate import evaluate_bundle
 from ..methods.base import Inputs
 from ..pipeline import learn, origin_of
@@ -41,6 +42,7 @@ from ..progress import Timings
 from ..retrain.settings import for_rows
 from ..selection.validation import complete
 from .curve import write_curve
+from .run import CONFIG
 
 PATH = click.Path(path_type=Path)
 SHARES = (0.25, 0.5, 1.0)  # of the stream
@@ -84,6 +86,8 @@ class Stream:
             Router.load(folder), self.tables, split="test", cache=self.cache, reporter=Timings(),
             resamples=50,
         )  # fmt: skip
+        if found is None:
+            raise TrainingError("the test split has no prompt that two arms answered")
         return found.router.measures.aiq, found.zero.measures.aiq
 
 
@@ -193,7 +197,7 @@ def main(
     cache: Path,
 ) -> None:
     """Replay an outcome table as one-arm feedback."""
-    config = TrainConfig() if config_path is None else load_config(config_path)
+    config = load_config(config_path or CONFIG)
     stream = open_stream(load_tables(data_path, prompts, split=config.split), config, cache)
     console = Console()
 

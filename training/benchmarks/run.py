@@ -10,6 +10,7 @@ from typing import Any
 
 Json = dict[str, Any]
 PROMPTS = ".prompts.parquet"
+CONFIG = Path(__file__).with_name("reported.toml")
 REPORTED = ("alpaca_eval", "dcrouter", "mmlu_pro", "routellm", "zeroeval")  # in the README
 
 
@@ -41,7 +42,7 @@ def run(name: str, datasets: Path, out: Path, *, reuse: bool = False) -> None:
     bundle, figures = folder / "bundle", folder / "evaluation.json"
     asked = tables(name, datasets)
     if not (reuse and (bundle / "manifest.json").is_file()):
-        tierwise("train", *asked, "--out", str(bundle))
+        tierwise("train", *asked, "--config", str(CONFIG), "--out", str(bundle))
         figures.unlink(missing_ok=True)
     if not (reuse and figures.is_file()):
         written = ["--html", f"{folder}/report.html", "--png", f"{folder}/frontier.png"]

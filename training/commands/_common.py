@@ -14,6 +14,7 @@ import click
 
 from data.clean import CleanReport
 from data.commands import _common as data_commands
+from data.prices import PriceTable
 from data.tables import Tables, load_tables
 from router import Router
 from router.atomic import write_file
@@ -23,9 +24,11 @@ from router.errors import RouterError
 from ..config import recorded, retired
 from ..errors import TrainingError
 from ..prepare.cache import CACHE
+from ..prepare.catalogue import bundle_prices
 from ..prepare.dataset import SPLITS
 
 PATH = data_commands.PATH
+PRICES = data_commands.PRICES
 print_table = data_commands.print_table
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -71,11 +74,22 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def load_for(router: Router, data: Path, prompts: Path, pairs: Path | None = None) -> Tables:
-    """Read tables with the split that a bundle was trained with; say what was left out."""
+def load_for(
+    router: Router,
+    data: Path,
+    prompts: Path,
+    pairs: Path | None = None,
+    *,
+    prices: Path | None = None,
+) -> Tables:
+    """Read tables with the split that a bundle was trained with; say what was left out.
+
+    Outcomes without a cost are priced by `prices`, or by what the bundle itself decides by.
+    """
     settings = recorded(router.manifest.config)
     note_retired(router.manifest)
-    tables = load_tables(data, prompts, pairs, split=settings.split)
+    listed = bundle_prices(router.manifest) if prices is None else PriceTable.load(prices)
+    tables = load_tables(data, prompts, pairs, split=settings.split, prices=listed)
     note_rejects(tables.report)
     return tables
 

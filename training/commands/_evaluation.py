@@ -17,16 +17,44 @@ from ..measure.sweeps import ZERO_ROUTER
 from ..progress import ConsoleReporter
 from ..reports.report import write_report
 from ..reports.wording import money, percent
-from ._common import parent_of, print_table
+from ._common import note, parent_of, print_table
+
+NO_FRONTIER = "no two arms answered enough prompts together: there is no frontier to draw"
 
 
 def run(
     router: Router, tables: Tables, split: str, cache: Path, *, baselines: bool = False
-) -> tuple[Evaluation, Scored]:
-    """Measure a bundle, showing how far it is."""
-    return evaluate_bundle(
+) -> tuple[Evaluation | None, Scored]:
+    """Measure a bundle, showing how far it is; say what a sparse table cannot compare."""
+    found, scored = evaluate_bundle(
         router, tables, split=split, baselines=baselines, cache=cache, reporter=ConsoleReporter()
     )
+    if found is None:
+        note(NO_FRONTIER)
+    elif not scored.among.all():
+        note(
+            f"{scored.incomplete} of {scored.incomplete + len(scored.data)} prompts lack outcomes: "
+            f"figures are of {len(scored.data)} prompts that {int(scored.among.sum())} of "
+            f"{len(scored.among)} arms all answered, and of decisions among these"
+        )
+    return found, scored
+
+
+def print_observed(scored: Scored) -> None:
+    """What the decisions among all arms earned where the chosen arm has an outcome."""
+    if not scored.observed:
+        return
+    rows = [
+        (
+            f"{o.threshold:g}",
+            f"{o.observed} of {o.prompts}",
+            *(["–"] * 3 if o.quality is None or o.cost_usd is None or o.expected_quality is None
+              else [f"{o.quality:.4f}", f"{o.expected_quality:.4f}", f"{1000 * o.cost_usd:.4g}"]),
+        )
+        for o in scored.observed
+    ]  # fmt: skip
+    click.echo("decisions among all arms, where the chosen arm has an outcome:")
+    print_table(rows, "threshold", "observed", "quality", "expected", "$ per 1,000")
 
 
 def write_html(

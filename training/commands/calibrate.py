@@ -31,6 +31,7 @@ from ..reports.wording import percent
 from ._common import (
     BUNDLE,
     CACHED,
+    PRICES,
     SPLIT,
     command,
     load_for,
@@ -47,6 +48,7 @@ SHOWN = 4  # arms per threshold on a terminal; --csv has all
 @BUNDLE
 @path_option("--prompts", required=True, about="Prompts: .parquet, .csv or .jsonl.")
 @path_option("--data", "data_path", about="Outcomes; with them, certify a threshold.")
+@PRICES
 @SPLIT
 @click.option(
     "--max-quality-drop",
@@ -71,6 +73,7 @@ def calibrate(
     bundle: Path,
     prompts: Path,
     data_path: Path | None,
+    prices: Path | None,
     split: str,
     max_quality_drop: float,
     confidence: float,
@@ -94,7 +97,8 @@ def calibrate(
         _only_without({"--usd-per-1k": usd_per_1k, "--share": share, "--csv": csv_path})
         request = Request(max_quality_drop=max_quality_drop, confidence=confidence)
         day = datetime.now(UTC).date() if issued is None else issued.date()
-        document = _with_outcomes(bundle, (data_path, prompts), split, request, out, day, cache)
+        files = data_path, prompts, prices
+        document = _with_outcomes(bundle, files, split, request, out, day, cache)
     write_json(json_path, document)
 
 
@@ -108,7 +112,7 @@ def _only_without(options: dict[str, object]) -> None:
 
 def _with_outcomes(
     bundle: Path,
-    files: tuple[Path, Path],
+    files: tuple[Path, Path, Path | None],
     split: str,
     request: Request,
     out: Path | None,
@@ -120,7 +124,9 @@ def _with_outcomes(
             f"{bundle} is a store, whose bundles never change; name --out, then promote that"
         )
     router = Router.load(bundle)
-    usable = usable_rows(router, load_for(router, *files), split, cache, ConsoleReporter())
+    data, prompts, prices = files
+    tables = load_for(router, data, prompts, prices=prices)
+    usable = usable_rows(router, tables, split, cache, ConsoleReporter())
     if not usable.known_prompts:
         note(
             "this bundle was made before bundles knew their training prompts: make sure yourself "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from router import Router
 
+from ..evaluation.evaluate import Scored
 from ..evaluation.preferences import predict_preferences, preference_rows
+from ..measure.result import Evaluation
 from ..measure.summarise import summarise
 from ..progress import ConsoleReporter
 from ..reports.frontier_chart import frontier_png
@@ -18,6 +21,7 @@ from ._common import (
     CACHED,
     DATA,
     JSON,
+    PRICES,
     PROMPTS,
     SPLIT,
     command,
@@ -27,13 +31,14 @@ from ._common import (
     print_table,
     write_json,
 )
-from ._evaluation import print_figures, run, write_html
+from ._evaluation import NO_FRONTIER, print_figures, print_observed, run, write_html
 
 
 @command
 @BUNDLE
 @DATA
 @PROMPTS
+@PRICES
 @SPLIT
 @CACHED
 @click.option("--baselines", is_flag=True, help="Fit and measure the published methods too.")
@@ -45,6 +50,7 @@ def evaluate(
     bundle: Path,
     data_path: Path,
     prompts: Path,
+    prices: Path | None,
     split: str,
     cache: Path,
     baselines: bool,
@@ -55,17 +61,34 @@ def evaluate(
 ) -> None:
     """Measure BUNDLE on a split of outcomes, with intervals."""
     router = Router.load(bundle)
-    tables = load_for(router, data_path, prompts, pairs)
+    tables = load_for(router, data_path, prompts, pairs, prices=prices)
     found, scored = run(router, tables, split, cache, baselines=baselines)
-    summary = summarise(found)
-    written = asdict(summary) | {"n_incomplete_prompts": scored.incomplete, "split": split}
+    written = _document(router, found, scored, split)
     if pairs is not None:
         written["pairs"] = predict_preferences(router, tables, split, cache, ConsoleReporter())
     write_json(json_path, written)
-    write_html(html_path, found, scored, data_path, split)
-    if png_path is not None:
-        frontier_png(parent_of(png_path), found)
-    print_figures(summary)
+    if found is not None:
+        write_html(html_path, found, scored, data_path, split)
+        if png_path is not None:
+            frontier_png(parent_of(png_path), found)
+        print_figures(summarise(found))
+    print_observed(scored)
     if pairs is not None:
         click.echo("{decided} decided of {battles} battles".format(**written["pairs"]))
         print_table(preference_rows(written["pairs"]), "method", "accuracy", "log loss")
+
+
+def _document(
+    router: Router, found: Evaluation | None, scored: Scored, split: str
+) -> dict[str, Any]:
+    """Every figure; of a sparse table also what was observed, and why the others are missing."""
+    written = {"n_incomplete_prompts": scored.incomplete, "split": split}
+    written |= asdict(summarise(found)) if found is not None else {}
+    if not scored.observed:
+        return written
+    arms = [arm.id for arm in router.arms]
+    return written | {
+        **({} if found is not None else {"n_prompts": 0, "arms": [], "reason": NO_FRONTIER}),
+        "arms_of_bundle": arms,
+        "observed": [asdict(row) for row in scored.observed],
+    }

@@ -12,6 +12,7 @@ from ._common import (
     BUNDLE,
     CACHED,
     DATA,
+    PRICES,
     PROMPTS,
     SPLIT,
     command,
@@ -19,13 +20,14 @@ from ._common import (
     parent_of,
     path_option,
 )
-from ._evaluation import print_figures, run, write_html
+from ._evaluation import print_figures, print_observed, run, write_html
 
 
 @command
 @BUNDLE
 @DATA
 @PROMPTS
+@PRICES
 @SPLIT
 @CACHED
 @path_option("--html", "html_path", about="Write the report here.")
@@ -34,6 +36,7 @@ def sweep(
     bundle: Path,
     data_path: Path,
     prompts: Path,
+    prices: Path | None,
     split: str,
     cache: Path,
     html_path: Path | None,
@@ -41,8 +44,10 @@ def sweep(
 ) -> None:
     """Sweep the threshold of BUNDLE over a split: the cost-quality frontier."""
     router = Router.load(bundle)
-    found, scored = run(router, load_for(router, data_path, prompts), split, cache)
-    if csv_path is not None:
-        write_csv(parent_of(csv_path), found.router.sweep, found.outcomes)
-    write_html(html_path, found, scored, data_path, split)
-    print_figures(summarise(found))
+    found, scored = run(router, load_for(router, data_path, prompts, prices=prices), split, cache)
+    if found is not None:
+        if csv_path is not None:
+            write_csv(parent_of(csv_path), found.router.sweep, found.outcomes)
+        write_html(html_path, found, scored, data_path, split)
+        print_figures(summarise(found))
+    print_observed(scored)

@@ -12,28 +12,49 @@ from data.tables import load_tables
 from router.core.manifest import Manifest
 
 from ..config import load_config
+from ..methods.common_level import told
 from ..pipeline import train as train_bundle
 from ..prepare.catalogue import refuse_unpriced
 from ..progress import ConsoleReporter
-from ._common import CACHED, DATA, PROMPTS, command, note_rejects, path_option, print_table
+from ._common import (
+    CACHED,
+    DATA,
+    PRICES,
+    PROMPTS,
+    command,
+    note,
+    note_rejects,
+    path_option,
+    print_table,
+)
 
 
 @command
 @DATA
 @PROMPTS
+@PRICES
 @path_option("--pairs", about="Preferences between two arms.")
 @path_option("--config", about="TOML; every key has a default.")
 @path_option("--out", required=True, about="The bundle's folder.")
 @CACHED
 def train(
-    data_path: Path, prompts: Path, pairs: Path | None, config: Path | None, out: Path, cache: Path
+    data_path: Path,
+    prompts: Path,
+    prices: Path | None,
+    pairs: Path | None,
+    config: Path | None,
+    out: Path,
+    cache: Path,
 ) -> None:
     """Train a bundle from the train split of outcomes and prompts."""
     settings = load_config(config)
-    listed = settings.arms.prices
-    prices = None if listed is None else PriceTable.load(Path(listed))
-    tables = load_tables(data_path, prompts, pairs, split=settings.split, prices=prices)
+    named = settings.arms.prices
+    path = prices or (None if named is None else Path(named))
+    listed = None if path is None else PriceTable.load(path)
+    tables = load_tables(data_path, prompts, pairs, split=settings.split, prices=listed)
     note_rejects(tables.report)
+    if tables.outcomes["cost_usd"].max() == 0:
+        note("all costs are 0: there is nothing to trade off, routing goes by quality alone")
     refuse_unpriced(tables)
     trained = train_bundle(tables, settings, out, cache, ConsoleReporter())
     print_table(
@@ -42,6 +63,8 @@ def train(
         title="out-of-fold figures of the training rows",
         err=True,
     )  # fmt: skip
+    for line in told(trained.manifest.training.get("sparse", {})):
+        note(line)
     click.echo(f"bundle {trained.manifest.bundle_id} in {out}")
 
 

@@ -27,6 +27,7 @@ from ..progress import Reporter
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
 from .baselines.evidence import Evidence, Fitted
+from .sparse import Observed, comparable, observed_at, of_arms, of_rows
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51
@@ -34,13 +35,25 @@ EVEN_THRESHOLDS = 51
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A split as the bundle sees it."""
+    """A split as the bundle sees it.
 
-    data: Dataset  # prompts with an outcome of every arm
+    Attributes:
+        data: prompts with an outcome of every compared arm.
+        inputs: of these prompts.
+        scores: of these prompts and arms.
+        incomplete: prompts left out for want of some arm's outcome.
+        among: (a,) arms of the bundle that are compared.
+        observed: what all its arms earned where they have outcomes; empty where few prompts are
+            left out.
+    """
+
+    data: Dataset
     inputs: Inputs
     scores: Scores
-    incomplete: int  # prompts left out for want of some arm's outcome
+    incomplete: int
     bundle_id: str
+    among: Bools
+    observed: tuple[Observed, ...] = ()
 
 
 @single_threaded
@@ -53,8 +66,11 @@ def evaluate_bundle(
     cache: Path,
     reporter: Reporter,
     resamples: int = 1000,
-) -> tuple[Evaluation, Scored]:
+) -> tuple[Evaluation | None, Scored]:
     """Measure a bundle, and if asked the baselines, on one split.
+
+    Where few prompts have an outcome of every arm, the arms that answered most prompts together are
+    compared; there is no evaluation where no two did, but always what was observed.
 
     Args:
         router: the loaded bundle.
@@ -65,17 +81,28 @@ def evaluate_bundle(
         reporter: shows stages.
         resamples: of the paired bootstrap.
     Raises:
-        EvaluationError: the split has no prompt that every arm answered.
-        TrainingError: the table lacks an arm of the bundle.
+        EvaluationError: the split has no prompt.
+        TrainingError: the table has no outcome of the bundle's arms.
     """
-    data = dataset_of(tables, list(router.arms))
-    scored = score_split(router, data, split, cache, reporter)
-    outcomes = outcomes_of(scored.data)
+    data = dataset_of(tables, list(router.arms), absent_too=True)
+    wanted = _split(data, split)
+    if not wanted.any():
+        raise EvaluationError(f"split {split!r} has no prompt with an outcome of the bundle's arms")
+    among = comparable(data.rows(wanted))
+    if among.all():
+        scored = score_split(router, data, split, cache, reporter)
+        sweep = threshold_sweep(router, scored.scores)
+    else:
+        scored, whole = _score_part(router, data.rows(wanted), among, cache, reporter)
+        if len(scored.data) == 0:
+            return None, scored
+        sweep = threshold_sweep(router, whole, among=among)
+    outcomes, data = outcomes_of(scored.data), data.of_arms(among)
     others = _baselines(router, data, scored, outcomes, cache, reporter) if baselines else Fitted()
     with reporter.stage("measure and resample"):
         found = evaluate_sweeps(
             outcomes,
-            threshold_sweep(router, scored.scores),
+            sweep,
             others.sweeps,
             not_applicable=dict(others.not_applicable),
             resamples=resamples,
@@ -101,8 +128,32 @@ def score_split(
     chosen = data.rows(full)
     inputs = bundle_inputs(router, chosen.texts, cache, reporter)
     scores = score_inputs(router, inputs, chosen.n_chars, reporter)
-    left_out = int((wanted & ~full).sum())
-    return Scored(chosen, inputs, scores, left_out, router.manifest.bundle_id)
+    left_out, everything = int((wanted & ~full).sum()), np.ones(len(data.arms), dtype=np.bool_)
+    return Scored(chosen, inputs, scores, left_out, router.manifest.bundle_id, everything)
+
+
+def _score_part(
+    router: Router, data: Dataset, among: Bools, cache: Path, reporter: Reporter
+) -> tuple[Scored, Scores]:
+    """Score all prompts and keep those that the arms of `among` (a,) all answered.
+
+    Returns:
+        These with these arms, and their scores with all arms.
+    """
+    inputs = bundle_inputs(router, data.texts, cache, reporter)
+    scores = score_inputs(router, inputs, data.n_chars, reporter)
+    kept = complete(data.of_arms(among)) & among.any()
+    whole = of_rows(scores, kept)
+    scored = Scored(
+        data=data.of_arms(among).rows(kept),
+        inputs=inputs.rows(kept),
+        scores=of_arms(whole, among),
+        incomplete=int((~kept).sum()),
+        bundle_id=router.manifest.bundle_id,
+        among=among,
+        observed=observed_at(router, scores, data),
+    )
+    return scored, whole
 
 
 def score_inputs(router: Router, inputs: Inputs, n_chars: Ints, reporter: Reporter) -> Scores:
@@ -174,22 +225,34 @@ def _joined(parts: list[Scores]) -> Scores:
     return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
-def threshold_sweep(router: Router, scores: Scores, thresholds: Doubles | None = None) -> Sweep:
-    """The live decision at thresholds (L,): by default where expected spend moves, and evenly."""
+def threshold_sweep(
+    router: Router,
+    scores: Scores,
+    thresholds: Doubles | None = None,
+    *,
+    among: Bools | None = None,
+) -> Sweep:
+    """The live decision at thresholds (L,): by default where expected spend moves, and evenly.
+
+    Its arms are those of `among` (a,), numbered in their order; null is all.
+    """
     if thresholds is None:
         knots = np.array(router.manifest.threshold_map.threshold)
         even = np.linspace(0.0, 1.0, EVEN_THRESHOLDS)
         thresholds = np.unique(np.concatenate([knots, even]).round(9))
-    everything = np.ones(scores.quality.shape, dtype=np.bool_)
+    kept = np.ones(len(router.arms), dtype=np.bool_) if among is None else among
+    eligible = np.broadcast_to(kept, scores.quality.shape)
+    number = (np.cumsum(kept) - 1).astype(np.int16)
     choices = np.stack(
         [
-            router.rule(Policy(threshold=float(t))).choose(scores, everything).astype(np.int16)
+            number[router.rule(Policy(threshold=float(t))).choose(scores, eligible)]
             for t in thresholds
         ]
     )
     table = router.manifest.threshold_map
     expected = np.array([expected_at(table, float(t)) for t in thresholds])
-    return Sweep("router", choices, thresholds, scores.quality, expected[:, 0], expected[:, 1])
+    quality = scores.quality[:, kept]
+    return Sweep("router", choices, thresholds, quality, expected[:, 0], expected[:, 1])
 
 
 def _baselines(

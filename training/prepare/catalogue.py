@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from router.catalogue.catalogue import UNKNOWN, Catalogue
 from router.catalogue.hints import tier_document
 from router.catalogue.public import public_catalogue
+from router.core.manifest import Manifest
 from router.errors import CatalogueError
 from router.types import Arm
 
@@ -74,6 +75,22 @@ def list_prices(
                 )
             )
     return PriceTable((*rows, *more)) if more else prices
+
+
+def bundle_prices(manifest: Manifest) -> PriceTable:
+    """What a bundle decides by: the prices of its models, where they are metered in tokens."""
+    from data.prices import Price, PriceTable
+
+    rows = {
+        arm.model: Price(
+            model=arm.model,
+            usd_per_1m_input=arm.usd_per_1m_input,
+            usd_per_1m_output=arm.usd_per_1m_output,
+        )
+        for arm in reversed(manifest.arms)
+        if arm.metered_in == "tokens"
+    }
+    return PriceTable(tuple(rows[model] for model in sorted(rows)))
 
 
 def refuse_unpriced(tables: Tables) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,15 @@ class Dataset:
             dropped_arms=self.dropped_arms,
         )
 
+    def of_arms(self, among: Bools) -> Dataset:
+        """Some of the arms, by mask (a,)."""
+        matrices = ("quality", "input_tokens", "output_tokens", "cost_usd")
+        return replace(
+            self,
+            arms=tuple(arm for arm, kept in zip(self.arms, among, strict=True) if kept),
+            **{name: getattr(self, name)[:, among] for name in matrices},
+        )
+
 
 def build_dataset(tables: Tables, config: ArmsConfig) -> Dataset:
     """Make the matrices of all arms with enough training outcomes.
@@ -86,9 +95,20 @@ def _too_few(kept: list[str], dropped: dict[str, str], config: ArmsConfig, *, pa
     )
 
 
-def dataset_of(tables: Tables, arms: list[Arm], dropped: dict[str, str] | None = None) -> Dataset:
+def dataset_of(
+    tables: Tables,
+    arms: list[Arm],
+    dropped: dict[str, str] | None = None,
+    *,
+    absent_too: bool = False,
+) -> Dataset:
     """The matrices of the given arms, in the given order.
 
+    Args:
+        tables: outcomes and prompts.
+        arms: of the columns.
+        dropped: arm id -> why it is none of them.
+        absent_too: whether an arm may be without any outcome, where others have some.
     Raises:
         TrainingError: an arm has no outcome at all.
     """
@@ -96,8 +116,11 @@ def dataset_of(tables: Tables, arms: list[Arm], dropped: dict[str, str] | None =
     outcomes = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
     outcomes = outcomes.filter(pl.col("arm").is_in(names))
     absent = sorted(set(names) - set(outcomes["arm"].unique()))
-    if absent:
-        raise TrainingError(f"the table has no outcome of {', '.join(absent)}")
+    if absent and (len(absent) == len(names) or not absent_too):
+        shown = ", ".join(absent[:SHOWN]) + (
+            f" and {len(absent) - SHOWN} more" if absent[SHOWN:] else ""
+        )
+        raise TrainingError(f"the table has no outcome of {shown}")
     prompts = tables.prompts.filter(
         pl.col("prompt_id").is_in(outcomes["prompt_id"].unique().implode())
     ).sort("prompt_id")

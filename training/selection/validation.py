@@ -18,9 +18,14 @@ from ..prepare.dataset import Dataset
 DIGITS = 4
 
 
+def known(data: Dataset) -> Bools:
+    """(n, a) cells with a quality and a cost."""
+    return np.asarray(~(np.isnan(data.quality) | np.isnan(data.cost_usd)))
+
+
 def complete(data: Dataset) -> Bools:
     """(n,) prompts that every arm answered at a known cost: only they compare arms fairly."""
-    return np.asarray(~(np.isnan(data.quality) | np.isnan(data.cost_usd)).any(axis=1))
+    return np.asarray(known(data).all(axis=1))
 
 
 def outcomes_of(data: Dataset) -> Outcomes:

@@ -94,8 +94,8 @@ def test_a_gated_first_promotion_can_be_rolled_back_to_the_incumbent(
     store, gate = Store(tmp_path), passed(bundles[1], bundles[0])
     with pytest.raises(StoreError, match="promote it first"):
         store.promote(bundles[1], gate=gate, force=None, time=1.0)
-    with pytest.raises(StoreError, match="promote it first"):  # another bundle lies there
-        elsewhere = gate | {"incumbent_path": str(bundles[2])}
+    elsewhere = gate | {"incumbent_path": str(bundles[2])}  # another bundle lies there
+    with pytest.raises(StoreError, match="promote it first"):
         store.promote(bundles[1], gate=elsewhere, force=None, time=1.0)
     assert store.current is None
     with pytest.raises(StoreError, match="this gate compared"):
