@@ -24,6 +24,7 @@ from ..version import __version__
 from .asking import PromptCommand, decision_options, read_asked
 from .catalogue import catalogue
 from .explain_text import render
+from .inspect_text import describe
 from .store import candidate, history, promote, rollback
 
 # Commands of the other folders, described without importing them. `add-model` is the function
@@ -153,10 +154,11 @@ def verify(bundle: Path) -> None:
 
 @main.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-def inspect(bundle: Path) -> None:
-    """Print what BUNDLE is, with its arms, prices and metrics, as JSON."""
+@click.option("--json", "as_json", is_flag=True, help="Print the whole manifest as JSON.")
+def inspect(bundle: Path, as_json: bool) -> None:
+    """Print what BUNDLE is, with its arms, prices and metrics, as a table."""
     manifest = Bundle.load(bundle).manifest
-    click.echo(_json(asdict(manifest)))
+    click.echo(_json(asdict(manifest)) if as_json else describe(manifest))
 
 
 for command in (promote, rollback, history, candidate, catalogue):

@@ -12,6 +12,7 @@ import polars as pl
 from router import Router
 from router.atomic import replaced_folder
 
+from ..bundle.oof_predictions import OofPredictions, read_oof_predictions
 from ..errors import TrainingError
 
 PROMPT: tuple[str, ...] = ("prompt_id", "prompt")
@@ -48,6 +49,12 @@ def loaded(bundle: Path) -> Router:
     return Router.load(bundle)
 
 
+@lru_cache(maxsize=8)
+def training_prompts(bundle: Path) -> OofPredictions | None:
+    """What a bundle remembers of its training prompts, read once in every process."""
+    return read_oof_predictions(loaded(bundle).bundle.path)
+
+
 def check_bundles(bundles: Sequence[Path]) -> None:
     """Load bundles anew, before anything is written.
 
@@ -55,6 +62,7 @@ def check_bundles(bundles: Sequence[Path]) -> None:
         RouterError: one of them is not whole.
     """
     loaded.cache_clear()  # a path may name another bundle than it did
+    training_prompts.cache_clear()
     for bundle in bundles:
         loaded(bundle.absolute())
 

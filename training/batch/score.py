@@ -22,12 +22,18 @@ from data.engines import run_tasks
 from data.ingest import deal, dealt
 from router import Policy, Router
 from router.request.view import read_prompt
-from router.types import Arm, Doubles, Ints, Reading, Scores
+from router.types import Arm, Bools, Doubles, Ints, Reading, Scores
 
 from ..errors import TrainingError
-from ..evaluation.evaluate import at_the_ask
 from ..progress import Reporter, Timings
-from .prompt_files import PROMPT, check_bundles, loaded, new_folder, parquet_files
+from .prompt_files import (
+    PROMPT,
+    check_bundles,
+    loaded,
+    new_folder,
+    parquet_files,
+    training_prompts,
+)
 
 THRESHOLDS = np.round(np.linspace(0.0, 1.0, 21), 2)
 SHARD_ROWS = 1024  # prompts, unless told otherwise
@@ -45,12 +51,14 @@ class Sums:
         expected: (L, 2) predicted quality and cost.
         realised: (L, 3) prompts whose chosen arm has an outcome, their quality and their cost.
         table: (k, a, 3) outcomes of each arm in each cluster: rows, quality, cost.
+        trained_on: prompts of the files that some bundle was trained on, scored or left out.
     """
 
     chosen: Doubles
     expected: Doubles
     realised: Doubles
     table: Doubles
+    trained_on: int
 
     def __add__(self, other: Sums) -> Sums:
         """Sums of both; the smaller table is filled up with clusters that nobody came to."""
@@ -63,6 +71,7 @@ class Sums:
             expected=self.expected + other.expected,
             realised=self.realised + other.realised,
             table=tables[0] + tables[1],
+            trained_on=self.trained_on + other.trained_on,
         )
 
 
@@ -86,13 +95,14 @@ class DealTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreShard:
-    """Score the prompts of one shard by every bundle."""
+    """Score the prompts of one shard by every bundle, all or those of one side of training."""
 
     number: int
     bundles: tuple[Path, ...]
     folder: Path
     out: Path
     embeddings: bool
+    split: str
 
     def __call__(self) -> list[Sums] | None:
         """Sums of each bundle; null where the shard has no prompt."""
@@ -100,10 +110,16 @@ class ScoreShard:
         if not parts:
             return None
         prompts, outcomes = pl.concat(parts), dealt("outcomes", self.folder, self.number)
+        trained = trained_on(self.bundles, prompts["prompt"].to_list())
+        if self.split != "all":
+            prompts = prompts.filter(trained if self.split == "train" else ~trained)
         found = []
         readings: dict[str, Reading] = {}
         for place, bundle in enumerate(self.bundles):
             router = loaded(bundle)
+            if prompts.is_empty():
+                found.append(nothing(len(router.arms), int(trained.sum())))
+                continue
             encoder = router.manifest.encoder_sha256
             if encoder not in readings:
                 readings[encoder] = read_all(router, prompts["prompt"].to_list())
@@ -111,8 +127,7 @@ class ScoreShard:
             table = self._table(prompts, scores, readings[encoder])
             table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
-            compared = at_the_ask(router, prompts["prompt"], scores)
-            found.append(sums(router, scores, compared, quality, cost))
+            found.append(sums(router, scores, quality, cost, trained_on=int(trained.sum())))
         return found
 
     def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
@@ -163,15 +178,36 @@ def outcome_matrices(
     return quality, cost
 
 
+def trained_on(bundles: Sequence[Path], texts: Sequence[str]) -> Bools:
+    """(n,) prompts that some bundle was trained on; none by those that cannot tell."""
+    found = np.zeros(len(texts), dtype=np.bool_)
+    for bundle in bundles:
+        oof = training_prompts(bundle)
+        found |= found if oof is None else oof.trained_on(texts)
+    return found
+
+
+def nothing(arms: int, trained: int) -> Sums:
+    """The sums of no prompt."""
+    levels = len(THRESHOLDS)
+    return Sums(
+        chosen=np.zeros((levels, arms)),
+        expected=np.zeros((levels, 2)),
+        realised=np.zeros((levels, 3)),
+        table=np.zeros((0, arms, 3)),
+        trained_on=trained,
+    )
+
+
 def sums(
-    router: Router, scores: Scores, compared: Scores, quality: Doubles, cost_usd: Doubles
+    router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles, *, trained_on: int
 ) -> Sums:
     """What the live rule would do at every threshold, and what the outcomes say of it."""
     n, a = scores.quality.shape
-    rows, present = np.arange(n), np.tile(router.present, (n, 1))
+    rows, everything = np.arange(n), np.ones((n, a), dtype=np.bool_)
     chosen, expected, realised = np.zeros((len(THRESHOLDS), a)), [], []
     for level, threshold in enumerate(THRESHOLDS):
-        arm = router.rule(Policy(threshold=float(threshold))).choose(compared, present)
+        arm = router.rule(Policy(threshold=float(threshold))).choose(scores, everything)
         np.add.at(chosen[level], arm, 1.0)
         expected.append([scores.quality[rows, arm].sum(), scores.cost_usd[rows, arm].sum()])
         got, paid = quality[rows, arm], cost_usd[rows, arm]
@@ -182,6 +218,7 @@ def sums(
         expected=np.array(expected, dtype=np.float64),
         realised=np.array(realised, dtype=np.float64),
         table=_table_sums(scores.cluster, quality, cost_usd),
+        trained_on=trained_on,
     )
 
 
@@ -203,6 +240,7 @@ def score_sharded(
     workers: int = 1,
     shards: int | None = None,
     embeddings: bool = False,
+    split: str = "all",
     reporter: Reporter | None = None,
 ) -> list[Sums]:
     """Score every prompt by every bundle.
@@ -216,11 +254,12 @@ def score_sharded(
         workers: processes.
         shards: pieces; null is one for every `SHARD_ROWS` prompts, whatever the engine.
         embeddings: keep them beside the scores.
+        split: "test" leaves out prompts that some bundle was trained on, "train" all others.
         reporter: told how many shards are scored.
     Returns:
         The sums of each bundle.
     Raises:
-        TrainingError: a file cannot be read, there is no prompt, or `out` is there already.
+        TrainingError: a file cannot be read, no prompt is left, or `out` is there already.
     """
     sources, rows = _sources(prompts, outcomes)
     count = shards or -(-rows // SHARD_ROWS)
@@ -234,15 +273,22 @@ def score_sharded(
         list(run_tasks(deals, engine, workers))
         paths = tuple(bundle.absolute() for bundle in bundles)
         tasks = [
-            ScoreShard(number=i, bundles=paths, folder=folder, out=half, embeddings=embeddings)
+            ScoreShard(number=i, bundles=paths, folder=folder, out=half, embeddings=embeddings,
+                       split=split)
             for i in range(count)
-        ]
+        ]  # fmt: skip
         found = []
         for part in run_tasks(tasks, engine, workers):
             stage.advance()
             found += [] if part is None else [part]
         shutil.rmtree(folder)
-    return [reduce(add, (part[place] for part in found)) for place in range(len(bundles))]
+        totals = [reduce(add, (part[place] for part in found)) for place in range(len(bundles))]
+        if not totals[0].chosen.any():
+            raise TrainingError(
+                f"{totals[0].trained_on} of {rows} prompts are ones that a bundle was trained on, "
+                f"which leaves none to score with --split {split}; --split all scores them all"
+            )
+    return totals
 
 
 def _sources(

@@ -86,6 +86,6 @@ def _print_record(record: Gate) -> None:
         interval = "" if low_high is None else f"[{low_high[0]:+.4f}, {low_high[1]:+.4f}]"
         note = "" if check.needed else "for information; "
         rows.append(
-            (check.verdict, check.name, value, interval, f"{check.limit:+.4f}", note + check.detail)
+            (check.verdict, check.name, value, interval, check.passes_if, note + check.detail)
         )
-    print_table(rows, "verdict", "check", "value", "95 %", "limit", "")
+    print_table(rows, "verdict", "check", "value", "95 %", "passes if", "")

@@ -12,10 +12,12 @@ from data.engines import ENGINES
 from data.tables import write_table
 from router import Router
 
-from ..batch.score import score_sharded
+from ..batch.score import Sums, score_sharded
 from ..batch.score_tables import cluster_table, frontier_table
+from ..bundle.oof_predictions import oof_file
+from ..prepare.dataset import SPLITS
 from ..progress import ConsoleReporter
-from ._common import PATH, command, path_option, print_table
+from ._common import PATH, command, note, path_option, print_table
 
 SHOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -28,6 +30,11 @@ SHOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; one per core.")
 @click.option("--shards", type=click.IntRange(min=1), help="Pieces; one per 1,024 prompts.")
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    help="test: prompts that no bundle was trained on (the default with --data); else all.",
+)
 @click.option("--embeddings", is_flag=True, help="Keep embeddings beside the scores.")
 def score(
     bundles: tuple[Path, ...],
@@ -37,10 +44,12 @@ def score(
     engine: str,
     workers: int | None,
     shards: int | None,
+    split: str | None,
     embeddings: bool,
 ) -> None:
     """Score every prompt by every bundle; print what each would spend and reach."""
-    arms = [Router.load(bundle).arms for bundle in bundles]
+    routers = [Router.load(bundle) for bundle in bundles]
+    side = split or ("all" if outcomes is None else "test")
     found = score_sharded(
         bundles,
         prompts,
@@ -50,14 +59,36 @@ def score(
         workers=workers or os.cpu_count() or 1,
         shards=shards,
         embeddings=embeddings,
+        split=side,
         reporter=ConsoleReporter(),
     )
-    for place, (bundle, names, total) in enumerate(zip(bundles, arms, found, strict=True)):
+    _note_training(routers, found[0], side)
+    for place, (bundle, router, total) in enumerate(zip(bundles, routers, found, strict=True)):
         frontier = frontier_table(total)
         write_table(out / f"frontier-{place}.csv", frontier)
-        write_table(out / f"clusters-{place}.parquet", cluster_table(total, names))
+        write_table(out / f"clusters-{place}.parquet", cluster_table(total, router.arms))
         click.echo(f"{bundle}: {int(total.chosen[0].sum())} prompts")
         _print_frontier(frontier.filter(pl.col("threshold").is_in(SHOWN)))
+
+
+def _note_training(routers: list[Router], total: Sums, side: str) -> None:
+    """Say how many prompts were seen in training, and what became of them."""
+    for router in routers:
+        if oof_file(router.bundle.path) is None:
+            note(
+                f"{router.manifest.bundle_id} does not know its training prompts: make sure "
+                "yourself that these are others"
+            )
+    if total.trained_on:
+        count = f"{total.trained_on} prompts that a bundle was trained on"
+        note(
+            {
+                "test": f"left out {count}; --split all scores them, too",
+                "train": f"scored the {count} alone: figures flatter it",
+                "all": f"{int(total.chosen[0].sum())} prompts, among them {count}: realised "
+                "figures flatter it",
+            }[side]
+        )
 
 
 def _print_frontier(frontier: pl.DataFrame) -> None:

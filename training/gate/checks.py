@@ -23,6 +23,7 @@ from .values import Value
 
 PASSED, FAILED, UNDECIDED = "passed", "failed", "undecided"
 CANDIDATE, INCUMBENT = "candidate", "incumbent"
+DOMAIN = "domain "  # what the name of a domain's check starts with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,14 @@ class Check:
     verdict: str
     detail: str
     needed: bool = True
+
+    @property
+    def passes_if(self) -> str:
+        """Which side of the limit is good, of what: `low end >= -0.0100` or `value <= +0.1000`."""
+        if self.limit > 0:  # of what should not rise
+            return f"value <= {self.limit:+.4f}"
+        end = "high" if self.name.startswith(DOMAIN) else "low"
+        return f"{end} end >= {self.limit:+.4f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +201,7 @@ def _domain_checks(found: Evaluation, margins: Margins) -> list[Check]:
         mean = float(part.mean())
         checks.append(
             Check(
-                name=f"domain {name}",
+                name=f"{DOMAIN}{name}",
                 value=mean,
                 interval=(mean - half, mean + half),
                 limit=-margins.domain_loss,

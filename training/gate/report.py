@@ -8,13 +8,12 @@ from pathlib import Path
 
 from ..reports.frontier_chart import Spec, frontier_chart
 from ..reports.pages import render_page
-from .checks import Check, Gate
+from .checks import DOMAIN, Check, Gate
 from .compare import OnOutcomes
 from .moves import Move, PromptMove, moves, prompt_moves
 
 PAGE = Path(__file__).with_name("gate.html")
 MOST_MOVES, MOST_PROMPTS = 30, 40
-DOMAIN = "domain "
 TONES = {"passed": "good", "failed": "bad"}
 ESTIMATORS = {
     "ips": "inverse propensity (IPS)",

@@ -16,6 +16,7 @@ from ..measure.sweeps import lambda_sweep, single_arms
 from ..prepare.dataset import Dataset
 
 DIGITS = 4
+LEAST, MOST = 30, 0.5  # complete prompts, and their share: fewer than both give no figures
 
 
 def known(data: Dataset) -> Bools:
@@ -65,10 +66,13 @@ def validation_metrics(
     quality: Floats, cost_usd: Doubles, data: Dataset, band: Doubles
 ) -> dict[str, float | int | str | None]:
     """The figures that the manifest records."""
+    rows = complete(data)
     found = validation_measures(quality, cost_usd, data, band)
-    if found is None:
-        return {"aiq": None, "reason": "no prompt has an outcome of every arm"}
-    outcomes = outcomes_of(data.rows(complete(data)))
+    if found is None or (rows.sum() < LEAST and rows.mean() < MOST):
+        count = int(rows.sum()) or "no"
+        has = "prompt has" if count in (1, "no") else "prompts have"
+        return {"aiq": None, "reason": f"{count} {has} an outcome of every arm"}
+    outcomes = outcomes_of(data.rows(rows))
     reference = Reference.from_outcomes(outcomes)
     return {
         "prompts": outcomes.n,

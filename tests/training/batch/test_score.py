@@ -137,3 +137,39 @@ def test_files_that_do_not_fit_are_explained(tiny_bundle: Path, tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match="holds no Parquet file"):
         score_sharded([tiny_bundle], tmp_path / "empty", tmp_path / "out")
+
+
+def test_training_prompts_are_left_out_or_counted(
+    tiny_bundle: Path, world_files: Path, world_tables: Tables, tmp_path: Path
+) -> None:
+    sides = dict(world_tables.prompts.group_by("split").len().iter_rows())
+
+    def score(*more: str) -> tuple[str, Path]:
+        out = tmp_path / f"out{len(more)}{''.join(more)}"
+        args = ["score", "--bundle", tiny_bundle, "--prompts", world_files / "prompts.parquet",
+                "--out", out, "--workers", 1, *more]  # fmt: skip
+        done = CliRunner().invoke(main, [str(arg) for arg in args])
+        assert done.exit_code == 0, done.output
+        return done.output, out
+
+    told, out = score("--data", str(world_files / "outcomes.parquet"))
+    assert f"left out {sides['train']} prompts that a bundle was trained on" in told
+    assert f": {sides['test']} prompts" in told
+    kept = set(rows(out)["prompt_id"])
+    table = world_tables.prompts
+    assert kept == set(table.filter(pl.col("split") == "test")["prompt_id"])
+    told, _ = score("--data", str(world_files / "outcomes.parquet"), "--split", "all")
+    assert f"600 prompts, among them {sides['train']} prompts that a bundle was trained on" in told
+    assert ": 600 prompts" in told
+    told, _ = score()
+    assert ": 600 prompts" in told
+
+
+def test_a_table_of_training_prompts_alone_leaves_nothing_to_score(
+    tiny_bundle: Path, world_tables: Tables, tmp_path: Path
+) -> None:
+    seen = world_tables.prompts.filter(pl.col("split") == "train").head(20)
+    seen.write_parquet(tmp_path / "p.parquet")
+    with pytest.raises(TrainingError, match="20 of 20 prompts .* --split all scores"):
+        score_sharded([tiny_bundle], tmp_path / "p.parquet", tmp_path / "out", split="test")
+    assert not (tmp_path / "out").exists()

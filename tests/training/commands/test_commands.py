@@ -67,9 +67,22 @@ def test_train_writes_a_bundle_where_it_was_asked_to(
     )
     assert done.exit_code == 0, done.output
     assert f"in {out}" in done.stdout
-    assert json.loads(run("inspect", out))["training"]["pairs"]["used"] is False
+    manifest = json.loads(run("inspect", out, "--json"))
+    assert manifest["training"]["pairs"]["used"] is False
     assert "reproduced" in run("verify", out)
-    assert set(json.loads(run("inspect", out))["training"]["stack"]) <= {"cluster", "kernel"}
+    assert set(manifest["training"]["stack"]) <= {"cluster", "kernel"}
+
+
+def test_inspect_is_a_table_with_every_arm(tiny_bundle: Path) -> None:
+    said = run("inspect", tiny_bundle)
+    manifest = json.loads(run("inspect", tiny_bundle, "--json"))
+    assert f"bundle {manifest['bundle_id']}, {len(manifest['arms'])} arms" in said
+    lines = said.splitlines()
+    head = next(line for line in lines if line.startswith("arm "))
+    for arm in manifest["arms"]:
+        row = next(line for line in lines if line.startswith(f"{arm['model']}|{arm['tier']} "))
+        assert row[: head.index("quality") + 7].endswith(f"{arm['mean_quality']:.3f}")
+    assert "{" not in said
 
 
 def test_battles_of_an_arm_without_outcomes_and_price_are_refused(

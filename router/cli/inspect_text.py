@@ -1,0 +1,100 @@
+"""A bundle in words: what it is made of, its arms and their prices, and how training rates it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from ..core.manifest import ArmInfo, Manifest
+
+HEAD = ("arm", "quality", "$ per 1k", "$ in / out per 1M", "rows", "context", "can", "retired")
+RIGHT = {1, 2, 3, 4, 5}  # columns of figures
+ABLE = ("tools", "vision", "json", "audio", "document", "reasoning")
+POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the threshold, whose promises are shown
+
+
+def describe(manifest: Manifest) -> str:
+    """Plain text, one thing a line; `tierwise inspect --json` has everything."""
+    parts = [_head(manifest), _arms(manifest), _promises(manifest), _metrics(manifest)]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _head(manifest: Manifest) -> list[str]:
+    training, encoder, decision = manifest.training, manifest.encoder, manifest.decision
+    size = sum(entry.bytes for entry in manifest.files.values()) / 1e6
+    lines = [
+        f"bundle {manifest.bundle_id}, {len(manifest.arms)} arms, {size:.1f} MB",
+        f"encoder {encoder.name}, {encoder.precision}, {encoder.max_tokens} tokens",
+        f"best single arm {manifest.arms[decision.best_single].arm.id}; default threshold "
+        f"{decision.default_threshold:g}",
+    ]
+    if "prompts" in training:
+        stack = ", ".join(training.get("stack", ())) or "an earlier bundle's methods"
+        lines.append(f"trained on {training['prompts']} prompts by {stack}")
+    found = manifest.certificate
+    if found is not None:
+        lines.append(
+            f"certified: from threshold {found.threshold:g} on at most {found.max_quality_drop:g} "
+            f"of quality below {found.best_single}, at {found.confidence:.0%} confidence, since "
+            f"{found.issued}"
+        )
+    return lines
+
+
+def _arms(manifest: Manifest) -> list[str]:
+    arms = sorted(manifest.arms, key=lambda arm: (-arm.mean_quality, arm.mean_cost_usd, arm.arm.id))
+    return table([HEAD, *(_arm(arm) for arm in arms)])
+
+
+def _arm(arm: ArmInfo) -> tuple[str, ...]:
+    usd = f"{arm.usd_per_1m_input:.4g} / {arm.usd_per_1m_output:.4g}"
+    day = f" of {arm.price_date}" if arm.price_date else ""
+    able = [name for name in ABLE if getattr(arm, name)]
+    return (
+        arm.arm.id,
+        f"{arm.mean_quality:.3f}",
+        f"{1000 * arm.mean_cost_usd:.4g}",
+        "–" if arm.metered_in == "usd" else usd + day,
+        f"{arm.battles} battles" if arm.battles and not arm.rows else str(arm.rows),
+        "–" if arm.context_tokens is None else str(arm.context_tokens),
+        ", ".join(able) or "–",
+        _retired(arm.retired),
+    )
+
+
+def _retired(day: str | None) -> str:
+    if day is None:
+        return ""
+    return day if date.fromisoformat(day) <= date.today() else f"on {day}"
+
+
+def _promises(manifest: Manifest) -> list[str]:
+    """What the threshold's map promises: the knots nearest to five points."""
+    found = manifest.threshold_map
+    rows = [("threshold", "expected quality", "expected $ per 1k")]
+    for point in POINTS:
+        gaps = [abs(threshold - point) for threshold in found.threshold]
+        at = gaps.index(min(gaps))
+        rows.append((f"{point:g}", f"{found.quality[at]:.3f}", f"{1000 * found.cost_usd[at]:.4g}"))
+    return table(rows, right={0, 1, 2})
+
+
+def _metrics(manifest: Manifest) -> list[str]:
+    """Figures of training and what it dropped, a line each."""
+    rows = [(name, str(value)) for name, value in manifest.metrics.items() if value is not None]
+    dropped = manifest.training.get("dropped_arms", {})
+    rows += [(f"dropped {arm}", str(reason)) for arm, reason in dropped.items()]
+    return table([("figure of training", "value"), *rows], right=set()) if rows else []
+
+
+def table(rows: Sequence[tuple[str, ...]], right: set[int] | None = None) -> list[str]:
+    """Rows in aligned columns, the first one their head; `right` are columns of figures."""
+    figures = RIGHT if right is None else right
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if i in figures else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
