@@ -62,7 +62,8 @@ def score(
         split=side,
         reporter=ConsoleReporter(),
     )
-    _note_training(routers, found[0], side)
+    if outcomes is not None or split is not None:
+        _note_training(routers, found[0], side)
     for place, (bundle, router, total) in enumerate(zip(bundles, routers, found, strict=True)):
         frontier = frontier_table(total)
         write_table(out / f"frontier-{place}.csv", frontier)
