@@ -6,7 +6,6 @@ Files are cut into pieces of rows, and a task decides one piece, one prompt at a
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,16 @@ from data.engines import run_tasks
 from router import Policy
 
 from ..progress import Reporter, Timings
-from .prompt_files import PROMPT, check_bundles, loaded, new_folder, parquet_files
+from .prompt_files import (
+    PROMPT,
+    check_bundles,
+    enough_workers,
+    loaded,
+    new_folder,
+    parquet_files,
+)
 
 PIECE_ROWS = 256
-WORTH_A_PROCESS = 8  # pieces; fewer take less time than a process needs to start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,7 @@ def decide_all(
                         part=half / f"part-{i:06}.parquet")
             for i, (path, start) in enumerate(pieces)
         ]  # fmt: skip
-        count = workers or min(os.cpu_count() or 1, -(-len(tasks) // WORTH_A_PROCESS))
+        count = workers or enough_workers(len(tasks))
         total = sum(rows for _, rows in files)
         with (reporter or Timings()).stage("decide", total) as stage:
             for done in run_tasks(tasks, engine, count):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,6 +17,7 @@ from ..bundle.oof_predictions import OofPredictions, read_oof_predictions
 from ..errors import TrainingError
 
 PROMPT: tuple[str, ...] = ("prompt_id", "prompt")
+WORTH_A_PROCESS = 8  # pieces of a few hundred prompts; fewer take less time than a process to start
 
 
 def parquet_files(path: Path, columns: Sequence[str]) -> list[tuple[Path, int]]:
@@ -65,6 +67,11 @@ def check_bundles(bundles: Sequence[Path]) -> None:
     training_prompts.cache_clear()
     for bundle in bundles:
         loaded(bundle.absolute())
+
+
+def enough_workers(pieces: int) -> int:
+    """Processes for so many pieces, at most one per core."""
+    return min(os.cpu_count() or 1, -(-pieces // WORTH_A_PROCESS))
 
 
 @contextmanager

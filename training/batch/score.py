@@ -14,6 +14,7 @@ from functools import reduce
 from itertools import chain
 from operator import add
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,7 @@ from ..progress import Reporter, Timings
 from .prompt_files import (
     PROMPT,
     check_bundles,
+    enough_workers,
     loaded,
     new_folder,
     parquet_files,
@@ -36,8 +38,15 @@ from .prompt_files import (
 )
 
 THRESHOLDS = np.round(np.linspace(0.0, 1.0, 21), 2)
-SHARD_ROWS = 1024  # prompts, unless told otherwise
+SHARD_ROWS = 256  # prompts, unless told otherwise; progress is shown by shard
 OUTCOME: tuple[str, ...] = ("prompt_id", "model", "tier", "quality", "cost_usd")
+
+
+class Counts(TypedDict):
+    """Prompts of some files, and those of them that some bundle was trained on."""
+
+    trained_on: int
+    prompts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,7 @@ class Sums:
         realised: (L, 3) prompts whose chosen arm has an outcome, their quality and their cost.
         table: (k, a, 3) outcomes of each arm in each cluster: rows, quality, cost.
         trained_on: prompts of the files that some bundle was trained on, scored or left out.
+        prompts: of the files.
     """
 
     chosen: Doubles
@@ -59,6 +69,7 @@ class Sums:
     realised: Doubles
     table: Doubles
     trained_on: int
+    prompts: int
 
     def __add__(self, other: Sums) -> Sums:
         """Sums of both; the smaller table is filled up with clusters that nobody came to."""
@@ -72,6 +83,7 @@ class Sums:
             realised=self.realised + other.realised,
             table=tables[0] + tables[1],
             trained_on=self.trained_on + other.trained_on,
+            prompts=self.prompts + other.prompts,
         )
 
 
@@ -111,6 +123,7 @@ class ScoreShard:
             return None
         prompts, outcomes = pl.concat(parts), dealt("outcomes", self.folder, self.number)
         trained = trained_on(self.bundles, prompts["prompt"].to_list())
+        counts = Counts(trained_on=int(trained.sum()), prompts=prompts.height)
         if self.split != "all":
             prompts = prompts.filter(trained if self.split == "train" else ~trained)
         found = []
@@ -118,7 +131,7 @@ class ScoreShard:
         for place, bundle in enumerate(self.bundles):
             router = loaded(bundle)
             if prompts.is_empty():
-                found.append(nothing(len(router.arms), int(trained.sum())))
+                found.append(nothing(len(router.arms), counts))
                 continue
             encoder = router.manifest.encoder_sha256
             if encoder not in readings:
@@ -127,7 +140,7 @@ class ScoreShard:
             table = self._table(prompts, scores, readings[encoder])
             table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
-            found.append(sums(router, scores, quality, cost, trained_on=int(trained.sum())))
+            found.append(sums(router, scores, quality, cost, counts))
         return found
 
     def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
@@ -187,7 +200,7 @@ def trained_on(bundles: Sequence[Path], texts: Sequence[str]) -> Bools:
     return found
 
 
-def nothing(arms: int, trained: int) -> Sums:
+def nothing(arms: int, counts: Counts) -> Sums:
     """The sums of no prompt."""
     levels = len(THRESHOLDS)
     return Sums(
@@ -195,12 +208,12 @@ def nothing(arms: int, trained: int) -> Sums:
         expected=np.zeros((levels, 2)),
         realised=np.zeros((levels, 3)),
         table=np.zeros((0, arms, 3)),
-        trained_on=trained,
+        **counts,
     )
 
 
 def sums(
-    router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles, *, trained_on: int
+    router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles, counts: Counts
 ) -> Sums:
     """What the live rule would do at every threshold, and what the outcomes say of it."""
     n, a = scores.quality.shape
@@ -218,7 +231,7 @@ def sums(
         expected=np.array(expected, dtype=np.float64),
         realised=np.array(realised, dtype=np.float64),
         table=_table_sums(scores.cluster, quality, cost_usd),
-        trained_on=trained_on,
+        **counts,
     )
 
 
@@ -237,7 +250,7 @@ def score_sharded(
     *,
     outcomes: Path | None = None,
     engine: str = "local",
-    workers: int = 1,
+    workers: int | None = 1,
     shards: int | None = None,
     embeddings: bool = False,
     split: str = "all",
@@ -251,7 +264,7 @@ def score_sharded(
         out: folder for one table of scores a bundle; it appears once all shards are done.
         outcomes: Parquet file or folder of outcomes, for realised figures and tables.
         engine: local or ray.
-        workers: processes.
+        workers: processes; null is one per core, where there is enough to do.
         shards: pieces; null is one for every `SHARD_ROWS` prompts, whatever the engine.
         embeddings: keep them beside the scores.
         split: "test" leaves out prompts that some bundle was trained on, "train" all others.
@@ -263,8 +276,9 @@ def score_sharded(
     """
     sources, rows = _sources(prompts, outcomes)
     count = shards or -(-rows // SHARD_ROWS)
+    workers = workers or enough_workers(count)
     check_bundles(bundles)
-    with new_folder(out) as half, (reporter or Timings()).stage("score", count) as stage:
+    with new_folder(out) as half, (reporter or Timings()).stage("score", rows) as stage:
         (folder := half / "shards").mkdir()
         deals = [
             DealTable(number=i, path=path, columns=columns, kind=kind, folder=folder, shards=count)
@@ -279,13 +293,13 @@ def score_sharded(
         ]  # fmt: skip
         found = []
         for part in run_tasks(tasks, engine, workers):
-            stage.advance()
+            stage.advance(0 if part is None else part[0].prompts)
             found += [] if part is None else [part]
         shutil.rmtree(folder)
         totals = [reduce(add, (part[place] for part in found)) for place in range(len(bundles))]
         if not totals[0].chosen.any():
             raise TrainingError(
-                f"{totals[0].trained_on} of {rows} prompts are ones that a bundle was trained on, "
+                f"{totals[0].trained_on} of {totals[0].prompts} prompts are ones that a bundle was trained on, "
                 f"which leaves none to score with --split {split}; --split all scores them all"
             )
     return totals

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -28,8 +27,8 @@ SHOWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 @path_option("--data", "outcomes", about="Outcomes of the prompts: file or folder.")
 @path_option("--out", required=True, about="Folder for scores, frontier and tables.")
 @click.option("--engine", type=click.Choice(sorted(ENGINES)), default="local", show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), help="Processes; one per core.")
-@click.option("--shards", type=click.IntRange(min=1), help="Pieces; one per 1,024 prompts.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; one per core at most.")
+@click.option("--shards", type=click.IntRange(min=1), help="Pieces; one per 256 prompts.")
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
@@ -56,7 +55,7 @@ def score(
         out,
         outcomes=outcomes,
         engine=engine,
-        workers=workers or os.cpu_count() or 1,
+        workers=workers,
         shards=shards,
         embeddings=embeddings,
         split=side,

@@ -14,6 +14,7 @@ import numpy as np
 
 from router.types import Doubles, Floats
 
+from ..methods.common_level import is_sparse
 from ..prepare.dataset import Dataset
 from .regret import SPARSE, contrast_error, decision_regret
 
@@ -55,9 +56,8 @@ def selection_criterion(
         level: (n,) of `methods.common_level`; a log needs it.
     """
     if np.isnan(data.quality).mean() <= SPARSE:
-        regret = decision_regret(oof_quality, oof_cost_usd, data)
-        if not np.isnan(regret):  # it is where no prompt has an outcome of every chosen arm
-            return regret
+        sparse = is_sparse(data.quality)
+        return decision_regret(oof_quality, oof_cost_usd, data, among_answered=sparse)
     if level is not None:
         return float(np.nanmean(standing_out(oof_quality, data.quality, level)))
     if is_log(data.quality):

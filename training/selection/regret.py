@@ -37,7 +37,9 @@ def price_grid(cost_usd: Doubles, size: int) -> Doubles:
 MOST = 1e12  # quality per US dollar at which any saving outweighs any quality
 
 
-def decision_regret(predicted: Floats, oof_cost_usd: Doubles, data: Dataset) -> float:
+def decision_regret(
+    predicted: Floats, oof_cost_usd: Doubles, data: Dataset, *, among_answered: bool = False
+) -> float:
     """Regret averaged over the λ-grid and the prompts whose chosen arms all have outcomes.
 
     In quality units however dear money is: the loss at λ is divided by 1 + λ·(dearest arm's
@@ -47,12 +49,16 @@ def decision_regret(predicted: Floats, oof_cost_usd: Doubles, data: Dataset) -> 
         predicted: (n, a) quality.
         oof_cost_usd: (n, a) predicted cost.
         data: realised outcomes.
+        among_answered: whether of each prompt only arms with an outcome are chosen from: where
+            much is missing, prompts whose choices all have outcomes are a choice of their own.
     """
     mean = np.nanmean(data.cost_usd, axis=0)
     dearest = float(mean.max())
     # nothing to trade off where all arms are free: any price says the same
     prices = np.geomspace(*SPAN, GRID) / ((dearest - float(mean.min())) or dearest or 1.0)
     rows, quality = np.arange(len(data)), predicted.astype(np.float64)
+    if among_answered:
+        quality = np.where(np.isnan(data.quality), -np.inf, quality)
     total = np.zeros(len(data))
     for price in prices:
         utility = data.quality - price * data.cost_usd
