@@ -175,7 +175,9 @@ def test_a_thin_arm_is_dropped_with_its_reason(world_tables: Tables) -> None:
     model, tier = world_tables.outcomes.select("model", "tier").row(0)
     thin = (pl.col("model") == model) & (pl.col("tier") == tier)
     few = world_tables.outcomes.filter(~thin | (pl.int_range(pl.len()).over("model", "tier") < 200))
-    data = build_dataset(dataclasses.replace(world_tables, outcomes=few), ArmsConfig())
+    fewer = dataclasses.replace(world_tables, outcomes=few)
+    assert f"{model}|{tier}" in [arm.id for arm in build_dataset(fewer, ArmsConfig()).arms]
+    data = build_dataset(fewer, ArmsConfig(min_coverage=0.9))
     assert f"{model}|{tier}" not in [arm.id for arm in data.arms]
     assert "below 90%" in data.dropped_arms[f"{model}|{tier}"]
 

@@ -8,7 +8,7 @@ moves no figure.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
@@ -26,6 +26,7 @@ from router.request.view import read_prompt
 from router.types import Arm, Bools, Doubles, Ints, Reading, Scores
 
 from ..errors import TrainingError
+from ..evaluation.sparse import joined, of_rows
 from ..progress import Reporter, Timings
 from .prompt_files import (
     PROMPT,
@@ -137,10 +138,11 @@ class ScoreShard:
             if encoder not in readings:
                 readings[encoder] = read_all(router, prompts["prompt"].to_list())
             scores = score_all(router, prompts["prompt"], readings[encoder])
+            decide = decided(router, prompts["prompt"], scores)
             table = self._table(prompts, scores, readings[encoder])
             table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
-            found.append(sums(router, scores, quality, cost, counts))
+            found.append(sums(decide, scores, quality, cost, counts))
         return found
 
     def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
@@ -173,8 +175,7 @@ def score_all(router: Router, texts: Iterable[str], reading: Reading) -> Scores:
         one = slice(i, i + 1)
         row = Reading(reading.embedding[one], reading.features[one], reading.n_chars[one])
         parts.append(router.priced(read_prompt(text), router.score_reading(row)))
-    names = Scores.__dataclass_fields__
-    return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+    return joined(parts)
 
 
 def outcome_matrices(
@@ -212,15 +213,44 @@ def nothing(arms: int, counts: Counts) -> Sums:
     )
 
 
+def decided(router: Router, texts: Iterable[str], scores: Scores) -> Callable[[float], Ints]:
+    """What the live router decides at a threshold for n prompts without a session: (n,) arms.
+
+    Arms are compared at the input of the ask alone, and some kinds of prompt get the cheapest one;
+    neither follows from the threshold.
+    """
+    policy, everything = Policy(threshold=0.5), np.ones((1, len(router.arms)), dtype=np.bool_)
+    parts, fixed = [], np.full(len(scores.quality), -1)
+    for i, text in enumerate(texts):
+        view = read_prompt(text)
+        rule = router.rule(policy, None, view)
+        one = router.compared(view, of_rows(scores, slice(i, i + 1)), everything, rule, policy)[0]
+        parts.append(one)
+        if rule.threshold is None:
+            fixed[i] = rule.choose(one, everything)[0]
+    compared = joined(parts)
+
+    def at(threshold: float) -> Ints:
+        eligible = np.broadcast_to(everything, compared.quality.shape)
+        chosen = router.rule(Policy(threshold=threshold)).choose(compared, eligible)
+        return np.where(fixed >= 0, fixed, chosen)
+
+    return at
+
+
 def sums(
-    router: Router, scores: Scores, quality: Doubles, cost_usd: Doubles, counts: Counts
+    decide: Callable[[float], Ints],
+    scores: Scores,
+    quality: Doubles,
+    cost_usd: Doubles,
+    counts: Counts,
 ) -> Sums:
     """What the live rule would do at every threshold, and what the outcomes say of it."""
     n, a = scores.quality.shape
-    rows, everything = np.arange(n), np.ones((n, a), dtype=np.bool_)
+    rows = np.arange(n)
     chosen, expected, realised = np.zeros((len(THRESHOLDS), a)), [], []
     for level, threshold in enumerate(THRESHOLDS):
-        arm = router.rule(Policy(threshold=float(threshold))).choose(scores, everything)
+        arm = decide(float(threshold))
         np.add.at(chosen[level], arm, 1.0)
         expected.append([scores.quality[rows, arm].sum(), scores.cost_usd[rows, arm].sum()])
         got, paid = quality[rows, arm], cost_usd[rows, arm]
@@ -280,11 +310,7 @@ def score_sharded(
     check_bundles(bundles)
     with new_folder(out) as half, (reporter or Timings()).stage("score", rows) as stage:
         (folder := half / "shards").mkdir()
-        deals = [
-            DealTable(number=i, path=path, columns=columns, kind=kind, folder=folder, shards=count)
-            for i, (path, kind, columns) in enumerate(sources)
-        ]
-        list(run_tasks(deals, engine, workers))
+        list(run_tasks(_deals(sources, folder, count), engine, workers))
         paths = tuple(bundle.absolute() for bundle in bundles)
         tasks = [
             ScoreShard(number=i, bundles=paths, folder=folder, out=half, embeddings=embeddings,
@@ -296,12 +322,31 @@ def score_sharded(
             stage.advance(0 if part is None else part[0].prompts)
             found += [] if part is None else [part]
         shutil.rmtree(folder)
-        totals = [reduce(add, (part[place] for part in found)) for place in range(len(bundles))]
-        if not totals[0].chosen.any():
-            raise TrainingError(
-                f"{totals[0].trained_on} of {totals[0].prompts} prompts are ones that a bundle was trained on, "
-                f"which leaves none to score with --split {split}; --split all scores them all"
-            )
+        return _totals(found, split)
+
+
+def _deals(
+    sources: Sequence[tuple[Path, str, tuple[str, ...]]], folder: Path, shards: int
+) -> list[DealTable]:
+    return [
+        DealTable(number=i, path=path, columns=columns, kind=kind, folder=folder, shards=shards)
+        for i, (path, kind, columns) in enumerate(sources)
+    ]
+
+
+def _totals(found: Sequence[list[Sums]], split: str) -> list[Sums]:
+    """The sums of each bundle over all shards.
+
+    Raises:
+        TrainingError: none of them has a prompt.
+    """
+    totals = [reduce(add, of_bundle) for of_bundle in zip(*found, strict=True)]
+    if not totals[0].chosen.any():
+        raise TrainingError(
+            f"{totals[0].trained_on} of {totals[0].prompts} prompts are ones that a bundle was "
+            f"trained on, which leaves none to score with --split {split}; --split all scores "
+            "them all"
+        )
     return totals
 
 

@@ -27,7 +27,7 @@ from ..progress import Reporter
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
 from .baselines.evidence import Evidence, Fitted
-from .sparse import Observed, comparable, observed_at, of_arms, of_rows
+from .sparse import Observed, comparable, joined, observed_at, of_arms, of_rows
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51
@@ -85,19 +85,10 @@ def evaluate_bundle(
         TrainingError: the table has no outcome of the bundle's arms.
     """
     data = dataset_of(tables, list(router.arms), absent_too=True)
-    wanted = _split(data, split)
-    if not wanted.any():
-        raise EvaluationError(f"split {split!r} has no prompt with an outcome of the bundle's arms")
-    among = comparable(data.rows(wanted))
-    if among.all():
-        scored = score_split(router, data, split, cache, reporter)
-        sweep = threshold_sweep(router, scored.scores)
-    else:
-        scored, whole = _score_part(router, data.rows(wanted), among, cache, reporter)
-        if len(scored.data) == 0:
-            return None, scored
-        sweep = threshold_sweep(router, whole, among=among)
-    outcomes, data = outcomes_of(scored.data), data.of_arms(among)
+    scored, sweep = _score_comparable(router, data, split, cache, reporter)
+    if sweep is None:
+        return None, scored
+    outcomes, data = outcomes_of(scored.data), data.of_arms(scored.among)
     others = _baselines(router, data, scored, outcomes, cache, reporter) if baselines else Fitted()
     with reporter.stage("measure and resample"):
         found = evaluate_sweeps(
@@ -130,6 +121,25 @@ def score_split(
     scores = score_inputs(router, inputs, chosen.n_chars, reporter)
     left_out, everything = int((wanted & ~full).sum()), np.ones(len(data.arms), dtype=np.bool_)
     return Scored(chosen, inputs, scores, left_out, router.manifest.bundle_id, everything)
+
+
+def _score_comparable(
+    router: Router, data: Dataset, split: str, cache: Path, reporter: Reporter
+) -> tuple[Scored, Sweep | None]:
+    """The prompts of a split that the comparable arms all answered, and the decisions among these.
+
+    Raises:
+        EvaluationError: the split has no prompt.
+    """
+    wanted = _split(data, split)
+    if not wanted.any():
+        raise EvaluationError(f"split {split!r} has no prompt with an outcome of the bundle's arms")
+    among = comparable(data.rows(wanted))
+    if among.all():
+        scored = score_split(router, data, split, cache, reporter)
+        return scored, threshold_sweep(router, scored.scores)
+    scored, whole = _score_part(router, data.rows(wanted), among, cache, reporter)
+    return scored, threshold_sweep(router, whole, among=among) if len(scored.data) else None
 
 
 def _score_part(
@@ -165,7 +175,7 @@ def score_inputs(router: Router, inputs: Inputs, n_chars: Ints, reporter: Report
             block = inputs.embedding[rows], inputs.features[rows], n_chars[rows]
             parts.append(router.bundle.scorer.score(*block))
             stage.advance(len(block[0]))
-    return _joined(parts)
+    return joined(parts)
 
 
 def score_texts(router: Router, texts: tuple[str, ...], cache: Path, reporter: Reporter) -> Scores:
@@ -218,11 +228,6 @@ def published_inputs(
         embed_inputs(texts, whole, cache, reporter),
         embed_inputs(scored.data.texts, whole, cache, reporter),
     )
-
-
-def _joined(parts: list[Scores]) -> Scores:
-    names = Scores.__dataclass_fields__
-    return Scores(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
 def threshold_sweep(

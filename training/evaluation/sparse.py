@@ -8,6 +8,7 @@ whoever asked the arms chose them by the prompt, those prompts are no fair sampl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,12 @@ def of_arms(scores: Scores, among: Bools) -> Scores:
     return Scores(**{n: v[:, among] if v.ndim == 2 else v for n, v in wide.items()})
 
 
-def of_rows(scores: Scores, rows: Bools) -> Scores:
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of all prompts, one part after the other."""
+    names = Scores.__dataclass_fields__
+    return Scores(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+
+
+def of_rows(scores: Scores, rows: Bools | slice) -> Scores:
     """The scores of some prompts (n,)."""
     return Scores(**{n: getattr(scores, n)[rows] for n in Scores.__dataclass_fields__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -106,28 +107,24 @@ def dataset_of(
 
     Args:
         tables: outcomes and prompts.
-        arms: of the columns.
-        dropped: arm id -> why it is none of them.
+        arms: the columns.
+        dropped: those left out, and why.
         absent_too: whether an arm may be without any outcome, where others have some.
     Raises:
         TrainingError: an arm has no outcome at all.
     """
     names = [arm.id for arm in arms]
-    outcomes = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
-    outcomes = outcomes.filter(pl.col("arm").is_in(names))
+    named = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
+    outcomes = named.filter(pl.col("arm").is_in(names))
     absent = sorted(set(names) - set(outcomes["arm"].unique()))
     if absent and (len(absent) == len(names) or not absent_too):
-        shown = ", ".join(absent[:SHOWN]) + (
-            f" and {len(absent) - SHOWN} more" if absent[SHOWN:] else ""
-        )
-        raise TrainingError(f"the table has no outcome of {shown}")
+        more = f" and {len(absent) - SHOWN} more" if absent[SHOWN:] else ""
+        raise TrainingError(f"the table has no outcome of {', '.join(absent[:SHOWN])}{more}")
     prompts = tables.prompts.filter(
         pl.col("prompt_id").is_in(outcomes["prompt_id"].unique().implode())
     ).sort("prompt_id")
-    place = {key: i for i, key in enumerate(prompts["prompt_id"])}
-    row = np.array([place[key] for key in outcomes["prompt_id"]], dtype=np.int64)
-    column_of = {name: i for i, name in enumerate(names)}
-    column = np.array([column_of[name] for name in outcomes["arm"]], dtype=np.int64)
+    place = _places(prompts["prompt_id"])
+    row, column = _at(place, outcomes["prompt_id"]), _at(_places(names), outcomes["arm"])
 
     def matrix(name: str) -> Doubles:
         values = np.full((len(place), len(names)), np.nan)
@@ -135,12 +132,12 @@ def dataset_of(
         return values
 
     texts = tuple(prompts["prompt"])
-    domain = prompts["domain"] if "domain" in prompts.columns else [None] * len(texts)
+    domains = prompts["domain"] if "domain" in prompts.columns else (None,) * len(texts)
     return Dataset(
         arms=tuple(arms),
         prompt_ids=tuple(prompts["prompt_id"]),
         texts=texts,
-        domains=tuple(domain),
+        domains=tuple(domains),
         n_chars=np.array([len(text) for text in texts], dtype=np.int64),
         quality=matrix("quality").astype(np.float32),
         input_tokens=matrix("input_tokens"),
@@ -149,6 +146,14 @@ def dataset_of(
         test=(prompts["split"] == "test").to_numpy(),
         dropped_arms=dropped or {},
     )
+
+
+def _places(names: Iterable[str]) -> dict[str, int]:
+    return {name: i for i, name in enumerate(names)}
+
+
+def _at(places: dict[str, int], names: Iterable[str]) -> Ints:
+    return np.array([places[name] for name in names], dtype=np.int64)
 
 
 def _arms(train: pl.DataFrame, config: ArmsConfig) -> tuple[list[str], dict[str, str]]:

@@ -81,15 +81,7 @@ def crossfit(
     """
     targets = targets_of(inputs, data.quality, folds_of_rows, data.arms, config)
     task = _task(inputs, data, targets, folds_of_rows, oof_cost_usd, config, battles)
-    trees = fit_level(
-        inputs,
-        targets.level,
-        task.folds,
-        config.level,
-        share=not targets.sparse,  # a level beyond 0 and 1 is clipped with the arms' own
-        seed=config.seed,
-    )
-    out = Crossfit(folds_of_rows, targets, oof_levels(trees, inputs, task.folds), trees[-1])
+    out = _with_trees(targets, inputs, folds_of_rows, config)
     for name in config.predictors:
         found = REGISTRY[name](task, config)
         stage.advance()
@@ -108,6 +100,17 @@ def crossfit(
             "method too"
         )
     return out
+
+
+def _with_trees(
+    targets: Targets, inputs: Inputs, folds_of_rows: Folds, config: TrainConfig
+) -> Crossfit:
+    """The level by trees, before any method."""
+    share = not targets.sparse  # a level beyond 0 and 1 is clipped later, with the arms' own
+    trees = fit_level(
+        inputs, targets.level, folds_of_rows, config.level, share=share, seed=config.seed
+    )
+    return Crossfit(folds_of_rows, targets, oof_levels(trees, inputs, folds_of_rows), trees[-1])
 
 
 def _task(
