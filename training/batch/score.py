@@ -8,7 +8,7 @@ moves no figure.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
@@ -26,7 +26,8 @@ from router.request.view import read_prompt
 from router.types import Arm, Bools, Doubles, Ints, Reading, Scores
 
 from ..errors import TrainingError
-from ..evaluation.sparse import joined, of_rows
+from ..evaluation.evaluate import at_the_ask
+from ..evaluation.sparse import joined
 from ..progress import Reporter, Timings
 from .prompt_files import (
     PROMPT,
@@ -138,11 +139,11 @@ class ScoreShard:
             if encoder not in readings:
                 readings[encoder] = read_all(router, prompts["prompt"].to_list())
             scores = score_all(router, prompts["prompt"], readings[encoder])
-            decide = decided(router, prompts["prompt"], scores)
+            compared = at_the_ask(router, prompts["prompt"], scores)
             table = self._table(prompts, scores, readings[encoder])
             table.write_parquet(self.out / f"scores-{place}-{self.number:06}.parquet")
             quality, cost = outcome_matrices(outcomes, prompts["prompt_id"], router.arms)
-            found.append(sums(decide, scores, quality, cost, counts))
+            found.append(sums(router, scores, compared, quality, cost, counts))
         return found
 
     def _table(self, prompts: pl.DataFrame, scores: Scores, reading: Reading) -> pl.DataFrame:
@@ -213,44 +214,20 @@ def nothing(arms: int, counts: Counts) -> Sums:
     )
 
 
-def decided(router: Router, texts: Iterable[str], scores: Scores) -> Callable[[float], Ints]:
-    """What the live router decides at a threshold for n prompts without a session: (n,) arms.
-
-    Arms are compared at the input of the ask alone, and some kinds of prompt get the cheapest one;
-    neither follows from the threshold.
-    """
-    policy, everything = Policy(threshold=0.5), np.ones((1, len(router.arms)), dtype=np.bool_)
-    parts, fixed = [], np.full(len(scores.quality), -1)
-    for i, text in enumerate(texts):
-        view = read_prompt(text)
-        rule = router.rule(policy, None, view)
-        one = router.compared(view, of_rows(scores, slice(i, i + 1)), everything, rule, policy)[0]
-        parts.append(one)
-        if rule.threshold is None:
-            fixed[i] = rule.choose(one, everything)[0]
-    compared = joined(parts)
-
-    def at(threshold: float) -> Ints:
-        eligible = np.broadcast_to(everything, compared.quality.shape)
-        chosen = router.rule(Policy(threshold=threshold)).choose(compared, eligible)
-        return np.where(fixed >= 0, fixed, chosen)
-
-    return at
-
-
 def sums(
-    decide: Callable[[float], Ints],
+    router: Router,
     scores: Scores,
+    compared: Scores,
     quality: Doubles,
     cost_usd: Doubles,
     counts: Counts,
 ) -> Sums:
     """What the live rule would do at every threshold, and what the outcomes say of it."""
     n, a = scores.quality.shape
-    rows = np.arange(n)
+    rows, present = np.arange(n), np.tile(router.present, (n, 1))
     chosen, expected, realised = np.zeros((len(THRESHOLDS), a)), [], []
     for level, threshold in enumerate(THRESHOLDS):
-        arm = decide(float(threshold))
+        arm = router.rule(Policy(threshold=float(threshold))).choose(compared, present)
         np.add.at(chosen[level], arm, 1.0)
         expected.append([scores.quality[rows, arm].sum(), scores.cost_usd[rows, arm].sum()])
         got, paid = quality[rows, arm], cost_usd[rows, arm]

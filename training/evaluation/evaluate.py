@@ -190,7 +190,7 @@ def at_the_ask(router: Router, texts: Iterable[str], scores: Scores) -> Scores:
     """The scores of single prompts as a threshold compares arms: see `Session.compared`."""
     policy = Policy(threshold=0.5)  # any threshold compares them so
     rule, compared = router.rule(policy), router.admission.compared
-    return _joined(
+    return joined(
         [compared(read_prompt(t), scores.row(i), policy, rule) for i, t in enumerate(texts)]
     )
 

@@ -146,6 +146,11 @@ def test_the_command_writes_what_promote_asks_for(
     )
     assert promoted.exit_code == 0, promoted.output
     assert store.current == read_manifest(candidate).bundle_id
+    assert "passes if" in run.output
+    assert "low end >= -0.0100" in run.output
+    fresh = ["promote", str(candidate), "--store", str(tmp_path / "fresh"), "--gate", str(record)]
+    assert CliRunner().invoke(main, fresh).exit_code == 0
+    assert Store(tmp_path / "fresh").rollback(time=1.0).bundle_id == store.history()[0].bundle_id
     worse = CliRunner().invoke(
         main,
         ["gate", str(traffic.base), "--incumbent", str(tmp_path / "store"), "--data",
