@@ -9,9 +9,7 @@ import polars as pl
 from .layouts import shown
 from .tables import Tables
 
-# training's own, when no configuration says otherwise: [arms] min_rows and min_coverage
-MIN_ROWS = 30
-MIN_COVERAGE = 0.9
+MIN_ROWS = 30  # training's own, when no configuration says otherwise: [arms] min_rows
 
 
 def summary(tables: Tables) -> dict[str, Any]:
@@ -71,28 +69,13 @@ def _problems(tables: Tables) -> list[str]:
 def _left_out(tables: Tables) -> list[str]:
     """Why training would leave out so many arms that fewer than two are left."""
     rows = tables.outcomes.filter(pl.col("split") == "train")
-    arms = (
-        rows.group_by(arm=pl.concat_str("model", "tier", separator="|"))
-        .agg(rows=pl.len(), prompts=pl.col("prompt_id").n_unique())
-        .sort("arm")
-    )
-    most = arms["prompts"].max()
-    enough = pl.col("rows") >= MIN_ROWS
-    covered = pl.col("prompts") >= MIN_COVERAGE * pl.lit(most)
-    if arms.filter(enough & covered).height >= 2:
+    arms = rows.group_by(arm=pl.concat_str("model", "tier", separator="|")).len().sort("arm")
+    if arms.filter(pl.col("len") >= MIN_ROWS).height >= 2:
         return []
-    if arms.filter(enough).height < 2:
-        listed = [f"{arm}: {n}" for arm, n in arms.select("arm", "rows").iter_rows()]
-        counts = shown(listed, 6)
-        return [
-            f"two arms with {MIN_ROWS} training outcomes each are needed ([arms] min_rows); "
-            f"there are {counts}"
-        ]
-    alone = rows.group_by("prompt_id").len()["len"].max() == 1
-    what = "this is a log with one model per prompt" if alone else "the arms answered few prompts"
+    counts = shown([f"{arm}: {n}" for arm, n in arms.iter_rows()], 6)
     return [
-        f"{what}: fewer than two arms cover {MIN_COVERAGE:.0%} of the best-covered arm's prompts "
-        "([arms] min_coverage). Lower it, or let the other arms answer the same prompts"
+        f"two arms with {MIN_ROWS} training outcomes each are needed ([arms] min_rows); "
+        f"there are {counts}"
     ]
 
 

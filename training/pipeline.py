@@ -28,7 +28,7 @@ from .methods.cluster import nearest
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .preferences.evidence import pairs_record, split_battles
 from .preferences.pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
-from .prepare.catalogue import catalogue_of, list_prices, load_catalogue
+from .prepare.catalogue import catalogue_of, list_prices, load_catalogue, table_prices
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
@@ -89,7 +89,7 @@ def origin_of(tables: Tables, config: TrainConfig) -> Origin:
     """What tables and catalogue say of the models."""
     catalogue = load_catalogue(config.arms.catalogue)
     models = tables.models()
-    prices = list_prices(catalogue, tables.prices, models)
+    prices = list_prices(catalogue, table_prices(tables), models)
     dates = {}
     for model in [] if prices is None else models:
         found = prices.find(model) if prices is not None else None

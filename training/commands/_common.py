@@ -14,8 +14,8 @@ import click
 
 from data.clean import CleanReport
 from data.commands import _common as data_commands
-from data.prices import PriceTable
-from data.tables import Tables, load_tables
+from data.pricelists import load_prices
+from data.tables import Tables, load_tables, such_as
 from router import Router
 from router.atomic import write_file
 from router.core.manifest import Manifest
@@ -88,7 +88,7 @@ def load_for(
     """
     settings = recorded(router.manifest.config)
     note_retired(router.manifest)
-    listed = bundle_prices(router.manifest) if prices is None else PriceTable.load(prices)
+    listed = bundle_prices(router.manifest) if prices is None else load_prices(prices)
     tables = load_tables(data, prompts, pairs, split=settings.split, prices=listed)
     note_rejects(tables.report)
     return tables
@@ -102,9 +102,11 @@ def note_retired(manifest: Manifest) -> None:
 
 
 def note_rejects(report: CleanReport) -> None:
-    """Say which rows were left out, and why."""
+    """Say which rows were left out, and why, and where prices come from."""
     for reason, count in sorted(report.rejected_by_reason().items()):
-        note(f"left out {count} rows: {reason}")
+        note(f"left out {count} rows: {reason}{such_as(report.examples.get(reason))}")
+    for line in report.prices.lines() if report.prices is not None else ():
+        note(line)
 
 
 def together(**options: object) -> None:

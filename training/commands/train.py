@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from data.prices import PriceTable
+from data.pricelists import load_prices
 from data.tables import load_tables
 from router.core.manifest import Manifest
 
@@ -50,7 +50,7 @@ def train(
     settings = load_config(config)
     named = settings.arms.prices
     path = prices or (None if named is None else Path(named))
-    listed = None if path is None else PriceTable.load(path)
+    listed = None if path is None else load_prices(path)
     tables = load_tables(data_path, prompts, pairs, split=settings.split, prices=listed)
     note_rejects(tables.report)
     if tables.outcomes["cost_usd"].max() == 0:

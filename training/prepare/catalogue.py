@@ -77,6 +77,27 @@ def list_prices(
     return PriceTable((*rows, *more)) if more else prices
 
 
+def table_prices(tables: Tables) -> PriceTable | None:
+    """The list prices of a table's models, by the names that the table has for them.
+
+    Those that somebody gave, and of the public list those that costs were computed by: read off
+    the costs, the prices of two kinds of token could not be told apart where one hardly varies.
+    """
+    from data.prices import PriceTable, public_prices
+
+    given, computed = tables.prices, tables.report.prices
+    if computed is None:
+        return given
+    listed, rows = given or public_prices(), () if given is None else given.rows
+    named = {row.model for row in rows}
+    more = [
+        replace(listed.price(theirs), model=ours)
+        for ours, theirs in computed.names.items()
+        if ours not in named
+    ]
+    return PriceTable((*rows, *more), listed.source)
+
+
 def bundle_prices(manifest: Manifest) -> PriceTable:
     """What a bundle decides by: the prices of its models, where they are metered in tokens."""
     from data.prices import Price, PriceTable
@@ -90,7 +111,8 @@ def bundle_prices(manifest: Manifest) -> PriceTable:
         for arm in reversed(manifest.arms)
         if arm.metered_in == "tokens"
     }
-    return PriceTable(tuple(rows[model] for model in sorted(rows)))
+    own = tuple(rows[model] for model in sorted(rows))
+    return PriceTable(own, f"what bundle {manifest.bundle_id} decides by")
 
 
 def refuse_unpriced(tables: Tables) -> None:

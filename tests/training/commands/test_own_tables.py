@@ -189,3 +189,29 @@ def test_tokens_without_costs_are_priced_by_a_list_and_then_by_the_bundle(tmp_pa
         )
     every = [*asked, "--split", "test", "--max-quality-drop", "0.5", "--out", tmp_path / "sure"]
     assert "is certified" in run("calibrate", out, *every)
+
+
+def test_models_of_the_public_list_need_no_prices(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    log = traffic(200, 0.5, seed=6).drop("cost_usd")
+    cells = [
+        log.with_columns(
+            model=pl.lit(name),
+            quality=pl.Series((rng.random(200) < good).astype(int)),
+            input_tokens=pl.lit(9),  # the same everywhere: no price could be read off the costs
+            output_tokens=pl.Series(rng.integers(10, 40, 200)),
+        )
+        for name, good in (("gpt-4o", 0.8), ("openai/gpt-4o-mini", 0.5))
+    ]
+    asked = table(tmp_path, pl.concat(cells))
+    out = tmp_path / "bundle"
+    said = run("train", *asked, "--config", tmp_path / "lean.toml", "--out", out)
+    assert "costs computed by the public catalogue" in said
+    assert "openai/gpt-4o-mini as gpt-4o-mini" in said
+    arms = json.loads((out / "manifest.json").read_text())["arms"]
+    paid = {a["model"]: (a["usd_per_1m_input"], a["usd_per_1m_output"]) for a in arms}
+    assert paid == {"gpt-4o": (2.5, 10), "openai/gpt-4o-mini": (0.15, 0.6)}
+    assert all(arm["price_date"] for arm in arms)
+    assert f"what bundle {json.loads((out / 'manifest.json').read_text())['bundle_id']}" in run(
+        "evaluate", out, *asked
+    )
