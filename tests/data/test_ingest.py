@@ -111,7 +111,7 @@ def test_routerbench_becomes_a_row_per_prompt_and_model(tmp_path: Path) -> None:
         ("aster/7b", 1.0, 1, 0.001),
         ("aster/7b", 0.25, 7, 0.002),
         ("brook", 0.0, 1, 0.01),
-        ("brook", 1.0, 20, 0.02),
+        ("brook", 1.0, 35, 0.02),
         ("brook", 1.0, 1, 0.03),
     ]
     assert found.prompts["prompt"].to_list() == [
