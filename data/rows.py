@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from .chats import prompt_texts
 from .estimates import count_tokens
 from .layouts import ABOUT_PROMPT, NUMBERS, TEXTS, Plan
+from .messages import prompt_texts
 from .scale import Judge
 from .survey import Survey
 from .values import NO_VALUE, Reading, grades_of

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from .chats import prompt_texts
 from .clean import (
     REASON,
     Cleaned,
@@ -21,6 +20,7 @@ from .clean import (
 )
 from .errors import DataError, FormatError
 from .layouts import OF_TEXT
+from .messages import prompt_texts
 from .prices import PriceTable, public_prices
 from .raw import RawTable
 from .rows import outcome_rows

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..messages import asked, said
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, label
 from .fields import recognises
 from .files import Row, rows
-from .messages import asked, said
 from .places import present
 
 NEEDS = (("instruction", "generator_1", "generator_2", "preference"),)

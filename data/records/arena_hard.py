@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..messages import asked, said
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, label
 from .fields import has, recognises
 from .files import UNREADABLE, Row, rows
-from .messages import asked, said
 from .places import at, first_at, present
 
 NEEDS = (

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..chats import prompt_text
+from ..messages import asked, parsed
 from ..schema import PREFERENCES
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, first, label
 from .fields import recognises as has_all
 from .files import Head, Row, rows
-from .messages import asked, parsed
 from .places import at
 
 FLAGS = {"winner_model_a": "a", "winner_model_b": "b", "winner_tie": "tie"}
@@ -74,7 +73,7 @@ def _answer(value: object) -> str | None:
     found = parsed(value)
     if isinstance(found, list) and any(at(turn, "role") for turn in found):
         found = [at(turn, "content") for turn in found if at(turn, "role") == "assistant"]
-    return prompt_text(found, lists=True) or None
+    return asked(found, lists=True) or None
 
 
 def _arm(model: object) -> str | None:
@@ -86,7 +85,7 @@ def _prompt(row: Row) -> str | None:
     """All user turns: the winner was told after the last of them."""
     given = row.get("prompt")
     if given is not None:
-        return prompt_text(given, lists=True) or None
+        return asked(given, lists=True) or None
     said = parsed(row.get("conversation_a")) or ()
     turns = [at(turn, "content") for turn in said if at(turn, "role") == "user"]
     return "\n".join(filter(None, (asked(turn) for turn in turns))) or asked(row.get("question"))

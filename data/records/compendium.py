@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..messages import asked
 from .base import LOST, Format, Options, Outcome, each, label
 from .fields import recognises as has_all
 from .files import Head, Row, rows
-from .messages import asked
 
 NEEDS = (("prompt", "models_name", "models_performance"),)
 

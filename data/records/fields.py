@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..messages import asked, parsed, said
 from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metric, each, label
 from .calls import Calls
 from .files import UNREADABLE, Head, Row, rows
-from .messages import asked, parsed, said
 from .places import at, billed, first_at, numbers_at, present
 from .scores import score_of, scores_at
 from .usage import tokens_of

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import FormatError
+from ..messages import asked, said
 from ..split import prompt_id
 from .base import (
     LOST,
@@ -31,7 +32,6 @@ from .base import (
 )
 from .fields import recognises as has_all
 from .files import Head, Row, document, rows
-from .messages import asked, said
 from .places import at
 
 # main_name of HELM's schemas -> the run groups that have it

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError
+from ..messages import asked, said
 from ..values import GRADES
 from .base import (
     FAILED,
@@ -29,7 +30,6 @@ from .base import (
     names_in,
 )
 from .files import UNREADABLE, Head, Row, document, zip_documents
-from .messages import asked, said
 from .places import at
 from .usage import tokens_of
 

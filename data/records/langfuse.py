@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from ..messages import asked, parsed, said
 from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metric, each, label
 from .calls import Calls
 from .fields import recognises
 from .files import UNREADABLE, Head, Row, rows
-from .messages import asked, parsed, said
 from .places import at, billed, first_at, numbers_at
 from .scores import is_score, score_of
 from .usage import tokens_of

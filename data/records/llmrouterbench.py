@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..messages import asked as text_of
 from ..split import prompt_id
 from .base import LOST, Format, Options, Outcome, each, first, label, one_text
 from .files import Head, Row, document, kind_of, tar_documents
-from .messages import asked as text_of
 from .places import billed
 
 TIME = re.compile(r"(\d{8})_(\d{6})\.json$")

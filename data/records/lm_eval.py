@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..messages import asked, said
 from ..split import prompt_id
 from .base import (
     LOST,
@@ -28,7 +29,6 @@ from .base import (
 )
 from .fields import recognises as has_all
 from .files import UNREADABLE, Head, Row, document, rows
-from .messages import asked, said
 from .places import at
 
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")

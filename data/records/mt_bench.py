@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..messages import asked, said
 from .base import LOST, Battle, Format, Options, Outcome, Record, each, label
 from .fields import recognises
 from .files import UNREADABLE, Head, Row, rows
-from .messages import asked, said
 from .places import at
 
 GRADED = ("question_id", "model", "judge", "score", "turn")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..messages import asked, said
 from .base import (
     FAILED,
     UNREADABLE_ROW,
@@ -22,7 +23,6 @@ from .base import (
     label,
 )
 from .files import UNREADABLE, Head, Row, rows
-from .messages import asked, said
 from .places import at
 from .usage import tokens_of
 

@@ -16,11 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..messages import asked, said
 from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metric, each, label
 from .calls import Calls
 from .fields import recognises
 from .files import Head, Row, rows
-from .messages import asked, said
 from .places import at, present
 from .scores import is_score, score_of
 from .spans import Event, Span, logs_of, spans_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .messages import parsed
+from ..messages import parsed
 
 Row = Mapping[str, Any]
 SAYS_NOTHING: tuple[object, ...] = (None, "", {}, [])

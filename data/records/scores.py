@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..messages import parsed
 from ..values import GRADES
-from .messages import parsed
 from .places import present
 
 NAMES = ("name", "metric", "metric_name", "key")

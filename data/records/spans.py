@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..messages import parsed
 from .base import label
-from .messages import parsed
 from .places import at, first_at
 
 Row = Mapping[str, Any]

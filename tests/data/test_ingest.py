@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.chats import prompt_text
 from data.clean import REASON
 from data.errors import ColumnError, DataError, FormatError
+from data.messages import asked
 from data.prices import Price, PriceTable
 from data.split import prompt_id
 from tests.data.ingested import Ingested, ingest
@@ -336,8 +336,8 @@ def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_prompts_in_lists_become_plain_text(value: object, text: str | None) -> None:
-    assert prompt_text(value, lists=True) == text
+    assert asked(value, lists=True) == text
 
 
 def test_text_that_looks_like_a_list_is_kept_in_long_tables() -> None:
-    assert prompt_text("['one']", lists=False) == "['one']"
+    assert asked("['one']", lists=False) == "['one']"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
+from data.messages import asked, said
 from data.records.base import Options
-from data.records.messages import asked, said
 from tests.data.ingested import ingest
 
 MESSAGES = [{"role": "user", "content": "Hi"}]

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.messages import asked, said
 from data.records.base import Options
 from data.records.calls import Calls
 from data.records.fields import Fields, When, failed, format_of
 from data.records.files import rows
-from data.records.messages import asked, said
 from data.records.places import at, numbers_at
 from data.records.scores import scores_at
 from data.records.usage import tokens_of
