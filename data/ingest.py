@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,7 +25,7 @@ import polars as pl
 from .clean import Priced
 from .engines import run_tasks
 from .errors import DataError
-from .layouts import unused
+from .headers import unused
 from .prices import PriceTable, public_prices
 from .progress import Track, untracked
 from .records.base import Options
@@ -31,11 +33,13 @@ from .records.reading import load_labels
 from .records.registry import FORMATS, SOURCES, TABLES, Sorted, sort_files
 from .scale import Scales
 from .shard import Asked, Counts, clean, nothing, parse
+from .tables import listed
 
 DEALT_TABLES = ("rows", "fights", "listed")  # to shards
 OUTPUTS = ("outcomes", "prompts", "pairs", "rejected", "rejected_pairs", "unlabelled")
 SHARD_BYTES = 32 << 20  # of files: what is cleaned at once
 ROW_BYTES = 256  # of a row of Parquet
+LOOKALIKES = str.maketrans("‐‑‒–—−_авеорсхуікмнтαορν", "-------abeopcxyikmhtaopv")
 PACKED = 5  # bytes of text for a byte on disk
 ALWAYS_WRITTEN = ("outcomes", "prompts", "rejected")  # even where they are empty
 
@@ -226,9 +230,14 @@ def _warnings(counts: Counts) -> dict[str, Any]:
     """What is allowed and yet seldom meant."""
     names: dict[str, set[str]] = {}
     for model, _ in counts.arms:
-        names.setdefault(model.casefold(), set()).add(model)
+        names.setdefault(_look(model), set()).add(model)
     twins = sorted(" and ".join(sorted(found)) for found in names.values() if len(found) > 1)
-    return {"warnings": [f"models that differ by case only: {pair}" for pair in twins]}
+    return {"warnings": [f"model names that look alike: {pair}" for pair in twins]}
+
+
+def _look(model: str) -> str:
+    """A name without what the eye passes over: case, width, kinds of hyphens, foreign letters."""
+    return unicodedata.normalize("NFKC", model).casefold().translate(LOOKALIKES)
 
 
 def _through_shards(
@@ -256,14 +265,24 @@ def _through_shards(
         raise DataError(
             "no file holds the text of a prompt; "
             + ("; ".join(told) or "give a table with prompt_id and prompt as well")
+            + _left_out(counts)
         )
     return notes, counts, shards
+
+
+def _left_out(counts: Counts) -> str:
+    """What of the outcomes could not be read, other than for want of a text."""
+    found = counts.rejected.get("outcomes", Counter())
+    reasons = {f"outcomes.{why}": n for why, n in found.items() if why != "unknown_prompt"}
+    return f"; left out: {listed(reasons, counts.examples)}" if reasons else ""
 
 
 def _all_used(read: Sequence[Told], config: IngestConfig) -> None:
     """Raise ColumnError where a column was named that no table has."""
     there = frozenset[str]().union(*(told.columns for told in read))
     asked = (config.columns or {}).items()
+    if not there:  # records, whose fields their formats name
+        return
     lost = unused(asked, there, "--column") or unused(
         [("a model", name) for name in config.models], there, "--models"
     )

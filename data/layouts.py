@@ -8,33 +8,24 @@ Long: a row per prompt and model. Wide: a row per prompt and a column per model,
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from .errors import ColumnError
+from .headers import (
+    ALIASES,
+    HUMP,
+    NUMBERS,
+    cost_unit,
+    find_columns,
+    shown,
+    unused,
+)  # fmt: skip
 from .scale import Range, Scales
 from .survey import Survey
 from .values import Reading, read_number
 
-# our name -> the names by which it goes elsewhere, the likeliest first
-ALIASES: dict[str, tuple[str, ...]] = {
-    "prompt_id": ("prompt_id", "sample_id", "question_id", "query_id", "example_id", "id"),
-    "prompt": ("prompt", "query", "question", "instruction", "input", "text", "messages"),
-    "model": ("model", "model_name", "model_id", "llm"),
-    "tier": ("tier", "reasoning_effort", "effort"),
-    "quality": ("quality", "score", "performance", "correct", "is_correct", "label"),
-    "input_tokens": ("input_tokens", "prompt_tokens", "num_input_tokens", "tokens_in"),
-    "output_tokens": ("output_tokens", "completion_tokens", "num_output_tokens", "tokens_out"),
-    "cost_usd": ("cost_usd", "cost", "total_cost", "price_usd"),
-    "domain": ("domain", "eval_name", "task", "category", "subject", "dataset"),
-    "split": ("split",),
-    # of the model: `answer` is as often what it should have said, and is taken only when named
-    "answer": ("response", "model_response", "completion", "generation", "model_output", "output"),
-}
-NUMBERS = ("quality", "input_tokens", "output_tokens", "cost_usd")
-TEXTS = ("prompt", "prompt_id", "model", "tier", "domain", "split")
-ABOUT_PROMPT = ("prompt", "prompt_id", "domain", "split")
 LAYOUTS = ("wide", "long", "prompts")
 # columns of numbers that describe a prompt or a request; as plain words and as what names end in
 NEVER_MODELS = re.compile(
@@ -43,8 +34,6 @@ NEVER_MODELS = re.compile(
     r"|latency|duration|difficulty|level|grade_level|year|month|day|turns?|seed|fold|rank|weight"
     r"|temperature|top_[pk]|timestamp|(created|updated|started|ended|finished)(_.*)?|version|run"
 )
-OF_TEXT = frozenset(name for ours in (*TEXTS, "answer") for name in ALIASES[ours])
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,46 +62,6 @@ class Plan:
             for alias in reversed(ALIASES[ours])
             if prefix + alias in columns
         }
-
-
-def find_columns(columns: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our name -> the table's, for those that it has; names given by the user come first.
-
-    Raises:
-        ColumnError: a given name is none of ours.
-    """
-    plain = {name.lower(): name for name in reversed(columns)}
-    found = {}
-    for ours, aliases in ALIASES.items():
-        near = next((plain[alias] for alias in aliases if alias in plain), None)
-        if near is not None:
-            found[ours] = near
-    for ours, theirs in (given or {}).items():
-        if ours not in ALIASES:
-            raise ColumnError(f"{ours!r} is no column of ours; those are {', '.join(ALIASES)}")
-        if theirs in columns:
-            found = {name: column for name, column in found.items() if column != theirs}
-            found[ours] = theirs
-    return found
-
-
-def unused(
-    asked: Iterable[tuple[str, str]], columns: Collection[str], option: str
-) -> ColumnError | None:
-    """The error of a named column that no file has, with the nearest; null where all are there."""
-    for what, name in asked:
-        if name not in columns:
-            near = get_close_matches(name, sorted(columns), n=3, cutoff=0.4)
-            hint = f"the nearest are {', '.join(near)}" if near else f"there are {shown(columns)}"
-            return ColumnError(f"no column {name!r} for {what}; {hint} ({option})")
-    return None
-
-
-def shown(names: Iterable[str], most: int = 12) -> str:
-    """Some names for an error, not hundreds."""
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
 
 
 def looks_like_a_table(columns: Sequence[str]) -> bool:
@@ -145,7 +94,8 @@ def understand(
         ColumnError: it is of no known layout; says what each would need.
     """
     found = find_columns(survey.columns, given)
-    named = [name for name in models if name in survey.columns]
+    known = {*survey.columns, *models_of(survey.columns)}
+    named = [name for name in models if name in known]
     wide, left = _wide_models(survey, found, scales or Scales()) if not named else (named, [])
     try:
         chosen = _detect(survey.columns, found, wide, left) if layout == "auto" else layout
@@ -163,6 +113,11 @@ def understand(
         left=tuple(left) if chosen == "wide" else (),
         readings=_readings(survey, found, wide if chosen == "wide" else []),
     )
+
+
+def models_of(columns: Collection[str]) -> set[str]:
+    """The models of which a table has columns `MODEL|FIELD`."""
+    return {name.rpartition("|")[0] for name in columns if "|" in name}
 
 
 def _wide_models(
@@ -192,7 +147,7 @@ def _wide_models(
         count, numbers = seen.readable(reading, scales.of(name))
         if 2 * count <= seen.present:
             continue
-        described = NEVER_MODELS.fullmatch(_HUMP.sub("_", name).lower()) is not None
+        described = NEVER_MODELS.fullmatch(HUMP.sub("_", name).lower()) is not None
         (left if described or numbers.leaves() else models).append(name)
     return models, left
 
@@ -205,7 +160,7 @@ def _refuse_doubtful(
     Raises:
         ColumnError: names them, and the options that settle it.
     """
-    off = [n for n in left if NEVER_MODELS.fullmatch(_HUMP.sub("_", n).lower()) is None]
+    off = [n for n in left if NEVER_MODELS.fullmatch(HUMP.sub("_", n).lower()) is None]
     if not off:
         return
     known = [survey.seen[name].numbers for name in models]
@@ -240,7 +195,7 @@ def _detect(
         f"{shown(f'{theirs} as {ours}' for ours, theirs in found.items()) or 'none'}; "
         + (
             "the first line must hold the names of the columns"
-            if any(read_number(name) is not None for name in columns)
+            if not found or any(read_number(name) is not None for name in columns)
             else "--column OURS=THEIRS names others"
         )
     )
@@ -286,8 +241,11 @@ def _readings(
     ours |= {column: "quality" for _, column in of_models}
     grades = survey.grades([column for column, name in ours.items() if name == "quality"])
     return {
-        column: survey.reading(
-            column, whole=name.endswith("_tokens"), grades=grades if name == "quality" else None
+        column: replace(
+            survey.reading(
+                column, whole=name.endswith("_tokens"), grades=grades if name == "quality" else None
+            ),
+            unit=(cost_unit(column.rpartition("|")[2]) or 1.0) if name == "cost_usd" else 1.0,
         )
         for column, name in ours.items()
     }

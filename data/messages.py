@@ -30,8 +30,8 @@ ANSWERS = (
 SPEAKERS = ("system", "user", "human", "ai", "assistant")
 WRAPPED = ("kwargs", "message", "data")  # where LangChain and OpenInference keep a message
 ROLES = {
-    "human": "user", "gpt": "assistant", "bot": "assistant", "HumanMessage": "user", "SystemMessage": "system", "ToolMessage": "tool",
-    "ai": "assistant", "AIMessage": "assistant", "model": "assistant",
+    "human": "user", "HumanMessage": "user", "SystemMessage": "system", "ToolMessage": "tool",
+    "ai": "assistant", "AIMessage": "assistant", "model": "assistant", "gpt": "assistant",
 }  # fmt: skip
 NO_SPEECH = {
     "image", "image_url", "input_image", "input_audio", "audio", "blob", "uri", "file", "tool_use",

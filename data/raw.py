@@ -7,6 +7,7 @@ JSON text below that; but a prompt stays whole. Bad lines are named and cost no 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ import polars as pl
 
 from .delimited import BOM, BadLine, read_rows, sniff
 from .errors import FormatError
+from .headers import plain_name
 from .texts import encoding, open_text
 
 Json = Any  # whatever a JSON text can hold
@@ -27,6 +29,9 @@ KINDS = {
 }  # fmt: skip
 PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib")
 SHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+PACKINGS = (".gz", ".zst", ".bz2", ".xz", ".zip")  # of which all but the first are refused by name
+PLAIN_KINDS = (pl.String, pl.Boolean, pl.Binary, pl.Null)
+PARQUET = b"PAR1"
 NESTED = frozenset({dict, list})
 # objects that hold their rows in a list, under one of these names
 WRAPPERS = ("data", "rows", "records", "results", "items", "examples", "outcomes", "samples")
@@ -34,8 +39,22 @@ WRAPPERS = ("data", "rows", "records", "results", "items", "examples", "outcomes
 
 def kind_of(path: Path) -> str | None:
     """`csv`, `jsonl`, `json` or `parquet`, by the ending of the name; null for others."""
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower()
+    name = next((name.removesuffix(end) for end in PACKINGS if name.endswith(end)), name)
     return next((kind for ending, kind in KINDS.items() if name.endswith(ending)), None)
+
+
+def unknown_kind(path: Path) -> str:
+    """What to say of a file that no ending tells."""
+    return (
+        f"{path} is of an unknown kind; what is read: {', '.join(KINDS)}, also with .gz; name it so"
+    )
+
+
+def begins_with(path: Path, magic: bytes) -> bool:
+    """Whether these are a file's first bytes."""
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def refuse_unread(path: Path) -> None:
@@ -71,13 +90,14 @@ class RawTable:
         refuse_unread(path)
         kind = kind_of(path)
         if kind is None:
-            raise FormatError(
-                f"{path} is of an unknown kind; what is read: {', '.join(KINDS)}, also with .gz"
-            )
+            raise FormatError(unknown_kind(path))
+        if kind != "parquet" and begins_with(path, PARQUET):
+            kind = "parquet"
         self.path = path
         self.kind = kind
         self.delimiter = sniff(path) if kind == "csv" else None
         self.bad: list[BadLine] = []  # of the latest pass
+        self.repeated: list[str] = []  # names that several columns have
         self._whole = frozenset(whole)
         self._only: list[pl.DataFrame] | None = None  # of a table that is a single batch
 
@@ -124,7 +144,10 @@ class RawTable:
 
     def _delimited(self) -> Iterator[pl.DataFrame]:
         rows = self._good(read_rows(self.path))
-        names = unique_names(next(rows, []))
+        header = next(rows, [])
+        names = unique_names(header)
+        counted = Counter(name.strip() for name in header)
+        self.repeated = [name for name, count in counted.items() if name and count > 1]
         yield pl.DataFrame(
             schema=dict.fromkeys(names, pl.String)
         )  # the names, where no row is good
@@ -139,7 +162,7 @@ class RawTable:
     def _plain(self, table: pl.DataFrame) -> pl.DataFrame:
         """Structs and texts that are JSON objects as columns, lists as JSON text."""
         for name, kind in table.schema.items():
-            taken_apart = name.lower() not in self._whole
+            taken_apart = plain_name(name) not in self._whole
             if isinstance(kind, pl.Struct) or (
                 taken_apart and kind == pl.String and _begins_object(table[name])
             ):
@@ -149,8 +172,11 @@ class RawTable:
             elif kind.is_nested():
                 texts = [None if v is None else _json_text(v) for v in table[name].to_list()]
                 table = table.with_columns(pl.Series(name, texts, pl.String))
-            elif isinstance(kind, pl.Categorical | pl.Enum | pl.Date | pl.Datetime):
+            elif isinstance(kind, pl.Categorical | pl.Enum | pl.Date | pl.Datetime | pl.Time):
                 table = table.with_columns(pl.col(name).cast(pl.String))
+            elif not (kind.is_numeric() or kind in PLAIN_KINDS):
+                texts = [None if v is None else str(v) for v in table[name].to_list()]
+                table = table.with_columns(pl.Series(name, texts, pl.String))
         return table
 
     def _flat(self, row: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -158,7 +184,7 @@ class RawTable:
             return row
         found: dict[str, Json] = {}
         for name, value in row.items():
-            if isinstance(value, dict) and name.strip().lower() not in self._whole:
+            if isinstance(value, dict) and plain_name(name) not in self._whole:
                 found |= {f"{name.strip()}|{field}": _cell(v) for field, v in value.items()}
             else:
                 found[name] = _cell(value)
@@ -287,11 +313,14 @@ def _elements(path: Path) -> Iterator[dict[str, Json] | BadLine]:
 def unwrapped(document: Json) -> list[Json]:
     """The rows of a JSON document.
 
-    These are its list, the list that its object wraps, the columns of a table (pandas' `list` and
-    `split`), or the single object that it is.
+    These are its list, the list that its object wraps, the columns of a table (as lists or, as
+    pandas writes them, by index; or `columns` beside `data`), lists below one of names, or the
+    single object that it is.
     """
+    if isinstance(document, list):
+        return _below_header(document)
     if not isinstance(document, dict):
-        return document if isinstance(document, list) else [document]
+        return [] if document is None else [document]
     names, rows = document.get("columns"), document.get("data")
     if isinstance(names, list) and isinstance(rows, list):
         return [dict(zip(map(str, names), row, strict=False)) for row in rows]
@@ -299,7 +328,31 @@ def unwrapped(document: Json) -> list[Json]:
         inner = document.get(name)
         if isinstance(inner, list) and all(isinstance(row, dict) for row in inner[:3]):
             return inner
-    columns = list(document.values())
-    if len(columns) > 1 and all(isinstance(c, list) and len(c) == len(columns[0]) for c in columns):
-        return [dict(zip(document, row, strict=True)) for row in zip(*columns, strict=True)]
-    return [document]
+        if isinstance(inner, dict) and (below := _from_columns(inner)) is not None:
+            return below
+    found = _from_columns(document)
+    return found if found is not None else [document] if document else []
+
+
+def _below_header(rows: list[Json]) -> list[Json]:
+    """Rows that are lists, below one of names, as objects; else as they are."""
+    if len(rows) < 2 or not all(isinstance(row, list) for row in rows):
+        return rows
+    header = rows[0]
+    if not all(isinstance(name, str) for name in header):
+        return rows
+    return [dict(zip(header, row, strict=False)) for row in rows[1:]]
+
+
+def _from_columns(table: Mapping[str, Json]) -> list[Json] | None:
+    """Rows of columns that are lists, or objects by the same indices; null where they are none."""
+    columns = list(table.values())
+    if len(columns) < 2:
+        return None
+    if all(isinstance(c, list) and len(c) == len(columns[0]) for c in columns):
+        return [dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True)]
+    if all(isinstance(c, dict) and c and c.keys() == columns[0].keys() for c in columns):
+        indices = list(columns[0])
+        if all(index.isdecimal() for index in indices):
+            return [{name: column[i] for name, column in table.items()} for i in indices]
+    return None

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from .estimates import count_tokens
-from .layouts import ABOUT_PROMPT, NUMBERS, TEXTS, Plan
+from .headers import ABOUT_PROMPT, NUMBERS, TEXTS
+from .layouts import Plan
 from .messages import prompt_texts
 from .scale import Judge
 from .survey import Survey
 from .values import NO_VALUE, Reading, grades_of
 
+UNSEEN = "[\u200b-\u200d\u2060\ufeff]"  # characters of no width
 TYPES: dict[str, type[pl.DataType]] = {
     "quality": pl.Float64,
     "input_tokens": pl.Int32,
@@ -186,7 +188,12 @@ def _text(column: pl.Series | None, name: str, height: int) -> pl.Series:
     if column.dtype.is_float():  # pandas makes such of ids where one is missing
         column = column.cast(pl.Int64) if (column == column.round()).all() else column
     texts = column.cast(pl.String).alias(name)
-    return texts if name == "prompt" else texts.str.strip_chars().replace("", None)
+    if name == "prompt":
+        return texts
+    texts = texts.str.replace_all(UNSEEN, "").str.strip_chars().replace("", None)
+    if name == "prompt_id" and texts.str.contains(r"^\d{1,15}\.0$").all():
+        return texts.str.strip_suffix(".0")
+    return texts
 
 
 def _standard(source: Source, judge: Judge) -> pl.DataFrame:
@@ -219,6 +226,12 @@ def _standard(source: Source, judge: Judge) -> pl.DataFrame:
         found=found,
         prompt_id=pl.col("prompt_id") if source.own_ids else pl.lit(None, pl.String),
         tier=pl.col("tier").fill_null("default"),
+    )
+    arm = pl.col("model").str.extract_groups(r"^([^|\[{][^|]*)\|([^|]+)$")
+    whole = arm.struct[0].is_not_null() & (pl.col("tier") == "default")  # written as we write arms
+    table = table.with_columns(
+        model=pl.when(whole).then(arm.struct[0]).otherwise("model"),
+        tier=pl.when(whole).then(arm.struct[1]).otherwise("tier"),
     )
     return estimated(table, own.get("answer"), own.get("sent"))
 

@@ -5,6 +5,7 @@ A column of ratings from 1 to 5 is refused, not cut: its 1s are the worst answer
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from .errors import ColumnError, DataError
 
 _SCALE = re.compile(r"(?:(?P<name>.+)=)?(?P<low>[^=:]+):(?P<high>[^=:]+)")
 OFTEN = (1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 100.0)  # tops of scales, for the advice
+RATED = 10.0  # what is given from 1 on; 20 and 100 are counted from 0 on
 SHARE = (
     10  # one value in so many may lie outside of a scale from 0 to 1: each is rejected by itself
 )
@@ -24,21 +26,21 @@ REMEMBERED = 8
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The scores that stand for the worst and for the best answer."""
+    """The scores that stand for the worst and for the best answer; where 1 is best, 5:1."""
 
-    low: float
-    high: float
+    worst: float
+    best: float
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
+        if self.worst == self.best or not math.isfinite(self.worst - self.best):
             raise DataError(f"a scale runs from its worst to its best, got {self}")
 
     def __str__(self) -> str:
-        return f"{self.low:g}:{self.high:g}"
+        return f"{self.worst:g}:{self.best:g}"
 
     def to_quality(self, values: pl.Series) -> pl.Series:
         """The same scores from 0 to 1; those beyond the scale lie outside."""
-        return (values - self.low) / (self.high - self.low)
+        return (values - self.worst) / (self.best - self.worst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,14 @@ class Range:
         return f"{self.low:g}..{self.high:g}"
 
     def advice(self) -> Scale:
-        """The scale that this is most likely of."""
-        top = next((top for top in OFTEN if top >= self.high), self.high)
+        """The scale that this is most likely of: ratings up to 10 begin at 1, points at 0."""
+        size = max(self.high, -self.low)
+        top = next((top for top in OFTEN if top >= size), size)
         if self.low < 0:
-            top = next((top for top in OFTEN if top >= max(self.high, -self.low)), self.high)
-            return Scale(-top, top)
-        return Scale(1.0 if self.low >= 1 and top > 1 else 0.0, top)
+            return Scale(-top, top if self.high > 0 else 0.0)
+        if top > OFTEN[-1]:
+            return Scale(self.low, top) if self.low < top else Scale(0.0, top)
+        return Scale(1.0 if self.low >= 1 and 1 < top <= RATED else 0.0, top)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ class Outcomes(dy.Schema):
     """How well one arm answered one prompt."""
 
     prompt_id = dy.String(nullable=False, min_length=1)
-    model = dy.String(nullable=False, min_length=1, regex=r"^[^|]*$")  # arms are `model|tier`
+    # arms are `model|tier`; what begins as a list or an object is no name
+    model = dy.String(nullable=False, min_length=1, regex=r"^([^|\[{][^|]*)?$")
     tier = dy.String(nullable=False, min_length=1)
     quality = dy.Float32(nullable=False, min=0.0, max=1.0, allow_nan=False, allow_inf=False)
     input_tokens = dy.Int32(nullable=True, min=0)

@@ -18,14 +18,15 @@ import polars as pl
 
 from .clean import FAULT, REASON, Cleaned, clean_outcomes, clean_pairs, clean_prompts, conform
 from .errors import ColumnError
-from .layouts import ABOUT_PROMPT, OF_TEXT, understand
+from .headers import ABOUT_PROMPT, OF_TEXT, parted, plain_name, rivals, unread_costs
+from .layouts import Plan, models_of, understand
 from .prices import PriceTable
 from .raw import RawTable
 from .records.base import Options
 from .records.files import head
 from .records.reading import Read, no_battles, no_outcomes, read_records
 from .records.registry import FORMATS, Sorted, known, nearest
-from .rows import estimated, rows_of
+from .rows import UNSEEN, estimated, rows_of
 from .scale import Judge, Scales
 from .schema import Pairs
 from .split import prompt_id
@@ -188,11 +189,14 @@ def nothing() -> Parsed:
 def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
     """A table's rows, its bad lines among them, and how it was understood."""
     whole = OF_TEXT | {
-        n.lower() for ours, n in asked.columns.items() if ours in ("prompt", "answer")
+        plain_name(n) for ours, n in asked.columns.items() if ours in ("prompt", "answer")
     }
     table = RawTable(path, whole)
     survey = Survey.of(table.batches(), OF_TEXT, semicolons=table.delimiter == ";")
+    columns = frozenset(survey.columns)
     try:
+        names = parted(survey.columns, asked.columns) if asked.layout in ("auto", "wide") else {}
+        survey = survey.renamed(names)
         plan = understand(
             survey, asked.layout, given=asked.columns, models=asked.models, scales=asked.scales
         )
@@ -203,7 +207,7 @@ def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
         raise type(err)("; ".join(filter(None, (f"{path}: {err}", near))), more=known()) from err
     judge = Judge(asked.scales)
     for batch in table.batches():
-        rows = rows_of(batch, plan, judge)
+        rows = rows_of(batch.rename(names, strict=False), plan, judge)
         yield (
             _parsed(listed=rows)
             if plan.layout == "prompts"
@@ -211,23 +215,34 @@ def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
         )
     judge.refuse(str(path))
     lost = [LOST_ROW | {"found": f"{path.name}, {line}"} for line in table.bad]
-    note: dict[str, Any] = {
-        "path": path.name,
+    note = _table_note(table, survey, plan)
+    shape = no_outcomes()
+    bad = pl.concat([shape, pl.DataFrame(lost, schema=shape.schema)]) if lost else None
+    there = columns | models_of(survey.columns) | frozenset(survey.columns)
+    yield _parsed(rows=bad, notes=[note], columns=there)
+
+
+def _table_note(table: RawTable, survey: Survey, plan: Plan) -> dict[str, Any]:
+    """How a table was understood."""
+    found: dict[str, Any] = {
+        "path": table.path.name,
         "layout": plan.layout,
         "rows": survey.rows,
         "columns": dict(plan.columns),
     }
     if plan.layout == "wide":
-        note |= {"models": list(plan.models), "not_models": list(plan.left)}
-    if table.kind != "parquet" and (name := encoding(path).name) == "cp1252":
-        note["encoding"] = name
-    if survey.mark == ",":
-        note["decimal_mark"] = ","
-    if lost:
-        note["bad_lines"] = len(lost)
-    shape = no_outcomes()
-    bad = pl.concat([shape, pl.DataFrame(lost, schema=shape.schema)]) if lost else None
-    yield _parsed(rows=bad, notes=[note], columns=frozenset(survey.columns))
+        found |= {"models": list(plan.models), "not_models": list(plan.left)}
+    windows = table.kind != "parquet" and encoding(table.path).name == "cp1252"
+    notes = {
+        "encoding": "cp1252" if windows else None,
+        "decimal_mark": "," if survey.mark == "," else None,
+        "bad_lines": len(table.bad),
+        "repeated": table.repeated,
+        "rivals": rivals(survey.columns, plan.columns),
+        "unread_costs": unread_costs(survey.columns, plan.columns),
+        "units": {n: reading.unit for n, reading in plan.readings.items() if reading.unit != 1},
+    }
+    return found | {name: value for name, value in notes.items() if value}
 
 
 def clean(read: Parsed, prices: PriceTable | None) -> tuple[dict[str, pl.DataFrame], Counts]:
@@ -320,7 +335,9 @@ def _note(read: Read, paths: Sequence[Path]) -> dict[str, Any]:
 
 def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
     """Give rows without an id that of their text (then `hashed`); blank texts become empty."""
-    blank = pl.col("prompt").is_not_null() & ~pl.col("prompt").str.contains(r"\S")
+    blank = pl.col("prompt").is_not_null() & ~pl.col("prompt").str.replace_all(
+        UNSEEN, ""
+    ).str.contains(r"\S")
     rows = rows.with_columns(prompt=pl.when(blank).then(pl.lit("")).otherwise("prompt"))
     unnamed = pl.col("prompt_id").is_null() & (pl.col("prompt") != "")
     texts = rows.filter(unnamed)["prompt"].unique()

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from .layouts import shown
+from .headers import shown
 from .tables import Tables
 
 MIN_ROWS = 30  # training's own, when no configuration says otherwise: [arms] min_rows

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from .headers import plain_name
 from .scale import Range, Scale
 from .values import LONGEST, NO_VALUE, Reading, decimal_mark, grades_of, plainly
 
@@ -111,10 +112,19 @@ class Survey:
                 if name not in known:
                     known.add(name)
                     found.columns.append(name)
-                if name.lower() not in skipped:
+                if plain_name(name) not in skipped:
                     found.seen.setdefault(name, ColumnSeen()).add(batch[name])
         found.mark = found._decimal(semicolons=semicolons)
         return found
+
+    def renamed(self, names: Mapping[str, str]) -> Survey:
+        """The same of a table whose columns have other names."""
+        return Survey(
+            columns=[names.get(name, name) for name in self.columns],
+            seen={names.get(name, name): seen for name, seen in self.seen.items()},
+            rows=self.rows,
+            mark=self.mark,
+        )
 
     def _decimal(self, *, semicolons: bool) -> str:
         marks = {seen.marks() for seen in self.seen.values() if seen.plain or seen.words} - {None}

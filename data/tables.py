@@ -19,7 +19,7 @@ from .clean import (
     require,
 )
 from .errors import DataError, FormatError
-from .layouts import OF_TEXT
+from .headers import OF_TEXT
 from .messages import prompt_texts
 from .prices import PriceTable, public_prices
 from .raw import RawTable
@@ -187,11 +187,12 @@ def load_tables(
 
 def rejects(report: CleanReport) -> str:
     """Rejected rows by reason, with an example of each, for a person."""
-    return ", ".join(
-        f"{count} {name}"
-        + (f' (e.g. "{report.examples[name]}")' if name in report.examples else "")
-        for name, count in report.rejected_by_reason().items()
-    )
+    return listed(report.rejected_by_reason(), report.examples)
+
+
+def listed(reasons: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """Reasons and how many rows have them, with an example of each."""
+    return ", ".join(f"{n} {name}{such_as(examples.get(name))}" for name, n in reasons.items())
 
 
 def such_as(example: str | None) -> str:
@@ -215,7 +216,8 @@ def remedy(tokens: int, near: Mapping[str, Sequence[str]]) -> list[str]:
     if tokens:
         lines.append(
             f"{tokens} rows have neither cost_usd nor token counts: give a column of cost_usd, of "
-            "output_tokens, or of the models' answers (ingest --column answer=NAME)"
+            "output_tokens, or of the models' answers (ingest --column answer=NAME), or what a "
+            "usual request takes (ingest --tokens IN:OUT)"
         )
     if near:
         hints = [f"{m} (near: {', '.join(n)})" if n else m for m, n in list(near.items())[:5]]

@@ -26,6 +26,10 @@ REFUSED = (
     (b"\x28\xb5\x2f\xfd", "packed by zstd; unpack it (zstd -d) or pack it by gzip"),
     (b"BZh", "packed by bzip2; unpack it (bunzip2) or pack it by gzip"),
     (b"\xfd7zXZ", "packed by xz; unpack it (unxz) or pack it by gzip"),
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself (git lfs pull)"),
+    (b"<!DOCTYPE", "a web page; the table may be behind a login or another link"),
+    (b"<!doctype", "a web page; the table may be behind a login or another link"),
+    (b"<html", "a web page; the table may be behind a login or another link"),
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
 )
 CHUNK = 1 << 20

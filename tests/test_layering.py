@@ -32,9 +32,9 @@ FLOORS = {
         "explain budget cli __init__ __main__"
     ),
     "data": (
-        "errors schema values scale survey texts delimited raw messages estimates price_names prices "
-        "clean split layouts rows tables samples pricelists records public_models engines progress "
-        "simulation events fetch shard ingest summary commands "
+        "errors headers schema values scale survey texts delimited raw messages estimates "
+        "price_names prices clean split layouts rows tables samples pricelists records "
+        "public_models engines progress simulation events fetch shard ingest summary commands "
         "__main__ __init__"
     ),
     "training": (

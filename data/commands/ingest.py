@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ..engines import ENGINES
+from ..headers import shown
 from ..ingest import IngestConfig
 from ..ingest import ingest as ingest_files
-from ..layouts import shown
 from ..pricelists import load_prices
 from ..progress import bar
 from ..records.base import Options
@@ -18,6 +18,14 @@ from ..records.registry import SOURCES
 from ..scale import Scales
 from ..tables import remedy
 from ._common import PATH, PRICES, SCALE, command, echo_rejects, ours_and_theirs
+
+SCORE = {"missing_quality"}  # of rows that wait for one
+WAYS_ON = {
+    "unreadable_quality": "a quality is a number, a percent, or a word such as pass and fail, yes "
+    "and no: turn other grades into numbers and give --scale WORST:BEST",
+    "unreadable_cost_usd": "a cost is a number of US dollars: convert other money in the file",
+    "unknown_prompt": "outcomes meet prompts by prompt_id as a text: 1 and 001 are two ids",
+}
 
 
 def _usual_tokens(
@@ -113,21 +121,32 @@ def _echo_report(report: dict[str, Any], out: Path) -> None:
     counts = {f"{t}.{r}": n for t, by in report["rejected"].items() for r, n in by.items()}
     echo_rejects(counts, report["examples"])
     if report["tokens_estimated"]:
-        click.echo(f"{report['tokens_estimated']} rows with tokens estimated from text")
-    for line in (*report["prices"]["lines"], *report["warnings"]):
-        click.echo(line)
-    for line in remedy(report["without_tokens"], report["unpriced"]):
+        click.echo(f"{report['tokens_estimated']} rows with estimated tokens")
+    for line in (*report["prices"]["lines"], *report["warnings"], *_ways_on(report)):
         click.echo(line)
     if report["unlabelled"]:
         path = out / "unlabelled.parquet"
         click.echo(
             f"{report['unlabelled']} prompts wait for a score in {path}; bring scores with --labels"
         )
-    elif not kept["outcomes"] and not kept["pairs"]:
+    if not kept["outcomes"] and not kept["pairs"] and report["rejected"]["outcomes"].keys() - SCORE:
         hints = [f". {file['hint']}" for file in report["files"] if "hint" in file]
         raise click.ClickException(
             "".join([f"no usable row; see {out / 'rejected.parquet'}", *hints])
         )
+
+
+def _ways_on(report: dict[str, Any]) -> list[str]:
+    """What would keep rows that were left out."""
+    lines = [way for why, way in WAYS_ON.items() if why in report["rejected"]["outcomes"]]
+    priced = remedy(report["without_tokens"], report["unpriced"])
+    unread = [
+        f"{note['path']}: not read as a cost: {shown(note['unread_costs'])}; "
+        "--column cost_usd=NAME names what a request cost in dollars"
+        for note in report["files"]
+        if priced and "unread_costs" in note
+    ]
+    return [*lines, *priced, *unread]
 
 
 def _echo_note(note: dict[str, Any]) -> None:
@@ -136,6 +155,15 @@ def _echo_note(note: dict[str, Any]) -> None:
         left = note["not_models"]
         other = f"; not {shown(left)}: --models names others" if left else ""
         click.echo(f"{note['path']}: columns taken for models: {shown(note['models'])}{other}")
+    for ours, near in note.get("rivals", {}).items():
+        click.echo(
+            f"{note['path']}: {ours} is read from {note['columns'][ours]}, not from {shown(near)}: "
+            f"--column {ours}=NAME names another"
+        )
+    for name in note.get("repeated", ()):
+        click.echo(f"{note['path']}: several columns are called {name}; the first is read as such")
+    for name, unit in note.get("units", {}).items():
+        click.echo(f"{note['path']}: 1 of {name} is read as ${unit:g}")
     if "encoding" in note:
         click.echo(f"{note['path']}: read as Windows-1252, for it is not UTF-8")
     if "decimal_mark" in note:

@@ -15,8 +15,8 @@ import polars as pl
 from .. import texts
 from ..delimited import read_rows
 from ..errors import FormatError
+from ..raw import PARQUET, begins_with, refuse_unread
 from ..raw import kind_of as table_kind
-from ..raw import refuse_unread
 
 Json = Any  # whatever a JSON text can hold
 Row = Mapping[str, Json]
@@ -57,6 +57,8 @@ def head(path: Path) -> Head:
     """
     refuse_unread(path)
     kind = kind_of(path)
+    if kind not in {"unknown", "parquet"} and begins_with(path, PARQUET):
+        return Head(path, "parquet", frozenset(), {})
     if kind in {"unknown", "tar", "zip"}:
         return Head(path, kind, frozenset(), {})
     first = next(rows(path), {})
@@ -92,7 +94,8 @@ def document(path: Path) -> Json:
     """
     try:
         with open_text(path) as file:
-            return json.load(file)
+            text = file.read()
+        return json.loads(text) if text.strip() else None
     except (OSError, EOFError, ValueError, RecursionError) as err:
         raise FormatError(f"{path} cannot be read as JSON: {err}") from err
 
@@ -158,6 +161,8 @@ def _json(path: Path) -> Iterator[Row]:
         yield from _lines(path)
         return
     found = document(path)
+    if found is None:
+        return
     for row in found if isinstance(found, list) else [found]:
         yield row if isinstance(row, dict) else UNREADABLE
 

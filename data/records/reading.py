@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from ..errors import ColumnError, DataError, FormatError
-from ..layouts import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS
+from ..headers import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS
 from ..rows import from_records
 from ..scale import Judge
 from ..tables import read_table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import FormatError
 from ..layouts import LAYOUTS, looks_like_a_table
-from ..raw import json_rows
+from ..raw import json_rows, unknown_kind
 from . import (
     alpaca_eval,
     arena_hard,
@@ -48,6 +48,8 @@ FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in MO
 # public tables that need no format of their own -> the layout that they have
 TABLES = {"routerbench": "wide", "sprout": "wide"}
 SOURCES = ("auto", *LAYOUTS, *TABLES, *FORMATS)
+# what runs keep beside their results, and is read with these
+COMPANIONS = frozenset({"scenario_state.json", "run_spec.json"})
 TABULAR = {"csv", "parquet", "jsonl", "json"}
 
 
@@ -93,8 +95,14 @@ def _sort(path: Path, source: str, found: Sorted, *, inside: bool) -> None:
         found.records.setdefault(name, []).append(path)
     elif _is_table(seen, inside=inside):
         found.tables.append(path)
-    elif inside:
+    elif inside and path.name not in COMPANIONS:
         found.skipped.append(path.name)
+    elif inside:
+        return
+    elif seen.kind == "unknown":
+        raise FormatError(unknown_kind(path), more=known())
+    elif not seen.keys and next(json_rows(path), None) is None:
+        raise FormatError(f"{path}: the file holds no row")
     else:
         raise FormatError(
             f"{path}: unknown format; it is {seen.describe()}; {advice(seen)}", more=known()

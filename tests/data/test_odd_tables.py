@@ -243,7 +243,7 @@ def test_trailing_blanks_make_no_arm_and_case_is_warned_of(tmp_path: Path) -> No
     text = HEAD + "q0,Peru?,a,1,0.1\nq1,Chad?,a ,1,0.1\nq2,Togo?,A,1,0.1\n"
     found = ingest([saved(tmp_path, text)])
     assert sorted(found.outcomes["model"].unique()) == ["A", "a"]
-    assert found.report["warnings"] == ["models that differ by case only: A and a"]
+    assert found.report["warnings"] == ["model names that look alike: A and a"]
 
 
 def test_an_empty_prompt_is_its_own_reason(tmp_path: Path) -> None:
