@@ -181,9 +181,12 @@ class Judge:
     def _range(self, column: str, domain: str | None) -> Range:
         return self.ranges.setdefault((column, domain), Range())
 
-    def refuse(self, where: str) -> None:
+    def refuse(self, where: str, command: str = "") -> None:
         """Refuse columns that run on another scale.
 
+        Args:
+            where: the file.
+            command: which takes the option, where it is not the one that was called.
         Raises:
             ColumnError: names them, what they run from and to, and the option.
         """
@@ -203,5 +206,5 @@ class Judge:
         name = f"{column}=" if several else ""
         raise ColumnError(
             f"{where}: {column}{among}: values run {range_}; give --scale {name}{range_.advice()} "
-            f"(worst:best){more}; a quality lies in 0..1"
+            f"(worst:best){' to ' if command else ''}{command}{more}; a quality lies in 0..1"
         )

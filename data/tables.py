@@ -111,7 +111,7 @@ def load_outcomes(
     require(table, Outcomes, "outcomes")
     judge = Judge(scales or Scales())
     rows = outcome_rows(table, judge)
-    judge.refuse(str(path))
+    judge.refuse(str(path), "`tierwise data ingest`")
     return clean_outcomes(rows, prices)
 
 

@@ -123,7 +123,7 @@ def grades_of(words: Collection[str]) -> dict[str, float]:
     if len({most for _, most in ratings.values()}) > 1:
         return {**GRADES, **{word: got / (most or 1.0) for word, (got, most) in ratings.items()}}
     for pair in PAIRS:
-        if words and pair.keys() >= set(words):
+        if pair.keys() == set(words):
             return {**GRADES, **pair}
     letters = {word for word in words if len(word) == 1 and word.isalpha()}
     for marks, meant in LETTERS:

@@ -354,7 +354,7 @@ def test_an_empty_table_of_outcomes_names_no_model(tmp_path: Path) -> None:
 
 
 def test_a_scale_that_is_none_is_refused() -> None:
-    for text in ("5", "a:b", "5:1"):
+    for text in ("5", "a:b", "5:5", "0:inf"):
         with pytest.raises(DataError, match=r"scale"):
             _scale(text)
 
