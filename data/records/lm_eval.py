@@ -34,7 +34,7 @@ from .places import at
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")
 MODEL_ARGUMENT = re.compile(r"(?:^|,)(?:pretrained|model|engine)=(?P<name>[^,]+)")
 # the second before 0.4.2, the last of 0.3; chat models get messages as JSON, in a list of one
-PROMPTS = ("arguments/gen_args_0/arg_0", "arguments/0/0", "prompt_0")
+PROMPTS = ("arguments/gen_args_0/arg_0", "arguments/0/0", "prompt_0", "arguments/0", "doc")
 WRITTEN_OUT = re.compile(r"(?:prompt|logit)_\d+|truth")
 KNOWN = {
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",

@@ -401,7 +401,7 @@ def test_helms_schema_says_which_metric_and_split_count(
 
 def test_a_helm_run_without_its_other_files_says_which(whole: Writer) -> None:
     path = whole("run/per_instance_stats.json", [helm_row("id1", 1.0)])
-    with pytest.raises(FormatError, match=r"needs scenario_state.json beside it"):
+    with pytest.raises(FormatError, match=r"needs run_spec.json beside it"):
         ingest([path])
 
 
