@@ -21,7 +21,7 @@ Json = Any  # whatever a JSON text can hold
 BODIES = ("messages", "contents", "prompts", "prompt")  # what a request's body asks with
 # of other mappings, what holds the question, the likeliest first
 QUESTIONS = (
-    "input", "question", "query", "user_input", "instruction", "text", "content", "message",
+    "input", "question", "query", "user_input", "instruction", "text", "content", "message", "args",
 )  # fmt: skip
 ANSWERS = (
     "choices", "candidates", "generations", "output", "outputs", "message", "messages", "kwargs",

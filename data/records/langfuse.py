@@ -35,10 +35,13 @@ NEEDS = (
     ("data/0/traceId", "data/0/dataType"),
     ("observations", "scores"),
     ("trace", "observations"),
+    ("traces", "observations"),
 )
-LISTS = ("data", "observations", "scores", "trace/observations", "trace/scores")
+LISTS = ("data", "observations", "scores", "traces", "trace/observations", "trace/scores")
 CALLS = {"GENERATION"}
 MODELS = ("provided_model_name", "model", "internal_model")
+# as other versions count them; 0 stands beside steps, and where nothing was counted
+INPUTS, OUTPUTS = ("input_usage", "prompt_tokens"), ("output_usage", "completion_tokens")
 COSTS = ("total_cost", "cost_details/total", "calculated_total_cost", "cost_details/input+output")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NO_SCORES = {"tags", "trace_tags", "tool_call_names", "tool_calls", "input", "output", "metadata"}
@@ -77,9 +80,12 @@ def _rows(path: Path) -> Iterator[Row]:
         listed = [at(row, place) for place in LISTS]
         lists = [found for found in listed if isinstance(found, list)]
         for item in [item for found in lists for item in found] if lists else [row]:
-            yield (
-                _snake(item) if isinstance(item, Mapping) and item is not UNREADABLE else UNREADABLE
-            )
+            if not isinstance(item, Mapping) or item is UNREADABLE:
+                yield UNREADABLE
+                continue
+            yield _snake(item)
+            inner = () if item is row else item.get("scores")  # of one of several traces
+            yield from (_snake(score) for score in inner or () if isinstance(score, Mapping))
 
 
 def _snake(row: Row) -> dict[str, Any]:
@@ -125,8 +131,8 @@ def _value(row: Row) -> object:
 
 def _outcome(row: Row, calls: Calls, chosen: str | None, options: Options) -> Outcome:
     inputs, outputs = tokens_of(parsed(first_at(row, ("usage_details", "usage"))))
-    if inputs is None and outputs is None:
-        inputs, outputs = tokens_of(row)  # promptTokens and completionTokens of older versions
+    inputs = first_at(row, INPUTS) if inputs is None else inputs
+    outputs = first_at(row, OUTPUTS) if outputs is None else outputs
     return Outcome(
         prompt=asked(row.get("input")),
         model=label(first_at(row, MODELS) or options.model),
