@@ -253,20 +253,18 @@ def _through_shards(
     read = list(track(run(readers), "read", len(readers)))
     notes = [note for told in read for note in told.notes]
     _all_used(read, config)
+    hints = "; ".join({str(note["hint"]): None for note in notes if "hint" in note})
     if not any(told.sources for told in read):
-        raise DataError("no outcomes in " + ", ".join(str(note["path"]) for note in notes))
+        none = "no outcomes in " + ", ".join(str(note["path"]) for note in notes)
+        raise DataError(none + (f"; {hints}" if hints else ""))
     prices = config.prices or public_prices()
     cleaners = [CleanShard(number=i, prices=prices, folder=folder) for i in range(shards)]
     counts: Counts = reduce(add, track(run(cleaners), "clean", shards))
     if not counts.rows_read:
         raise DataError("no row in " + ", ".join(str(note["path"]) for note in notes))
     if not counts.texts:
-        told = [str(note["hint"]) for note in notes if "hint" in note]
-        raise DataError(
-            "no file holds the text of a prompt; "
-            + ("; ".join(told) or "give a table with prompt_id and prompt as well")
-            + _left_out(counts)
-        )
+        remedy = hints or "give a table with prompt_id and prompt as well"
+        raise DataError(f"no file holds the text of a prompt; {remedy}{_left_out(counts)}")
     return notes, counts, shards
 
 

@@ -7,10 +7,12 @@ a tie. Layout: "annotations.json" in the README of tatsu-lab/alpaca_eval.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..messages import asked, said
 from .base import UNREADABLE_ROW, Battle, Format, Options, each, label
+from .duels import duel
 from .fields import recognises
 from .files import Row, rows
 from .places import present
@@ -26,19 +28,16 @@ def read(paths: Sequence[Path], options: Options) -> Iterator[Battle]:  # noqa: 
 
 
 def _battle(row: Row) -> Battle:
-    lengths = [len(said(row.get(name)) or "") or None for name in ("output_1", "output_2")]
     told = row.get("preference")
-    unread = present(told) and _number(told) is None
-    return Battle(
+    number = _number(told)
+    sides = (row.get("generator_1"), row.get("generator_2"))
+    return replace(
+        duel(sides, [said(row.get(name)) for name in ("output_1", "output_2")], None),
         prompt=asked(row.get("instruction")),
-        arm_a=_arm(row.get("generator_1")),
-        arm_b=_arm(row.get("generator_2")),
-        preference=None if (number := _number(told)) is None else round(2 - number, 12),
+        preference=None if number is None else round(2 - number, 12),
         source=label(row.get("annotator")),
-        length_a=lengths[0] if all(lengths) else None,
-        length_b=lengths[1] if all(lengths) else None,
         domain=label(row.get("dataset")),
-        fault="unreadable_preference" if unread else None,
+        fault="unreadable_preference" if present(told) and number is None else None,
     )
 
 
@@ -49,11 +48,6 @@ def _number(value: object) -> float | None:
         return float(str(value)) or TIE
     except ValueError:
         return None
-
-
-def _arm(generator: object) -> str | None:
-    name = label(generator)
-    return None if name is None else f"{name}|default"
 
 
 FORMAT = Format(

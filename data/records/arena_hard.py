@@ -8,13 +8,13 @@ show_result.py of lmarena/arena-hard-auto.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
-from ..messages import asked, said
-from .base import UNREADABLE_ROW, Battle, Format, Options, each, label
+from .base import UNREADABLE_ROW, Battle, Format, Options, label
+from .duels import IDS, Texts, duel, judged
 from .fields import has, recognises
-from .files import UNREADABLE, Row, rows
+from .files import Row
 from .places import at, first_at, present
 
 NEEDS = (
@@ -24,7 +24,6 @@ NEEDS = (
     ("question_id", "model_id", "choices/0/turns/0/content"),
     ("uid", "model", "messages"),
 )
-IDS = ("uid", "question_id")
 BASELINE_OF = {  # of a category, where a judgment does not name its own
     "hard_prompt": "o3-mini-2025-01-31", "coding": "o3-mini-2025-01-31",
     "math": "o3-mini-2025-01-31", "creative_writing": "gemini-2.0-flash-001",
@@ -36,62 +35,27 @@ VERDICTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    asked: dict[str, str | None] = field(default_factory=dict)
-    lengths: dict[tuple[str, str], int] = field(default_factory=dict)  # of answers, characters
-
-
 def read(paths: Sequence[Path], options: Options) -> Iterator[Battle]:  # noqa: ARG001
     """Two battles per judgment; questions and answers give the texts."""
-    texts = _Texts()
-    for path in paths:
-        for row in rows(path):
-            if "games" not in row:
-                _keep(row, texts)
-    for path in paths:
-        judged = (row for row in rows(path) if row is UNREADABLE or "games" in row)
-        yield from each(judged, lambda row: _battles(row, texts), Battle(fault=UNREADABLE_ROW))
+    return judged(paths, lambda row: "games" in row, _battles, Battle(fault=UNREADABLE_ROW))
 
 
-def _keep(row: Row, texts: _Texts) -> None:
-    question = str(first_at(row, IDS))
-    model = label(first_at(row, ("model_id", "model")))
-    if model is None:
-        texts.asked[question] = asked(first_at(row, ("prompt", "turns/0/content", "turns")))
-        return
-    answer = said(first_at(row, ("messages/1/content/answer", "messages/1", "choices/0/turns")))
-    texts.lengths[question, model] = len(answer or "")
-
-
-def _battles(row: Row, texts: _Texts) -> Iterator[Battle]:
-    games = row["games"] if isinstance(row["games"], list) else []
-    for number, game in enumerate(games or [None]):
-        yield _battle(row, number, game, texts)
-
-
-def _battle(row: Row, number: int, game: object, texts: _Texts) -> Battle:
-    question = str(first_at(row, IDS))
-    category = label(row.get("category"))
+def _battles(row: Row, texts: Texts) -> Iterator[Battle]:
+    question, category = str(first_at(row, IDS)), label(row.get("category"))
     release = BASELINE_OF["arena-hard-v0.1"] if has(row, "question_id") else None
     baseline = label(row.get("baseline")) or BASELINE_OF.get(category or "", release)
-    sides = [baseline, label(row.get("model"))]
-    sides = sides if number % 2 == 0 else sides[::-1]
-    verdict = at(game, "score")
-    outcome = VERDICTS.get(str(verdict))
-    lengths = [texts.lengths.get((question, str(side))) or None for side in sides]
-    return Battle(
-        prompt=texts.asked.get(question),
-        arm_a=f"{sides[0]}|default" if sides[0] else None,
-        arm_b=f"{sides[1]}|default" if sides[1] else None,
-        preference={"a": 1.0, "b": 0.0, "tie": 0.5}.get(outcome or ""),
-        outcome=outcome,
-        source=label(row.get("judge")),
-        length_a=lengths[0] if all(lengths) else None,
-        length_b=lengths[1] if all(lengths) else None,
-        domain=category,
-        fault="unreadable_preference" if present(verdict) and outcome is None else None,
-    )
+    games = row["games"] if isinstance(row["games"], list) else []
+    for number, game in enumerate(games or [None]):
+        sides = [baseline, row.get("model")][:: 1 if number % 2 == 0 else -1]
+        verdict = at(game, "score")
+        outcome = VERDICTS.get(str(verdict))
+        yield replace(
+            duel(sides, [texts.answer(question, side) for side in sides], outcome),
+            prompt=texts.prompt(question),
+            source=label(row.get("judge")),
+            domain=category,
+            fault="unreadable_preference" if present(verdict) and outcome is None else None,
+        )
 
 
 FORMAT = Format(

@@ -15,6 +15,7 @@ FORMAT = format_of(
         about="DeepEval test runs (JSON)",
         needs=(
             ("testCases",), ("testRunData",), ("test_results",), ("test_cases", "metrics_scores"),
+            ("testRunLink",),
         ),
         rows=(
             "testCases", "testRunData/testCases", "test_results", "test_cases",
@@ -32,6 +33,7 @@ FORMAT = format_of(
         record_id=("name",),
         nameless=True,
         domain=("^/datasetAlias",),
+        hint="a link holds no results: DEEPEVAL_RESULTS_FOLDER keeps them in files",
         faults=(("several_calls", When("turns")), failed("error")),
     )
 )  # fmt: skip

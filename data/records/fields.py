@@ -18,7 +18,7 @@ from ..messages import asked, parsed, said
 from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metric, each, label
 from .calls import Calls
 from .files import UNREADABLE, Head, Row, rows
-from .places import at, billed, first_at, numbers_at, present
+from .places import at, billed, counted, first_at, numbers_at, present
 from .scores import score_of, scores_at
 from .usage import tokens_of
 
@@ -171,7 +171,7 @@ def _read(
 
 def _look(fields: Fields, reader: Reader, paths: Sequence[Path]) -> tuple[Calls, set[str], bool]:
     """What a first reading tells: what belongs together, names of scores, whether of models too."""
-    calls, names, named = Calls(), set[str](), False
+    calls, names, named, asks = Calls(), set[str](), False, False
     if fields.scores or fields.parent:
         for path in paths:
             for row in inner_rows(fields, reader(path)):
@@ -179,13 +179,14 @@ def _look(fields: Fields, reader: Reader, paths: Sequence[Path]) -> tuple[Calls,
                     scores = _scores(fields, row) if row is not UNREADABLE else {}
                     names |= set(scores)
                     named = named or present(first_at(row, fields.model))
+                    asks = asks or present(first_at(row, fields.prompt))
                     if fields.parent:
                         span = label(first_at(row, fields.span))
                         above = label(first_at(row, fields.parent))
                         calls.add(span, above, answer=_is_answer(fields, row))
                         calls.score(span, scores)
     calls.settle()
-    return calls, names, named
+    return calls, names, named or not asks
 
 
 def _metric(fields: Fields, names: set[str], options: Options, where: str) -> str | None:
@@ -214,6 +215,7 @@ def _outcome(
     read, written = _tokens(fields, row)
     cost = numbers_at(row, fields.cost_usd)
     prompt = next((text for place in fields.prompt if (text := asked(at(row, place)))), None)
+    answer = next((text for place in fields.answer if (text := said(at(row, place)))), None)
     key = label(first_at(row, fields.prompt_id))
     return Outcome(
         prompt=prompt,
@@ -221,10 +223,10 @@ def _outcome(
         model=label(options.model if options.model is not None else first_at(row, fields.model)),
         tier=label(first_at(row, fields.tier)),
         quality=score_of(first_at(row, fields.quality)) if own_verdict else named.get(chosen or ""),
-        input_tokens=read,
-        output_tokens=written,
-        cost_usd=billed(cost, written) if fields.zero_is_unknown else cost,
-        answer=next((text for place in fields.answer if (text := said(at(row, place)))), None),
+        input_tokens=counted(read, prompt),
+        output_tokens=counted(written, answer),
+        cost_usd=billed(cost, written, answer) if fields.zero_is_unknown else cost,
+        answer=answer,
         domain=label(first_at(row, fields.domain)),
         record_id=label(first_at(row, fields.record_id or fields.span)),
         fault=next((reason for reason, when in fields.faults if when(row)), None),

@@ -139,10 +139,19 @@ def zip_documents(path: Path, prefix: str) -> Iterator[tuple[str, Json]]:
 
 
 def _lines(path: Path) -> Iterator[Row]:
+    """Objects, one a line or indented, as consoles show them: from `{` alone to `}` alone."""
+    held: list[str] = []
     with open_text(path) as file:
         for line in file:
-            if line.strip():
+            if held or line.rstrip() == "{":
+                held.append(line)
+            elif line.strip():
                 yield _object(line)
+            if held and line.rstrip() == "}":
+                yield _object("".join(held))
+                held = []
+    if held:
+        yield UNREADABLE
 
 
 def _object(line: str) -> Row:
@@ -160,7 +169,13 @@ def _json(path: Path) -> Iterator[Row]:
     if rest and _object(line) is not UNREADABLE:  # several objects, one a line
         yield from _lines(path)
         return
-    found = document(path)
+    try:
+        found = document(path)
+    except FormatError:
+        if line.rstrip() != "{" or not rest:
+            raise
+        yield from _lines(path)  # one after another, indented
+        return
     if found is None:
         return
     for row in found if isinstance(found, list) else [found]:

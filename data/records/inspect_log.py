@@ -29,18 +29,19 @@ from .base import (
     means,
     names_in,
 )
+from .fields import recognises as has_all
 from .files import UNREADABLE, Head, Row, document, zip_documents
 from .places import at
 from .usage import tokens_of
 
 LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
-NEEDS = (("version", "eval", "samples"),)
+NEEDS = (("version", "eval", "samples"), ("version", "eval", "plan", "status"))
 MODEL_GRADED = "model_graded"  # the beginning of the names of Inspect's own graders
 
 
 def recognises(head: Head) -> bool:
     """Whether the file is an archive, or a JSON log with samples."""
-    return head.kind == "zip" or head.keys >= {"version", "eval", "samples"}
+    return head.kind == "zip" or has_all(NEEDS, head)
 
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Outcome]:
@@ -190,4 +191,5 @@ FORMAT = Format(
     read=read,
     apart=True,
     needs=NEEDS,
+    hint="a log without samples was written with log_samples off, or before the first one ran",
 )

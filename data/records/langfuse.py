@@ -21,7 +21,7 @@ from .base import FAILED, LOST, MISSHAPEN, Format, Options, Outcome, choose_metr
 from .calls import Calls
 from .fields import recognises
 from .files import UNREADABLE, Head, Row, rows
-from .places import at, billed, first_at, numbers_at
+from .places import at, billed, counted, first_at, numbers_at
 from .scores import is_score, score_of
 from .usage import tokens_of
 
@@ -133,15 +133,16 @@ def _outcome(row: Row, calls: Calls, chosen: str | None, options: Options) -> Ou
     inputs, outputs = tokens_of(parsed(first_at(row, ("usage_details", "usage"))))
     inputs = first_at(row, INPUTS) if inputs is None else inputs
     outputs = first_at(row, OUTPUTS) if outputs is None else outputs
+    prompt, answer = asked(row.get("input")), said(row.get("output"))
     return Outcome(
-        prompt=asked(row.get("input")),
+        prompt=prompt,
         model=label(first_at(row, MODELS) or options.model),
         tier=label(at(row, "model_parameters/reasoning_effort")),
         quality=calls.scores_of(label(row.get("id"))).get(chosen or ""),
-        input_tokens=inputs,
-        output_tokens=outputs,
-        cost_usd=billed(numbers_at(row, COSTS), outputs),
-        answer=said(row.get("output")),
+        input_tokens=counted(inputs, prompt),
+        output_tokens=counted(outputs, answer),
+        cost_usd=billed(numbers_at(row, COSTS), outputs, answer),
+        answer=answer,
         record_id=label(row.get("id")),
         fault=FAILED if row.get("level") == "ERROR" else None,
     )

@@ -79,7 +79,9 @@ def _scores(row: Row) -> dict[str, Any]:
     names = listed if isinstance(listed, list) else unnamed
     kind = row.get("filter")
     ending = f",{kind}" if kind not in (None, "none") else ""
-    return {f"{name}{ending}": row.get(name) for name in names if name in row}
+    found = {f"{name}{ending}": row.get(name) for name in names if name in row}
+    # metrics of a whole task keep what they are computed from, which scores no single answer
+    return {name: None if isinstance(value, list) else value for name, value in found.items()}
 
 
 def _outcome(row: Row, quality: object, task: str, model: str) -> Outcome:

@@ -59,10 +59,15 @@ def numbers_at(row: Row, places: Iterable[str]) -> object:
     return None
 
 
-def billed(cost: object, output_tokens: object) -> object:
+def billed(cost: object, output_tokens: object, answer: str | None = None) -> object:
     """The cost, or null where 0 dollars stand beside an answer: unknown, not free.
 
     For the formats whose writers put 0 where they had no price.
     """
     free = str(cost) in {"0", "0.0"}
-    return None if free and output_tokens not in (None, "", 0, "0", 0.0) else cost
+    return None if free and (answer or output_tokens not in (None, "", 0, "0", 0.0)) else cost
+
+
+def counted(tokens: object, text: str | None) -> object:
+    """The tokens of a text, or null where they are 0: nobody counted them."""
+    return None if text and str(tokens) in {"0", "0.0"} else tokens

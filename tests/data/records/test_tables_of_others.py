@@ -206,7 +206,10 @@ def test_an_unknown_file_is_told_what_it_holds_and_what_is_known(whole: Writer) 
             r"the nearest is litellm \(.*\), which it resembles and lacks completion_tokens",
         ),
         ({"run_type": "llm", "inputs": {}}, r"the nearest is langsmith .* lacks outputs"),
-        ({"results": {"results": []}}, r"the nearest is promptfoo .* lacks results/\w+"),
+        (
+            {"provider": "openai:x", "testIdx": 0, "score": 1},
+            r"the nearest is promptfoo .* lacks promptIdx",
+        ),
     ],
 )
 def test_an_unknown_file_is_told_which_format_it_resembles(
