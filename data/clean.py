@@ -209,7 +209,8 @@ def require(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> None:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
             listed = ", ".join(table.columns[:12]) + more
-            raise ColumnError(f"{name} lacks {column!r}; it has {listed}{hint}")
+            has = f"it has {listed}" if listed else "the file is empty"
+            raise ColumnError(f"{name} lacks {column!r}; {has}{hint}")
 
 
 def conform(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:

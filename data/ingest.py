@@ -25,7 +25,7 @@ import polars as pl
 from .clean import Priced
 from .engines import run_tasks
 from .errors import DataError
-from .headers import unused
+from .headers import shown, unused
 from .prices import PriceTable, public_prices
 from .progress import Track, untracked
 from .records.base import Options
@@ -255,13 +255,15 @@ def _through_shards(
     _all_used(read, config)
     hints = "; ".join({str(note["hint"]): None for note in notes if "hint" in note})
     if not any(told.sources for told in read):
-        none = "no outcomes in " + ", ".join(str(note["path"]) for note in notes)
-        raise DataError(none + (f"; {hints}" if hints else ""))
+        alone = "prompts alone: a row of outcomes names a model and a score (--column model=NAME)"
+        raise DataError(
+            f"no outcomes in {shown(str(note['path']) for note in notes)}; {hints or alone}"
+        )
     prices = config.prices or public_prices()
     cleaners = [CleanShard(number=i, prices=prices, folder=folder) for i in range(shards)]
     counts: Counts = reduce(add, track(run(cleaners), "clean", shards))
     if not counts.rows_read:
-        raise DataError("no row in " + ", ".join(str(note["path"]) for note in notes))
+        raise DataError(f"no row in {shown(str(note['path']) for note in notes)}")
     if not counts.texts:
         remedy = hints or "give a table with prompt_id and prompt as well"
         raise DataError(f"no file holds the text of a prompt; {remedy}{_left_out(counts)}")

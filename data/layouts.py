@@ -189,10 +189,15 @@ def _detect(
             return "wide"
         if not models and "prompt_id" in found:
             return "prompts"
+    if "model" in found:
+        raise ColumnError(
+            f"no column of scores; there are {shown(columns)}; --column quality=NAME says which",
+            more=f"found by themselves are {', '.join(ALIASES['quality'])}",
+        )
+    known = [name if ours == name.lower() else f"{name} as {ours}" for ours, name in found.items()]
     raise ColumnError(
         "neither long (a model and a score column) nor wide (a prompt column and one score column "
-        f"per model); the columns are {shown(columns)}, of which were recognised "
-        f"{shown(f'{theirs} as {ours}' for ours, theirs in found.items()) or 'none'}; "
+        f"per model); of the columns {shown(columns)} were recognised {shown(known) or 'none'}; "
         + (
             "the first line must hold the names of the columns"
             if not found or any(read_number(name) is not None for name in columns)

@@ -169,6 +169,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         raw = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise FormatError(f"{path} is not a file") from None
     except (OSError, ValueError) as err:
         raise FormatError(f"{path} cannot be read as JSON: {err}") from err
     if not isinstance(raw, dict):

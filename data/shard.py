@@ -203,8 +203,9 @@ def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
     except ColumnError as err:
         if asked.layout != "auto":
             raise type(err)(f"{path}: {err}") from err
-        near = nearest(head(path))
-        raise type(err)("; ".join(filter(None, (f"{path}: {err}", near))), more=known()) from err
+        near = None if err.more else nearest(head(path))
+        told = "; ".join(filter(None, (f"{path}: {err}", near)))
+        raise type(err)(told, more=err.more or known()) from err
     judge = Judge(asked.scales)
     for batch in table.batches():
         rows = rows_of(batch.rename(names, strict=False), plan, judge)

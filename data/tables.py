@@ -168,7 +168,7 @@ def load_tables(
     if kept.is_empty():
         alone = "; pairs need outcomes of two arms beside them, which say what is acceptable"
         raise DataError(
-            f"{data} has no usable row; rejected: {rejects(report)}"
+            f"{data} has no usable row; rejected: {rejects(report) or 'none, for it is empty'}"
             + "".join(f"\n{line}" for line in remedy(report.without_tokens, report.unpriced))
             + ("" if pairs is None else alone)
         )
@@ -215,9 +215,7 @@ def remedy(tokens: int, near: Mapping[str, Sequence[str]]) -> list[str]:
     lines = []
     if tokens:
         lines.append(
-            f"{tokens} rows have neither cost_usd nor token counts: give a column of cost_usd, of "
-            "output_tokens, or of the models' answers (ingest --column answer=NAME), or what a "
-            "usual request takes (ingest --tokens IN:OUT)"
+            f"{tokens} rows have neither cost_usd nor token counts; ingest has --tokens IN:OUT"
         )
     if near:
         hints = [f"{m} (near: {', '.join(n)})" if n else m for m, n in list(near.items())[:5]]

@@ -8,6 +8,22 @@ RouterError
     └── NoArmAllowed the filters leave no arm
 """
 
+import errno
+
+_KINDS = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.EEXIST: "is a file, where a folder is needed",
+    errno.ENOTDIR: "lies in a file, where a folder is needed",
+    errno.EISDIR: "is a folder, where a file is needed",
+    errno.EACCES: "may not be read or written by this user",
+}
+
+
+def in_words(err: OSError) -> str:
+    """What could not be done with which file, without the system's numbers."""
+    said = _KINDS.get(err.errno or 0, err.strerror or "cannot be used")
+    return str(err) if err.filename is None else f"{err.filename}: {said}"
+
 
 class RouterError(Exception):
     """Anything that tierwise refuses; `code` is stable across versions, the text is not."""

@@ -7,7 +7,15 @@ TrainingError
 
 
 class TrainingError(Exception):
-    """Training cannot go on; the message says what was found and what would work."""
+    """Training cannot go on; the message says what was found and what would work.
+
+    Attributes:
+        more: what only `--verbose` prints.
+    """
+
+    def __init__(self, message: str, *, more: str = "") -> None:
+        super().__init__(message)
+        self.more = more
 
 
 class ConfigError(TrainingError):

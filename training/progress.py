@@ -74,7 +74,10 @@ class _Silent:
 
 
 class ConsoleReporter:
-    """Draws one line per stage with bar, count, elapsed and remaining time."""
+    """Draws one line per stage with bar, count, elapsed and remaining time on a terminal.
+
+    Where output is piped, a stage is a line of what came out, if anything is to be said of it.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self.timings = Timings()
@@ -83,6 +86,14 @@ class ConsoleReporter:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         """Draw one stage while it runs and leave its closing line."""
+        if not self._console.is_terminal:
+            self.timings.notes.pop(name, None)
+            with self.timings.stage(name, total) as silent:
+                yield silent
+            if name in self.timings.notes:
+                line = f"{name}: {self.timings.notes[name]}"
+                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            return
         fixed = Column(no_wrap=True)
         columns = (
             SpinnerColumn(finished_text="[green]✓"),

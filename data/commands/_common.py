@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import click
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+
+from router.errors import in_words
 
 from ..errors import DataError
 from ..tables import such_as
@@ -29,8 +32,10 @@ SCALE = click.option(
     metavar="[COLUMN=]WORST:BEST",
     help="What scores run from and to, such as 1:5, where it is not 0 to 1; may be repeated.",
 )
+READABLE = 24  # characters of a column of words, at least
+WHOLE = 10_000  # characters of a line that is not wrapped
 LINES = 4  # of an error without --verbose
-LONG = 600  # characters of it
+LONG = 400  # characters of it
 
 
 class Command(click.Command):
@@ -66,7 +71,8 @@ def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None: 
 
 def _shown(err: Exception, *, verbose: bool) -> str:
     """An error, all of it or its first lines and how to see the rest."""
-    text, more = str(err), getattr(err, "more", "")
+    text = in_words(err) if isinstance(err, OSError) else str(err)
+    more = getattr(err, "more", "")
     if verbose:
         return f"{text}\n{more}" if more else text
     lines = text.splitlines()
@@ -102,20 +108,37 @@ def echo_rejects(rejected: Mapping[str, int], examples: Mapping[str, str] | None
 def print_table(
     rows: Iterable[Sequence[str]], *columns: str, title: str | None = None, err: bool = False
 ) -> None:
-    """Print rows in aligned columns, figures to the right; without `columns`, without a head."""
+    """Print rows in aligned columns, figures to the right; without `columns`, without a head.
+
+    On a terminal, a last column of words is wrapped, or stands below its row where too little room
+    is left beside the others.
+    """
     rows = [tuple(row) for row in rows]
-    table = Table(
-        title=title, title_justify="left", box=None, show_header=bool(columns), pad_edge=False
-    )
-    for i in range(len(rows[0]) if rows else len(columns)):
-        figures = all(FIGURE.fullmatch(row[i]) for row in rows)
-        name = columns[i] if columns else ""
-        table.add_column(name, justify="right" if figures else "left", no_wrap=True)
+    if not rows:
+        return
+    if title is not None:
+        click.echo(title, err=err)
+    console = Console(stderr=err, markup=False, highlight=False, emoji=False)
+    heads = columns or ("",) * len(rows[0])
+    widths = [max(map(len, cells)) for cells in zip(heads, *rows, strict=True)]
+    figures = [all(map(FIGURE.fullmatch, cells)) for cells in zip(*rows, strict=True)]
+    fixed = sum(widths) + 2 * len(widths[1:]) - (0 if figures[-1] else widths[-1])
+    below = not figures[-1] and console.width - fixed < min(widths[-1], READABLE)
+    if not console.is_terminal:
+        console.width, below = WHOLE, False  # a line that a pipe reads must be whole
+    console.width = max(console.width, fixed)
+    table = Table(box=None, show_header=bool(columns), pad_edge=False)
+    beside = slice(-1) if below else slice(None)
+    for head, right in zip(heads[beside], figures[beside], strict=True):
+        last = len(table.columns) == len(heads) - 1
+        table.add_column(head, justify="right" if right else "left", no_wrap=right or not last)
     for row in rows:
-        table.add_row(*row)
-    # as wide as it is: a line that a pipe reads must be whole
-    console = Console(stderr=err, markup=False, highlight=False, emoji=False, width=10_000)
+        table.add_row(*row[beside])
     with console.capture() as drawn:
         console.print(table)
-    for line in drawn.get().splitlines():
-        click.echo(line.rstrip(), err=err)
+    lines = [line.rstrip() for line in drawn.get().splitlines()]
+    notes = [""] * bool(columns) + [row[-1] for row in rows] if below else [""] * len(lines)
+    for line, note in zip(lines, notes, strict=True):
+        click.echo(line, err=err)
+        for part in textwrap.wrap(note, console.width - 4):
+            click.echo(f"    {part}", err=err)

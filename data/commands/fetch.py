@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..fetch.catalogue import ENDPOINT, find_set, load_catalogue
-from ._common import PATH, command
+from ._common import PATH, command, print_table
 
 
 @command
@@ -32,9 +32,14 @@ def fetch(
 
     catalogue = load_catalogue()
     if listing or name is None:
-        for entry in catalogue.values():
-            state = "refused" if entry.refused else "pinned" if entry.sha256 else "unverified"
-            click.echo(f"{entry.name:<22}{state:<12}{entry.about}; licence: {entry.licence}")
+        print_table(
+            (
+                entry.name,
+                "refused" if entry.refused else "pinned" if entry.sha256 else "unverified",
+                f"{entry.about}; licence: {entry.licence}",
+            )
+            for entry in catalogue.values()
+        )
         return
     given = dict(_digest(text) for text in digests)
     trust = Trust(sha256=given, revision=revision, first_use=trust_first_use)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,18 @@ WAYS_ON = {
 }
 
 
+class Format(click.Choice[str]):
+    """The name of a format; a wrong one is told the nearest, not all of them."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, where it is known."""
+        if value not in self.choices:
+            near = get_close_matches(value, self.choices, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            self.fail(f"no format {value!r}; {hint}--help lists them", param, ctx)
+        return value
+
+
 def _usual_tokens(
     ctx: click.Context,  # noqa: ARG001
     param: click.Parameter,  # noqa: ARG001
@@ -48,7 +61,7 @@ def _usual_tokens(
 @click.option(
     "--from",
     "source",
-    type=click.Choice(SOURCES),
+    type=Format(SOURCES),
     default="auto",
     show_default=True,
     help="What the files are; auto looks at their columns or keys.",

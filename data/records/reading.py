@@ -86,7 +86,7 @@ def load_labels(path: Path) -> dict[str, object]:
     if ids is None or scores is None:
         raise ColumnError(
             f"{path} needs a column of ids ({', '.join(IDS)}) and one of scores "
-            f"({', '.join(ALIASES['quality'])}); it has {table.columns}"
+            f"({', '.join(ALIASES['quality'])}); it has {', '.join(table.columns)}"
         )
     return dict(zip(table[ids].cast(pl.String), table[scores].to_list(), strict=True))
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import CatalogueError
+from ..errors import CatalogueError, in_words
 from ..strict import FieldError, build
 from ..types import Arm
 from .tiers import Effort, TierSpec, differences
@@ -214,7 +214,9 @@ class Catalogue:
         try:
             text = place.read_text("utf-8")
             raw = json.loads(text) if place.suffix == ".json" else tomllib.loads(text)
-        except (OSError, ValueError) as err:
+        except OSError as err:
+            raise CatalogueError(f"no catalogue {in_words(err)}") from err
+        except ValueError as err:
             raise CatalogueError(f"catalogue {path} cannot be read: {err}") from err
         if not isinstance(raw, dict):
             raise CatalogueError(f"catalogue {path} must be one JSON object")

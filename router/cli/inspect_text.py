@@ -7,15 +7,17 @@ from datetime import date
 
 from ..core.manifest import ArmInfo, Manifest
 
-HEAD = ("arm", "quality", "$ per 1k", "$ in / out per 1M", "rows", "context", "can", "retired")
-RIGHT = {1, 2, 3, 4, 5}  # columns of figures
+HEAD = ("arm", "quality", "$ per 1k", "$ in / out per 1M", "rows")
+ABOUT = ("arm", "context", "can", "retired")
+FIGURES = {*HEAD[1:], ABOUT[1], "threshold", "expected quality", "expected $ per 1k"}
+NOTHING = {"", "–"}
 ABLE = ("tools", "vision", "json", "audio", "document", "reasoning")
 POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the threshold, whose promises are shown
 
 
 def describe(manifest: Manifest) -> str:
     """Plain text, one thing a line; `tierwise inspect --json` has everything."""
-    parts = [_head(manifest), _arms(manifest), _promises(manifest), _metrics(manifest)]
+    parts = [part(manifest) for part in (_head, _arms, _about, _promises, _metrics)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
@@ -42,22 +44,38 @@ def _head(manifest: Manifest) -> list[str]:
 
 
 def _arms(manifest: Manifest) -> list[str]:
-    arms = sorted(manifest.arms, key=lambda arm: (-arm.mean_quality, arm.mean_cost_usd, arm.arm.id))
-    return table([HEAD, *(_arm(arm) for arm in arms)])
+    return table([HEAD, *map(_arm, _ranked(manifest))])
+
+
+def _ranked(manifest: Manifest) -> list[ArmInfo]:
+    """The best arm first."""
+    return sorted(manifest.arms, key=lambda arm: (-arm.mean_quality, arm.mean_cost_usd, arm.arm.id))
+
+
+def _about(manifest: Manifest) -> list[str]:
+    """What is known of the arms beside outcomes and prices, in the columns that say anything."""
+    rows = [ABOUT, *map(_known, _ranked(manifest))]
+    told = [i for i in range(len(ABOUT)) if any(row[i] not in NOTHING for row in rows[1:])]
+    return table([tuple(row[i] for i in told) for row in rows]) if len(told) > 1 else []
 
 
 def _arm(arm: ArmInfo) -> tuple[str, ...]:
     usd = f"{arm.usd_per_1m_input:.4g} / {arm.usd_per_1m_output:.4g}"
     day = f" of {arm.price_date}" if arm.price_date else ""
-    able = [name for name in ABLE if getattr(arm, name)]
     return (
         arm.arm.id,
         f"{arm.mean_quality:.3f}",
         f"{1000 * arm.mean_cost_usd:.4g}",
         "–" if arm.metered_in == "usd" else usd + day,
         f"{arm.battles} battles" if arm.battles and not arm.rows else str(arm.rows),
+    )
+
+
+def _known(arm: ArmInfo) -> tuple[str, ...]:
+    return (
+        arm.arm.id,
         "–" if arm.context_tokens is None else str(arm.context_tokens),
-        ", ".join(able) or "–",
+        ", ".join(name for name in ABLE if getattr(arm, name)) or "–",
         _retired(arm.retired),
     )
 
@@ -76,7 +94,7 @@ def _promises(manifest: Manifest) -> list[str]:
         gaps = [abs(threshold - point) for threshold in found.threshold]
         at = gaps.index(min(gaps))
         rows.append((f"{point:g}", f"{found.quality[at]:.3f}", f"{1000 * found.cost_usd[at]:.4g}"))
-    return table(rows, right={0, 1, 2})
+    return table(rows)
 
 
 def _metrics(manifest: Manifest) -> list[str]:
@@ -84,17 +102,16 @@ def _metrics(manifest: Manifest) -> list[str]:
     rows = [(name, str(value)) for name, value in manifest.metrics.items() if value is not None]
     dropped = manifest.training.get("dropped_arms", {})
     rows += [(f"dropped {arm}", str(reason)) for arm, reason in dropped.items()]
-    return table([("figure of training", "value"), *rows], right=set()) if rows else []
+    return table([("figure of training", "value"), *rows]) if rows else []
 
 
-def table(rows: Sequence[tuple[str, ...]], right: set[int] | None = None) -> list[str]:
-    """Rows in aligned columns, the first one their head; `right` are columns of figures."""
-    figures = RIGHT if right is None else right
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows in aligned columns, the first one their head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(
-            cell.rjust(width) if i in figures else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if name in FIGURES else cell.ljust(width)
+            for cell, width, name in zip(row, widths, rows[0], strict=True)
         ).rstrip()
         for row in rows
     ]

@@ -18,7 +18,7 @@ import click
 from ..catalogue.catalogue import Catalogue
 from ..core.bundle import Bundle
 from ..engine import Router
-from ..errors import RouterError
+from ..errors import RouterError, in_words
 from ..explain import explain as explain_decision
 from ..version import __version__
 from .asking import PromptCommand, decision_options, read_asked
@@ -56,11 +56,21 @@ class LazyGroup(click.Group):
     """A group whose commands of other folders are imported only when asked for."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run a command; what the router refuses becomes a line and exit code 1."""
+        """Run a command; what cannot be done becomes a line and exit code 1, or 2 for usage."""
         try:
             return super().invoke(ctx)
         except RouterError as err:
             raise click.ClickException(str(err)) from err
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as err:
+            asked = ctx.command_path if err.ctx is None else err.ctx.command_path
+            # without a context, click does not print three lines of usage before it
+            raise click.UsageError(f"{err.format_message()} ({asked} --help says more)") from err
+        except OSError as err:
+            if err.filename is None:  # a pipe that was closed
+                raise
+            raise click.ClickException(in_words(err)) from err
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All command names, without importing any of them."""

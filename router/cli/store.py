@@ -25,11 +25,8 @@ STORE = click.option("--store", type=PATH, required=True, help="Folder; made whe
 @click.option("--force", metavar="REASON", help="Go without a gate; REASON enters the history.")
 def promote(bundle: Path, store: Path, gate: Path | None, force: str | None) -> None:
     """Make BUNDLE the live one of a store; a running service takes it over."""
-    try:
-        record = None if gate is None else _record(gate)
-        change = Store(store).promote(bundle, gate=record, force=force, time=time.time())
-    except OSError as err:
-        raise click.ClickException(str(err)) from err
+    record = None if gate is None else _record(gate)
+    change = Store(store).promote(bundle, gate=record, force=force, time=time.time())
     click.echo(f"{change.bundle_id} is live, in place of {change.previous or 'nothing'}")
     click.echo(change.why)
 
@@ -39,10 +36,7 @@ def promote(bundle: Path, store: Path, gate: Path | None, force: str | None) -> 
 @click.option("--why", default="asked for", show_default=True, help="Enters the history.")
 def rollback(store: Path, why: str) -> None:
     """Go back to the bundle that was live before."""
-    try:
-        change = Store(store).rollback(time=time.time(), why=why)
-    except OSError as err:
-        raise click.ClickException(str(err)) from err
+    change = Store(store).rollback(time=time.time(), why=why)
     click.echo(f"{change.bundle_id} is live again, in place of {change.previous}")
 
 
@@ -79,10 +73,7 @@ def candidate(bundle: Path | None, store: Path, share: float, stop: bool) -> Non
     """Have BUNDLE decide silently beside the live one, or answer a share of requests."""
     if stop == (bundle is not None):
         raise click.ClickException("name a bundle, or --stop")
-    try:
-        found = Store(store).try_out(bundle, share=share)
-    except OSError as err:
-        raise click.ClickException(str(err)) from err
+    found = Store(store).try_out(bundle, share=share)
     if found is None:
         click.echo("no candidate")
     else:
@@ -94,6 +85,8 @@ def _record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
     except ValueError as err:
         raise click.ClickException(f"{path} is no gate's record: {err}") from err
-    if not isinstance(record, dict):
-        raise click.ClickException(f"{path} is no gate's record")
+    if not isinstance(record, dict) or not {"candidate", "incumbent", "verdict"} <= record.keys():
+        raise click.ClickException(
+            f"{path} is no gate's record; tierwise gate … --json FILE writes one"
+        )
     return record

@@ -166,7 +166,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         raw = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         hint = "is not a folder" if not folder.is_dir() else f"has no {MANIFEST}"
         raise BundleError(f"{folder} {hint}, so it is not a complete bundle") from None
     except (OSError, ValueError) as err:

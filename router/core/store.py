@@ -55,9 +55,15 @@ class Candidate:
 
 
 class Store:
-    """The store in a folder; made by the first promotion."""
+    """The store in a folder; made by the first promotion.
+
+    Raises:
+        StoreError: its path is a file.
+    """
 
     def __init__(self, path: Path) -> None:
+        if path.is_file():
+            raise StoreError(f"{path} is a file; a store is a folder")
         self.path = path
 
     @property
@@ -196,9 +202,10 @@ class Store:
             c.previous for c in self.history() if c.action == "promote" and c.bundle_id == live
         ]
         if live is None or not before or before[-1] is None:
+            what = "nothing is live" if live is None else f"live is {live}, the first one"
             raise StoreError(
-                f"{self.path} has no earlier bundle to go back to; live is {live or 'nothing'}, "
-                "the first one; promote what is to answer in its place"
+                f"{self.path} has no earlier bundle to go back to; {what}; promote what is to "
+                "answer in its place"
             )
         Bundle.load(self.folder(before[-1]))
         return self._point("rollback", before[-1], why, time)

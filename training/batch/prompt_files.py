@@ -37,11 +37,17 @@ def _rows(file: Path, columns: Sequence[str]) -> int:
         table = pl.scan_parquet(file)
         names = table.collect_schema().names()
         rows: int = table.select(pl.len()).collect().item()
+    except FileNotFoundError:
+        raise TrainingError(f"{file} is not a file") from None
     except (OSError, pl.exceptions.PolarsError) as err:
-        raise TrainingError(f"{file} cannot be read as Parquet: {err}") from err
+        raise TrainingError(
+            f"{file} cannot be read as Parquet; tierwise data ingest FILE --out tables makes "
+            "Parquet of other files",
+            more=str(err),
+        ) from err
     missing = [name for name in columns if name not in names]
     if missing:
-        raise TrainingError(f"{file} lacks {', '.join(missing)}; it has {names}")
+        raise TrainingError(f"{file} lacks {', '.join(missing)}; it has {', '.join(names)}")
     return rows
 
 

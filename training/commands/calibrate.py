@@ -168,6 +168,7 @@ def _without_outcomes(
     csv_path: Path | None,
     cache: Path,
 ) -> dict[str, Any]:
+    wanted = None if share is None else parse_share(share)
     own = own_traffic(Router.load(bundle), prompts, cache, ConsoleReporter())
     table = own.table()
     document = table.to_dict()
@@ -175,10 +176,10 @@ def _without_outcomes(
     if usd_per_1k is not None:
         found = threshold_for_spend(own, usd_per_1k)
         document["usd_per_1k"] = _answer(f"${usd_per_1k:g}", found)
-    if share is not None:
-        name, wanted = parse_share(share)
-        found = threshold_for_share(own, name, wanted)
-        document["share"] = _answer(f"{wanted:.1%} to {name}", found)
+    if wanted is not None:
+        document["share"] = _answer(
+            f"{wanted[1]:.1%} to {wanted[0]}", threshold_for_share(own, *wanted)
+        )
     if csv_path is not None:
         write_table(csv_path, table.frame())
     return document

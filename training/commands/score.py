@@ -93,10 +93,10 @@ def _note_training(routers: list[Router], total: Sums, side: str) -> None:
 
 def _print_frontier(frontier: pl.DataFrame) -> None:
     realised = frontier["quality"].is_not_null().any()
-    names = ["threshold", "expected quality", "expected $ per 1,000"]
+    names = ["threshold", "expected quality", "at $ per 1k"]
     columns = [("threshold", 1, 2), ("expected_quality", 1, 4), ("expected_cost_usd", 1000, 4)]
     if realised:
-        names += ["realised quality", "realised $ per 1,000"]
+        names += ["realised quality", "at $ per 1k"]
         columns += [("quality", 1, 4), ("cost_usd", 1000, 4)]
     rows = [
         [

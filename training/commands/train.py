@@ -69,7 +69,7 @@ def train(
 
 
 def _figures(manifest: Manifest) -> list[tuple[str, str]]:
-    rows = [(name, str(value)) for name, value in manifest.metrics.items()]
+    rows = [(name, str(value)) for name, value in manifest.metrics.items() if value is not None]
     if "pairs" in manifest.training:
         fitted = "utility" in manifest.training["chosen"]
         rows.append(("battles", _battles(manifest.training["pairs"], fitted=fitted)))
