@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.worlds.tool_files import promptfoo
 from training.prepare.cache import CACHE
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +35,7 @@ def tierwise() -> list[list[str]]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which every command but `serve` was run in the README's order."""
     cwd = tmp_path_factory.mktemp("readme")
+    promptfoo(cwd)
     environment = os.environ | {"TIERWISE_CACHE": str(CACHE), "PYTHONPATH": str(ROOT)}
     for words in tierwise():
         if words[1] != "serve":

@@ -244,8 +244,13 @@ def test_nothing_is_left_behind_when_it_stops(
 
 def test_the_curls_of_the_readme_get_decisions(service: Any) -> None:  # noqa: ANN401
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    bodies = re.findall(r"^curl .*?-d '(.*?)'$", readme, re.MULTILINE | re.DOTALL)
-    answers = [service(body.encode()).json() for body in bodies]
+    calls = re.findall(r"^curl -s localhost:3000(\S+) .*?-d '(.*?)'$", readme, re.M | re.S)
+    answers = [service(body.encode()).json() for path, body in calls if path == "/route"]
+    (report,) = [json.loads(body) for path, body in calls if path == "/feedback"]
+    report["decision_id"] = answers[0]["decision_id"]
+    found = service(json.dumps(report).encode(), path="/feedback")
+    assert found.status == 200, found.json()
+    assert found.json().get("warnings", []) == []
     assert [answer["threshold"] for answer in answers[:2]] == [0.3, 0.3]
     wires = [answer["request"]["wire"] for answer in answers if "request" in answer]
     assert wires == ["prompt", "chat", "responses"]
