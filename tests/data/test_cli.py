@@ -168,7 +168,7 @@ def test_ingest_fails_where_nothing_is_usable_and_still_lists_the_rejects(tmp_pa
     [
         (["nowhere.parquet"], 1, "Error: nowhere.parquet is not a file"),
         (["a.pkl", "--column", "quality"], 2, "--column takes OURS=THEIRS, got 'quality'"),
-        (["a.csv", "--from", "tall"], 2, "'tall' is not one of 'auto', 'wide', 'long'"),
+        (["a.csv", "--from", "tall"], 2, "no format 'tall'; --help lists them"),
     ],
 )
 def test_ingest_says_in_one_line_what_is_wrong(
