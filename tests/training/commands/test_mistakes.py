@@ -26,7 +26,7 @@ data ingest none.csv --out o | none.csv is not a file
 data ingest empty.csv --out o | empty.csv: the file holds no row
 data ingest empty.parquet --out o | empty.parquet cannot be read
 data ingest head.csv --out o | no row in head.csv
-data ingest words.txt --out o | words.txt: unknown format
+data ingest words.txt --out o | words.txt is of an unknown kind; what is read: .parquet, .csv
 data ingest torn.json --out o | torn.json cannot be read as JSON
 data ingest bytes.csv --out o | save it as UTF-8
 data ingest sheet.xlsx --out o | save the sheet as CSV
@@ -37,7 +37,6 @@ data ingest no_prompt.csv --out o | give a table with prompt_id and prompt as we
 data ingest no_cost.csv --out o | give --prices FILE, or cost_usd
 data ingest ratings.csv --out o | give --scale 1:5
 data ingest other.parquet --out o | neither long (a model and a score column) nor wide
-data ingest nested.parquet --out o | no column of scores
 data ingest good.csv --from litelm --out o | did you mean litellm?
 data ingest good.csv --from litellm --out o | give a table of prompt_id
 data ingest good.csv --column quality=qualty --out o | the nearest are quality
