@@ -129,7 +129,18 @@ def said(value: object) -> str | None:
     if isinstance(value, str) and not isinstance(found, Mapping) and not _are_messages(found):
         return value if found is not None else None
     # a model may answer in JSON: what is no response of a provider is its text
-    return "\n".join(_spoken(found)) or (value if isinstance(value, str) else None)
+    spoken = _streamed(found) or "\n".join(_spoken(found))
+    return spoken or (value if isinstance(value, str) else None)
+
+
+def _streamed(value: Json) -> str:
+    """The text of a stream's chunks, of which two may share a word."""
+    chunks = (
+        [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    )
+    choices = [choice for chunk in chunks for choice in chunk.get("choices") or ()]
+    deltas = [choice.get("delta") for choice in choices if isinstance(choice, Mapping)]
+    return "".join(str(d.get("content") or "") for d in deltas if isinstance(d, Mapping))
 
 
 def _spoken(value: Json) -> Iterator[str]:

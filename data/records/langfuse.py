@@ -42,7 +42,12 @@ CALLS = {"GENERATION"}
 MODELS = ("provided_model_name", "model", "internal_model")
 # as other versions count them; 0 stands beside steps, and where nothing was counted
 INPUTS, OUTPUTS = ("input_usage", "prompt_tokens"), ("output_usage", "completion_tokens")
-COSTS = ("total_cost", "cost_details/total", "calculated_total_cost", "cost_details/input+output")
+COSTS = (
+    "total_cost",
+    "cost_details/total",
+    "calculated_total_cost",
+    "cost_details/input+cost_details/output",
+)
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NO_SCORES = {"tags", "trace_tags", "tool_call_names", "tool_calls", "input", "output", "metadata"}
 

@@ -12,8 +12,11 @@ FORMAT = format_of(
     Fields(
         name="langsmith",
         about="LangSmith runs (Parquet, JSONL, JSON, CSV)",
-        needs=(("run_type", "inputs", "outputs"), ("run_type", "inputs", "trace_id")),
-        rows=("runs", "data"),
+        needs=(
+            ("run_type", "inputs", "outputs"), ("run_type", "inputs", "trace_id"),
+            ("runs/0/run_type",), ("items/0/run_type",), ("data/0/run_type",),
+        ),
+        rows=("runs", "items", "data"),
         answers=(When("run_type", frozenset({"llm"})),),
         prompt=("inputs/messages", "inputs/prompts", "inputs/prompt", "inputs/input", "inputs"),
         answer=("outputs",),
@@ -26,13 +29,14 @@ FORMAT = format_of(
         cost_usd=("total_cost", "prompt_cost+completion_cost"),
         usage=(
             "outputs/usage_metadata", "outputs/llm_output/token_usage", "outputs/usage",
+            "usage_metadata", "extra/metadata/usage_metadata",
             "outputs/generations/0/0/message/kwargs/usage_metadata",
         ),
         input_tokens=("prompt_tokens",),
         output_tokens=("completion_tokens",),
         scores=("feedback_stats",),
         span=("id",),
-        parent=("parent_run_id", "trace_id"),
+        parent=("parent_run_id", "parent_run_ids/0", "trace_id"),
         domain=("session_name",),
         faults=(failed("error"), failed("status", "error")),
     )

@@ -29,11 +29,11 @@ def results(path: Path) -> Iterator[Row]:
 def _documents(path: Path) -> Iterator[Row]:
     for row in rows(path):
         lists = (at(row, place) for place in ("results/results", "results"))
-        providers = at(row, "config/providers")
         # before 2024 results named no provider
-        alone = at(providers, "0") if at(providers, "1") is None else None
+        alone = None if at(row, "config/providers/1") else at(row, "config/providers/0")
         for item in next((found for found in lists if isinstance(found, list)), [row]):
-            yield {"provider": alone, **item} if isinstance(item, dict) else UNREADABLE
+            known = isinstance(item, dict) and item is not UNREADABLE
+            yield {"provider": alone, **item} if known else UNREADABLE
 
 
 def _arm(row: Row) -> dict[str, object]:

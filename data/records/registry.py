@@ -140,7 +140,7 @@ def nearest(seen: Head) -> str | None:
         for needs in entry.needs:
             there = {place for place in needs if has(seen.first, place)}
             depth = sum(place.count("/") + 1 for place in there)
-            if there:
+            if 2 * len(there) >= len(needs):
                 # the earlier of formats that are as near
                 rank = (len(there) / len(needs), depth, -len(found))
                 found.append((rank, name, sorted(set(needs) - there)))

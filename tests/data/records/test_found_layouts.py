@@ -162,7 +162,29 @@ def test_several_traces_hold_their_scores_and_older_counts(whole: Writer) -> Non
     assert kept(ingest([path], prices=PRICES)) == [("gpt-4o", 1.0, 1200, 81, 0.5)]
 
 
+def test_a_stream_is_one_answer_and_no_cost(whole: Writer) -> None:
+    pieces = [{"role": "assistant", "content": "The Ri"}, {"content": "mac."}, {}]
+    chunks = [{"choices": [{"index": 0, "delta": piece}]} for piece in pieces]
+    call = langfuse(PERU, chunks, usageDetails=None, totalCost=None, outputUsage=0)
+    path = whole("x.json", {"trace": {"id": "t", "scores": [HELPFUL]}, "observations": [call]})
+    streamed = ingest([path], prices=PRICES).outcomes.row(0, named=True)
+    whole_call = langfuse(PERU, RIMAC, usageDetails=None, totalCost=None, outputUsage=0)
+    path = whole(
+        "y.json", {"trace": {"id": "t", "scores": [HELPFUL]}, "observations": [whole_call]}
+    )
+    assert streamed == ingest([path], prices=PRICES).outcomes.row(0, named=True)
+
+
 # promptfoo
+
+
+def test_a_broken_line_among_results_is_unreadable(tmp_path: Path) -> None:
+    result = {"provider": "openai:gpt-4o", "prompt": {"raw": PERU}, "success": True, "score": 1}
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(result | {"response": {"output": RIMAC}}) + '\n{"broken\n')
+    found = ingest([path], prices=PRICES)
+    assert found.outcomes.height == 1
+    assert found.rejected["reject_reason"].to_list() == ["unreadable_row"]
 
 
 def test_results_of_before_2024_have_the_one_provider_of_their_configuration(whole: Writer) -> None:
@@ -234,6 +256,27 @@ def test_mt_bench_judgments_may_name_neither_judge_nor_turn(lines: Writer) -> No
     found = ingest(paths, options=Options(tokens=(10, 10)), prices=PRICES)
     assert found.outcomes["quality"].to_list() == [1.0]
     assert found.prompts["prompt"].to_list() == [PERU]
+
+
+@pytest.mark.parametrize("page", ["runs", "items", "data"])
+def test_pages_of_langsmiths_api_are_read(whole: Writer, page: str) -> None:
+    run = {
+        "id": "1", "trace_id": "0", "parent_run_ids": ["0"], "run_type": "llm",
+        "inputs": {"messages": [{"role": "user", "content": PERU}]},
+        "outputs": {"messages": [{"role": "assistant", "content": RIMAC}]},
+        "usage_metadata": {"input_tokens": 11, "output_tokens": 7},
+        "extra": {"metadata": {"ls_model_name": "gpt-4o"}}, "feedback_stats": {"ok": {"avg": 1.0}},
+    }  # fmt: skip
+    found = ingest([whole("page.json", {page: [run]})], prices=PRICES)
+    assert kept(found) == [("gpt-4o", 1.0, 11, 7, 0.00018)]
+
+
+def test_a_table_without_a_model_resembles_no_format(tmp_path: Path) -> None:
+    path = tmp_path / "ragas_results.csv"
+    path.write_text("metric,score\nfaithfulness,1.0\n")
+    with pytest.raises(DataError) as raised:
+        ingest([path])
+    assert "nearest" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["console.jsonl", "console.json"])
