@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,12 @@ IDS = ("uid", "question_id")
 TURNS = ("turns", "prompt")
 ANSWERS = ("choices/0/turns", "messages/1/content/answer", "messages/1")
 MODELS = ("model_id", "model")
+SHOWN = re.compile(  # what FastChat's prompts of a judge show: a question and the answer to it
+    r"^(?:\[Question\]|### User:)\n(.*?)\n\n(?:\[The Start of Reference Answer\].*?\n\n)?"
+    r"(?:\[The Start of Assistant's Answer\]|### Assistant A:)\n(.*?)"
+    r"(?=\n\[The End of Assistant's Answer\]|\n\n### User:|\n\n<\|The End)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,14 @@ class Texts:
             self.domains[question] = label(row.get("category"))
         else:
             self.said[question, model] = [said(turn) or "" for turn in _turns(row, ANSWERS)]
+
+    def show(self, question: str, model: object, shown: object) -> None:
+        """Remember what a judge's prompt shows, where it is more than is known."""
+        turns = SHOWN.findall(str(shown).rpartition("<|The Start of Assistant A")[2])
+        if len(turns) > len(self.asked.get(question, ())):
+            self.asked[question] = [turn[0] for turn in turns]
+        if len(turns) > len(self.said.get((question, str(model)), ())):
+            self.said[question, str(model)] = [turn[1].strip() for turn in turns]
 
     def prompt(self, question: str, turns: int | None = None) -> str | None:
         """What is asked at a turn, after the turns before it; without one, at the last."""

@@ -30,12 +30,12 @@ GAMES = {"g1_winner": ("model_1", "model_2"), "g2_winner": ("model_2", "model_1"
 
 def read(paths: Sequence[Path], options: Options) -> Iterator[Record]:  # noqa: ARG001
     """One outcome per grade, two battles per pair; questions and answers give the texts."""
-    lost: Record = LOST
-    return judged(paths, lambda row: not TEXTS & row.keys(), _records, lost)
+    return judged(paths, lambda row: not TEXTS & row.keys(), _records, LOST)
 
 
 def _records(row: Row, texts: Texts) -> Iterator[Record]:
     question, turn = str(row["question_id"]), int(row.get("turn", 1))
+    texts.show(question, row.get("model"), row.get("user_prompt"))
     prompt, domain = texts.prompt(question, turn), texts.domains.get(question)
     for game, names in GAMES.items() if "g1_winner" in row else ():
         sides, won = [row[name] for name in names], str(row[game])
@@ -75,5 +75,5 @@ FORMAT = Format(
     read=read,
     needs=NEEDS,
     scaled=True,
-    hint="MT-Bench's judgments hold no texts: give question.jsonl and model_answer/ as well",
+    hint="judgments may hold no texts: give question.jsonl and model_answer/ as well",
 )

@@ -258,6 +258,36 @@ def test_mt_bench_judgments_may_name_neither_judge_nor_turn(lines: Writer) -> No
     assert found.prompts["prompt"].to_list() == [PERU]
 
 
+def test_mt_benchs_judge_is_shown_the_texts(lines: Writer) -> None:
+    alone = (
+        f'[Instruction]\nRate it, as "[[rating]]".\n\n[Question]\n{PERU}\n\n[The Start of '
+        "Reference Answer]\nThe Santa.\n[The End of Reference Answer]\n\n"
+        "[The Start of Assistant's Answer]\n"
+        f"{RIMAC}\n[The End of Assistant's Answer]"
+    )
+    turns = f"### User:\n{PERU}\n\n### Assistant A:\n{RIMAC}\n\n### User:\nAnd in Chad?\n\n"
+    both = (
+        "<|The Start of Reference Answer|>\n\n### User:\nOther\n\n### Reference answer:\nThe Po."
+        "\n\n<|The End of Reference Answer|>\n\n\n<|The Start of Assistant A's Conversation with "
+        f"User|>\n\n{turns}### Assistant A:\nThe Shari.\n\n"
+        "<|The End of Assistant A's Conversation with User|>"
+    )
+    told = {"question_id": 104, "model": "aster", "judge": ["gpt-4", "single-v1"], "judgment": "…"}
+    path = lines(
+        "gpt-4_single.jsonl",
+        [
+            told | {"user_prompt": alone, "score": 10, "turn": 1},
+            told | {"user_prompt": both, "score": 1, "turn": 2},
+            told | {"user_prompt": both, "score": -1, "turn": 2, "model": "brook"},
+        ],
+    )
+    found = ingest([path], prices=PRICES)
+    assert found.outcomes["quality"].to_list() == [1.0, 0.0]
+    assert found.prompts["prompt"].to_list() == [PERU, f"{PERU}\nAnd in Chad?"]
+    assert found.report["tokens_estimated"] == 3
+    assert found.rejected["reject_reason"].to_list() == ["missing_quality"]
+
+
 @pytest.mark.parametrize("page", ["runs", "items", "data"])
 def test_pages_of_langsmiths_api_are_read(whole: Writer, page: str) -> None:
     run = {
