@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
 
 from .errors import ColumnError
 from .headers import (
@@ -19,11 +20,15 @@ from .headers import (
     NUMBERS,
     cost_unit,
     find_columns,
+    rivals,
     shown,
+    unread_costs,
     unused,
-)  # fmt: skip
+)
+from .raw import RawTable
 from .scale import Range, Scales
 from .survey import Survey
+from .texts import encoding
 from .values import Reading, read_number
 
 LAYOUTS = ("wide", "long", "prompts")
@@ -254,3 +259,26 @@ def _readings(
         )
         for column, name in ours.items()
     }
+
+
+def note_of(table: RawTable, survey: Survey, plan: Plan) -> dict[str, Any]:
+    """How a table was understood."""
+    found: dict[str, Any] = {
+        "path": table.path.name,
+        "layout": plan.layout,
+        "rows": survey.rows,
+        "columns": dict(plan.columns),
+    }
+    if plan.layout == "wide":
+        found |= {"models": list(plan.models), "not_models": list(plan.left)}
+    windows = table.kind != "parquet" and encoding(table.path).name == "cp1252"
+    notes = {
+        "encoding": "cp1252" if windows else None,
+        "decimal_mark": "," if survey.mark == "," else None,
+        "bad_lines": len(table.bad),
+        "repeated": table.repeated,
+        "rivals": rivals(survey.columns, plan.columns),
+        "unread_costs": unread_costs(survey.columns, plan.columns),
+        "units": {n: reading.unit for n, reading in plan.readings.items() if reading.unit != 1},
+    }
+    return found | {name: value for name, value in notes.items() if value}

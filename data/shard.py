@@ -18,8 +18,8 @@ import polars as pl
 
 from .clean import FAULT, REASON, Cleaned, clean_outcomes, clean_pairs, clean_prompts, conform
 from .errors import ColumnError
-from .headers import ABOUT_PROMPT, OF_TEXT, parted, plain_name, rivals, unread_costs
-from .layouts import Plan, models_of, understand
+from .headers import ABOUT_PROMPT, OF_TEXT, parted, plain_name
+from .layouts import models_of, note_of, understand
 from .prices import PriceTable
 from .raw import RawTable
 from .records.base import Options
@@ -32,7 +32,6 @@ from .schema import Pairs
 from .split import prompt_id
 from .survey import Survey
 from .tables import without_tokens
-from .texts import encoding
 
 LOST_ROW = {"fault": "unreadable_row", "tier": "default", "estimated": False}
 
@@ -216,34 +215,11 @@ def _table(path: Path, asked: Asked) -> Iterator[Parsed]:
         )
     judge.refuse(str(path))
     lost = [LOST_ROW | {"found": f"{path.name}, {line}"} for line in table.bad]
-    note = _table_note(table, survey, plan)
+    note = note_of(table, survey, plan)
     shape = no_outcomes()
     bad = pl.concat([shape, pl.DataFrame(lost, schema=shape.schema)]) if lost else None
     there = columns | models_of(survey.columns) | frozenset(survey.columns)
     yield _parsed(rows=bad, notes=[note], columns=there)
-
-
-def _table_note(table: RawTable, survey: Survey, plan: Plan) -> dict[str, Any]:
-    """How a table was understood."""
-    found: dict[str, Any] = {
-        "path": table.path.name,
-        "layout": plan.layout,
-        "rows": survey.rows,
-        "columns": dict(plan.columns),
-    }
-    if plan.layout == "wide":
-        found |= {"models": list(plan.models), "not_models": list(plan.left)}
-    windows = table.kind != "parquet" and encoding(table.path).name == "cp1252"
-    notes = {
-        "encoding": "cp1252" if windows else None,
-        "decimal_mark": "," if survey.mark == "," else None,
-        "bad_lines": len(table.bad),
-        "repeated": table.repeated,
-        "rivals": rivals(survey.columns, plan.columns),
-        "unread_costs": unread_costs(survey.columns, plan.columns),
-        "units": {n: reading.unit for n, reading in plan.readings.items() if reading.unit != 1},
-    }
-    return found | {name: value for name, value in notes.items() if value}
 
 
 def clean(read: Parsed, prices: PriceTable | None) -> tuple[dict[str, pl.DataFrame], Counts]:

@@ -9,7 +9,7 @@ import polars as pl
 from .headers import shown
 from .tables import Tables
 
-MIN_ROWS = 30  # training's own, when no configuration says otherwise: [arms] min_rows
+MIN_ROWS = 30  # of training outcomes that an arm needs, where no configuration says otherwise
 
 
 def summary(tables: Tables) -> dict[str, Any]:

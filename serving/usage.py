@@ -1,8 +1,6 @@
 """A provider's `usage` object, as it is, read into tokens, dollars and milliseconds.
 
-What is counted differs by API. OpenAI's input tokens have the cached ones among them, Anthropic's
-and Bedrock's have not; Gemini counts thinking beside the answer, and so do some that speak OpenAI's
-Chat format, which is told by their total. Members that nobody knows are skipped.
+How each API counts says `router.usage`. Members that nobody knows are skipped.
 """
 
 from __future__ import annotations
@@ -11,81 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from router.usage import APIS, Format, Names
+
 from .problems import Problem
 
 MOST_TOKENS = 1_000_000_000
 MOST_USD = 1e6
 MOST_NS = 1e15
 COSTS = ("cost", "response_cost", "spend", "cost_usd")  # OpenRouter, LiteLLM, Skyvern's proxies
-Names = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
-    """How one API counts; a name with a dot is a member of a member.
-
-    Attributes:
-        of: its name.
-        read, written: members whose sum is the input, and the output; the first is its own mark.
-        cached, cache_write: members of which the first that is there counts.
-        thought: reasoning tokens that stand beside the output where the total says so.
-        total: input, output and what stands beside it.
-    """
-
-    of: str
-    read: Names
-    written: Names
-    cached: Names = ()
-    cache_write: Names = ()
-    thought: str = ""
-    total: str = ""
-
-
-FORMATS = (
-    Format(
-        of="OpenAI Chat Completions", read=("prompt_tokens",), written=("completion_tokens",),
-        cached=(
-            "prompt_tokens_details.cached_tokens", "cache_read_input_tokens",
-            "prompt_cache_hit_tokens", "cached_tokens",
-        ),
-        cache_write=(
-            "prompt_tokens_details.cache_write_tokens",
-            "prompt_tokens_details.cache_creation_tokens", "cache_creation_input_tokens",
-        ),
-        thought="completion_tokens_details.reasoning_tokens", total="total_tokens",
-    ),
-    Format(
-        of="Anthropic Messages",
-        read=("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"),
-        written=("output_tokens",),
-        cached=("cache_read_input_tokens",), cache_write=("cache_creation_input_tokens",),
-    ),
-    Format(
-        of="OpenAI Responses", read=("input_tokens",), written=("output_tokens",),
-        cached=("input_tokens_details.cached_tokens", "input_token_details.cache_read"),
-        cache_write=("input_token_details.cache_creation",),
-    ),
-    Format(
-        of="Gemini", read=("promptTokenCount", "toolUsePromptTokenCount"),
-        written=("candidatesTokenCount", "thoughtsTokenCount"),
-        cached=("cachedContentTokenCount",),
-    ),
-    Format(
-        of="Gemini in Python", read=("prompt_token_count", "tool_use_prompt_token_count"),
-        written=("candidates_token_count", "thoughts_token_count"),
-        cached=("cached_content_token_count",),
-    ),
-    Format(of="Ollama", read=("prompt_eval_count",), written=("eval_count",)),
-    Format(
-        of="Bedrock Converse",
-        read=("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
-        written=("outputTokens",),
-        cached=("cacheReadInputTokens", "cachedInputTokens"),
-        cache_write=("cacheWriteInputTokens",),
-    ),
-)  # fmt: skip
 DURATION = "total_duration"  # Ollama's, in nanoseconds
-KNOWN = (*dict.fromkeys(n for f in FORMATS for n in (*f.read, *f.written)), *COSTS, DURATION)
+KNOWN = (*dict.fromkeys(n for f in APIS for n in (*f.read, *f.written)), *COSTS, DURATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +52,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
             field="usage",
         )
     usd, ns = _cost(raw), _number(raw, DURATION, MOST_NS)
-    counts = [_counts(raw, form) for form in FORMATS if _is(raw, form)]
+    counts = [_counts(raw, form) for form in APIS if _is(raw, form)]
     # proxies that speak two formats leave one of them at zero
     told = next((c for c in counts if c.input_tokens or c.output_tokens), None)
     found = told or next(iter(counts), Usage())

@@ -20,6 +20,7 @@ ALLOWED = {
         "router.catalogue",
         "router.request",
         "router.errors",
+        "router.usage",
     ),
     "training": ("data", "router"),
     "serving": ("router",),
@@ -28,7 +29,7 @@ ALLOWED = {
 # are rooms of their own.
 FLOORS = {
     "router": (
-        "version types errors atomic strict events request catalogue core constraints engine "
+        "version types errors atomic strict events usage request catalogue core constraints engine "
         "explain budget cli __init__ __main__"
     ),
     "data": (

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.split import SplitConfig
+from data.summary import MIN_ROWS
 from router.strict import FieldError
 from router.strict import build as build_strictly
 
@@ -75,7 +76,7 @@ class ArmsConfig:
     # share of the best-covered arm's prompts below which an arm is left out; 0 leaves none out:
     # what few prompts say of an arm counts as little as it is
     min_coverage: float = 0.0
-    min_rows: int = 30  # training rows that an arm needs
+    min_rows: int = MIN_ROWS  # training rows that an arm needs
     prices: str | None = None  # CSV of dated list prices; null: read off the table's own costs
     catalogue: str | None = None  # TOML or JSON: capabilities, prices, latency, tiers
     # ISO date: models that had retired by then are learned, for who names them, but are neither

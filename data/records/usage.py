@@ -1,60 +1,43 @@
-"""Tokens of any provider's usage object, and of what tools make of it.
-
-What is counted differs: the input of OpenAI's APIs has the cached tokens among it, that of
-Anthropic's, Bedrock's and Inspect's has not; Gemini counts thinking beside the answer.
-"""
+"""Tokens of any provider's usage object, and of what tools make of it: see `router.usage`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-Names = tuple[str, ...]
-# Members whose sum is the input, and the output. The first of each is the mark of the format.
-FORMATS: tuple[tuple[Names, Names], ...] = (
-    (("prompt_tokens",), ("completion_tokens",)),  # Chat Completions, LiteLLM
-    (
-        # Messages, Responses (which has its details elsewhere), Inspect
-        (
-            "input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
-            "input_tokens_cache_read", "input_tokens_cache_write",
-        ),
-        ("output_tokens",),
-    ),
-    (
-        ("promptTokenCount", "toolUsePromptTokenCount"),
-        ("candidatesTokenCount", "thoughtsTokenCount"),
-    ),
-    (
-        ("prompt_token_count", "tool_use_prompt_token_count"),
-        ("candidates_token_count", "thoughts_token_count"),
-    ),
-    (
-        ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"),
-        ("outputTokens",),
-    ),  # Bedrock, Vercel 5
-    (("promptTokens",), ("completionTokens",)),  # Vercel 4, Langfuse's API
-    (("prompt",), ("completion",)),  # promptfoo
-    (("prompt_eval_count",), ("eval_count",)),  # Ollama
-)  # fmt: skip
+from router.usage import APIS, TOOLS, Format, Names
 
 
 def tokens_of(usage: object) -> tuple[object, object]:
     """Input and output tokens; null where the object does not say."""
     if not isinstance(usage, Mapping):
         return None, None
-    for read, written in FORMATS:
-        if _has(usage, read[0]) or _has(usage, written[0]):
-            inputs = _sum(usage, read) if _has(usage, read[0]) else None
-            return inputs, _with_thinking(usage, inputs, _sum(usage, written))
-    return _by_kind(usage)
+    form = _format(usage)
+    if form is None:
+        return _by_kind(usage)
+    inputs = _sum(usage, form.read) if _has(usage, form.read[0]) else None
+    return inputs, _with_thinking(usage, form, inputs, _sum(usage, form.written))
 
 
-def _with_thinking(usage: Mapping[str, object], inputs: object, outputs: object) -> object:
+def _format(usage: Mapping[str, object]) -> Format | None:
+    """The first format whose marks are there; of those with one mark, the one with most members."""
+    marked = [
+        form
+        for form in (*APIS, *TOOLS)
+        if _has(usage, form.read[0]) or _has(usage, form.written[0])
+    ]
+    alike = [form for form in marked if form.read[0] == marked[0].read[0]]
+    return max(alike, key=lambda form: sum(_has(usage, n) for n in form.read), default=None)
+
+
+def _with_thinking(
+    usage: Mapping[str, object], form: Format, inputs: object, outputs: object
+) -> object:
     """The output with the reasoning that the total says stands beside it."""
-    details = usage.get("completion_tokens_details")
-    thought = _count(details.get("reasoning_tokens")) if isinstance(details, Mapping) else None
+    outer, _, inner = form.thought.partition(".")
+    details = usage.get(outer)
+    thought = _count(details.get(inner)) if isinstance(details, Mapping) else None
     if thought and isinstance(inputs, int) and isinstance(outputs, int):
-        beside = _count(usage.get("total_tokens")) == inputs + outputs + thought
+        beside = _count(usage.get(form.total)) == inputs + outputs + thought
         return outputs + thought if beside else outputs
     return outputs
 
