@@ -23,6 +23,7 @@ from typing import Any
 import polars as pl
 
 from .clean import Priced
+from .counts import Counts
 from .engines import run_tasks
 from .errors import DataError
 from .headers import shown, unused
@@ -32,7 +33,7 @@ from .records.base import Options
 from .records.reading import load_labels
 from .records.registry import FORMATS, SOURCES, TABLES, Sorted, sort_files
 from .scale import Scales
-from .shard import Asked, Counts, clean, nothing, parse
+from .shard import Asked, clean, nothing, parse
 from .tables import listed
 
 DEALT_TABLES = ("rows", "fights", "listed")  # to shards

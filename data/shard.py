@@ -17,6 +17,7 @@ import dataframely as dy
 import polars as pl
 
 from .clean import FAULT, REASON, Cleaned, clean_outcomes, clean_pairs, clean_prompts, conform
+from .counts import Counts
 from .errors import ColumnError
 from .headers import ABOUT_PROMPT, OF_TEXT, parted, plain_name
 from .layouts import models_of, note_of, understand
@@ -34,69 +35,6 @@ from .survey import Survey
 from .tables import without_tokens
 
 LOST_ROW = {"fault": "unreadable_row", "tier": "default", "estimated": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What became of some rows; counts of shards add up to those of the whole.
-
-    Attributes:
-        rows_read: outcomes and battles.
-        kept: table -> rows.
-        rejected: table -> reason -> rows.
-        tokens_estimated: rows with a token count that was estimated from a text.
-        arms: of the outcomes, as (model, tier).
-        texts: prompts whose text was found, of outcomes or not.
-        examples: `table.reason` -> what such a row holds.
-        computed: outcomes whose cost a price list gave.
-        priced: model -> its name in the list.
-        unpriced: models of outcomes without a cost.
-        uncounted: outcomes without a cost that lack token counts.
-    """
-
-    rows_read: int
-    kept: Counter[str]
-    rejected: dict[str, Counter[str]]
-    tokens_estimated: int
-    arms: frozenset[tuple[str, str]]
-    texts: int
-    examples: dict[str, str]
-    computed: int
-    priced: dict[str, str]
-    unpriced: frozenset[str]
-    uncounted: int
-
-    def __add__(self, other: Counts) -> Counts:
-        """Counts of both."""
-        tables = {**self.rejected, **other.rejected}
-        none: Counter[str] = Counter()
-        return Counts(
-            rows_read=self.rows_read + other.rows_read,
-            kept=self.kept + other.kept,
-            rejected={t: self.rejected.get(t, none) + other.rejected.get(t, none) for t in tables},
-            tokens_estimated=self.tokens_estimated + other.tokens_estimated,
-            arms=self.arms | other.arms,
-            texts=self.texts + other.texts,
-            examples={
-                why: min(e[why] for e in (self.examples, other.examples) if why in e)
-                for why in {**self.examples, **other.examples}
-            },
-            computed=self.computed + other.computed,
-            priced=self.priced | other.priced,
-            unpriced=self.unpriced | other.unpriced,
-            uncounted=self.uncounted + other.uncounted,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """As the report has them."""
-        return {
-            "rows_read": self.rows_read,
-            "kept": {table: self.kept[table] for table in ("outcomes", "prompts", "pairs")},
-            "rejected": {t: dict(sorted(reasons.items())) for t, reasons in self.rejected.items()},
-            "examples": dict(sorted(self.examples.items())),
-            "tokens_estimated": self.tokens_estimated,
-            "arms": len(self.arms),
-        }
 
 
 @dataclass(frozen=True, slots=True)

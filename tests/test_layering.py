@@ -35,8 +35,8 @@ FLOORS = {
     "data": (
         "errors headers schema values scale survey texts delimited raw messages estimates "
         "price_names prices clean split layouts rows tables samples pricelists records "
-        "public_models engines progress simulation events fetch shard ingest summary commands "
-        "__main__ __init__"
+        "public_models engines progress simulation events fetch counts shard ingest summary "
+        "commands __main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "
