@@ -89,6 +89,8 @@ class CleanReport:
     examples: dict[str, str] = field(default_factory=dict)  # `table.reason` -> what a row holds
     prices: Priced | None = None  # where costs were computed
     unknown_arms: tuple[str, ...] = ()  # of battles, with neither an outcome nor a price
+    # source -> its groups of siblings that a given split puts on both sides, and their prompts
+    straddling: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, table: str, cleaned: Cleaned) -> None:
         """Count one cleaned table; later rejects of the same table add up."""
@@ -129,16 +131,19 @@ def _example(why: str, rows: pl.DataFrame) -> str | None:
     return None
 
 
-def clean_outcomes(table: pl.DataFrame, prices: PriceTable | None = None) -> Cleaned:
+def clean_outcomes(
+    table: pl.DataFrame, prices: PriceTable | None = None, schema: type[Outcomes] = Outcomes
+) -> Cleaned:
     """Check outcomes; costs that are missing are computed where tokens and a price are known.
 
     Args:
         table: outcomes; where it has a column `fault`, rows with one are rejected for it.
         prices: of models, with or without their providers.
+        schema: which columns are kept.
     Raises:
         ColumnError: a needed column is missing or cannot be read as its type.
     """
-    table = conform(table, Outcomes, "outcomes")
+    table = conform(table, schema, "outcomes")
     faulty = None
     if FAULT in table.columns:
         faulty = table.filter(pl.col(FAULT).is_not_null()).rename({FAULT: REASON})
@@ -151,9 +156,9 @@ def clean_outcomes(table: pl.DataFrame, prices: PriceTable | None = None) -> Cle
         priced = _priced(table, prices.frame(models))
         filled = priced.filter(table["cost_usd"].is_null() & priced["cost_usd"].is_not_null())
         table, names = priced, prices.named(filled["model"].unique())
-    found = _sorted_out(table, Outcomes)
+    found = _sorted_out(table, schema)
     if faulty is not None:
-        shown = faulty.select(*Outcomes.column_names(), REASON, *({FOUND} & set(faulty.columns)))
+        shown = faulty.select(*schema.column_names(), REASON, *({FOUND} & set(faulty.columns)))
         found = replace(found, rejected=pl.concat([found.rejected, shown], how="diagonal"))
     computed = before - table.select(lacking.sum()).item()
     return replace(found, priced=names, computed=computed)

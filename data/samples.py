@@ -9,9 +9,9 @@ import polars as pl
 
 from .clean import CleanReport, clean_samples
 from .errors import DataError
+from .read import load_prompts, read_table, with_known_prompts
 from .scale import Judge
 from .split import SplitConfig, with_split
-from .tables import load_prompts, read_table, with_known_prompts
 from .values import GRADES, Reading
 
 

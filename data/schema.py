@@ -28,6 +28,13 @@ class Outcomes(dy.Schema):
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
 
 
+class Averages(Outcomes):
+    """The same with what is beside it in tables that were not made of a log."""
+
+    family = dy.String(nullable=True)  # what links snapshots of a model
+    samples = dy.Int32(nullable=False, min=1)  # attempts that quality averages
+
+
 class Samples(dy.Schema):
     """One of several answers of one arm to one prompt."""
 
@@ -87,20 +94,23 @@ def _agrees() -> pl.Expr:
 # orders of a pair are two judgements: judges favour sides, and both orders cancel that.
 KEYS: dict[type[dy.Schema], tuple[tuple[str, ...], str]] = {
     Outcomes: (("prompt_id", "model", "tier"), "duplicate_cell"),
+    Averages: (("prompt_id", "model", "tier"), "duplicate_cell"),
     Samples: (("prompt_id", "model", "tier", "sample_no", "round"), "duplicate_sample"),
     Prompts: (("prompt_id",), "duplicate_prompt_id"),
     Pairs: (("prompt_id", "arm_a", "arm_b", "source"), "duplicate_pair"),
 }
 
 # what a column holds where a table leaves it out; every other column is needed
+_OF_OUTCOMES: dict[str, str | int | None] = {
+    "tier": "default",
+    "input_tokens": None,
+    "output_tokens": None,
+    "cost_usd": None,
+    "split": None,
+}
 OPTIONAL: dict[type[dy.Schema], dict[str, str | int | None]] = {
-    Outcomes: {
-        "tier": "default",
-        "input_tokens": None,
-        "output_tokens": None,
-        "cost_usd": None,
-        "split": None,
-    },
+    Outcomes: _OF_OUTCOMES,
+    Averages: {**_OF_OUTCOMES, "family": None, "samples": 1},
     Samples: {"tier": "default", "round": 1, "verifier_score": None, "split": None},
     Prompts: {"domain": None, "split": None},
     Pairs: {"outcome": None, "source": None, "length_a": None, "length_b": None, "split": None},

@@ -45,28 +45,56 @@ def hash_share(key: str, seed: int) -> float:
 def with_split(prompts: pl.DataFrame, config: SplitConfig) -> tuple[pl.DataFrame, int]:
     """Give every prompt a split, and every group of equal prompts a single one.
 
-    A split that the table brings is kept, and equal prompts without one join it. Where it puts
-    equal prompts on both sides, the group goes to test as a whole: what was to be held out must
-    not be learned from.
+    A split that the table brings is kept, and equal prompts without one join it, then siblings.
+    Where it puts equal prompts on both sides, they go to test as a whole: what was to be held out
+    must not be learned from. Siblings that it puts on both sides stay there.
 
     Args:
-        prompts: prompt, split (null where unknown).
+        prompts: prompt, split (null where unknown), and maybe `group`, of `siblings`.
         config: of the hash split for prompts without one.
     Returns:
         The prompts with a complete `split`, and how many were moved from train to test.
     """
-    groups = [normalise(text) for text in prompts["prompt"]]
+    equal = pl.Series("equal", [normalise(text) for text in prompts["prompt"]], pl.String)
+    table = prompts.with_columns(equal)
+    key = pl.coalesce("group", "equal") if "group" in prompts.columns else pl.col("equal")
+    table = table.with_columns(key=key)
     drawn = [
-        "test" if hash_share(group, config.seed) < config.test_share else "train"
-        for group in groups
+        "test" if hash_share(key, config.seed) < config.test_share else "train"
+        for key in table["key"]
     ]
-    table = prompts.with_columns(
-        pl.Series("group", groups, pl.String), pl.Series("drawn", drawn, pl.String)
-    )
     # "test" sorts before "train"
-    side = pl.coalesce(pl.col("split").min().over("group"), "drawn")
+    side = pl.coalesce(pl.col("split").min().over("equal"), pl.col("split").min().over("key"),
+                       pl.Series("drawn", drawn, pl.String))  # fmt: skip
     moved = table.filter((pl.col("split") == "train") & (side == "test")).height
-    return table.with_columns(split=side).drop("group", "drawn"), moved
+    return table.with_columns(split=side).drop("equal", "key"), moved
+
+
+def siblings(prompts: Sequence[str], groups: Sequence[str | None]) -> list[str | None]:
+    """What prompts of one group share, and prompts equal to one of them with its own siblings.
+
+    Args:
+        prompts: (n,).
+        groups: (n,) null where a prompt has no siblings by itself.
+    Returns:
+        (n,) 16 hex digits that all of them share; null where there are none but equal prompts.
+    """
+    above: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while name in above:
+            name = above[name]
+        return name
+
+    texts = [f"text:{normalise(text)}" for text in prompts]
+    for text, group in zip(texts, groups, strict=True):
+        ends = sorted({root(text), root(text if group is None else f"group:{group}")})
+        if len(ends) > 1:  # "group" sorts before "text": a group's first name stands for all
+            above[ends[1]] = ends[0]
+    roots = {text: root(text) for text in texts}
+    named = {r: hashlib.sha256(r.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+             for r in set(roots.values())}  # fmt: skip
+    return [named[roots[text]] if roots[text].startswith("group:") else None for text in texts]
 
 
 def folds(prompts: Sequence[str], k: int, seed: int = 0) -> Ints:

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from .clean import (
-    REASON,
-    Cleaned,
-    CleanReport,
-    Priced,
-    clean_outcomes,
-    clean_pairs,
-    clean_prompts,
-    require,
-)
-from .errors import DataError, FormatError
-from .headers import OF_TEXT
-from .messages import prompt_texts
-from .prices import PriceTable, public_prices
-from .raw import RawTable
-from .rows import outcome_rows
-from .scale import Judge, Scales
-from .schema import Outcomes, Prompts
-from .split import SplitConfig, with_split
+from router.catalogue.names import family
 
-# read as text in CSV, whatever they look like: an id of 007 is not 7
-TEXT_COLUMNS = frozenset({*OF_TEXT, "arm_a", "arm_b"})
+from .clean import REASON, Cleaned, CleanReport, Priced
+from .collection import Source
+from .errors import DataError
+from .prices import PriceTable, public_prices
+from .read import load_outcomes, load_pairs, load_prompts, with_known_prompts
+from .scale import Scales
+from .split import SplitConfig, siblings, with_split
+
 TOKENS = ("input_tokens", "output_tokens")
 SPLIT = pl.col("split")
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Checked tables that fit together; outcomes and prompts have a complete `split`."""
+    """Checked tables that fit together; outcomes and prompts have a complete `split`.
+
+    Of several sources, prompts and outcomes name theirs in `source`, and prompt ids begin with it.
+    Prompts may have `kind` and `group`, what siblings share.
+    """
 
     outcomes: pl.DataFrame
     prompts: pl.DataFrame
     pairs: pl.DataFrame | None
     report: CleanReport
     prices: PriceTable | None = None
+    sources: tuple[Source, ...] = ()
 
     def models(self) -> list[str]:
         """The models of outcomes and pairs, sorted."""
@@ -52,85 +45,39 @@ class Tables:
             found |= {arm.partition("|")[0] for arm in arms}
         return sorted(found)
 
-
-def read_table(path: Path) -> pl.DataFrame:
-    """Read a table by the ending of its name: see `raw.RawTable`.
-
-    Raises:
-        FormatError: the file is missing, damaged, or of a kind that is not read.
-    """
-    table = RawTable(path, OF_TEXT)
-    batches = list(table.batches())
-    if table.bad:
-        more = f", and {len(table.bad) - 1} more" if len(table.bad) > 1 else ""
-        raise FormatError(f"{path}, {table.bad[0]}{more}; `tierwise data ingest` leaves such out")
-    found = pl.concat(batches, how="diagonal_relaxed") if batches else pl.DataFrame()
-    return (
-        found
-        if table.kind != "csv"
-        else found.with_columns(
-            _typed(found[name]) for name in found.columns if name.lower() not in TEXT_COLUMNS
+    def of(self, sources: Iterable[Source]) -> Tables:
+        """The rows of some of the sources; splits stay those of all."""
+        kept = tuple(sources)
+        names = [source.name for source in kept]
+        told = pl.col("source").is_in(names)
+        return replace(
+            self,
+            outcomes=self.outcomes.filter(told),
+            prompts=self.prompts.filter(told),
+            pairs=self._pairs_of(names),
+            sources=kept,
         )
-    )
 
+    def _pairs_of(self, names: list[str]) -> pl.DataFrame | None:
+        """The battles on prompts of some sources; null where there are none."""
+        if self.pairs is None:
+            return None
+        asked = self.prompts.filter(pl.col("source").is_in(names))
+        found = self.pairs.join(asked, on="prompt_id", how="semi", maintain_order="left")
+        return None if found.is_empty() else found
 
-def _typed(column: pl.Series) -> pl.Series:
-    """A column of texts as numbers or truth values, where all of them are."""
-    for kind in (pl.Int64, pl.Float64):
-        read = column.str.strip_chars().cast(kind, strict=False)
-        if read.null_count() == column.null_count():
-            return read
-    words = column.str.to_lowercase().replace_strict(
-        {"true": True, "false": False}, default=None, return_dtype=pl.Boolean
-    )
-    return words if words.null_count() == column.null_count() else column
+    def learned(self) -> Tables:
+        """What may be learned from: without the sources that are only measured by.
 
-
-def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write a table as the ending of its name says, with the folders above it.
-
-    Raises:
-        FormatError: it ends in neither .csv nor .parquet.
-    """
-    if path.suffix not in (".csv", ".parquet"):
-        raise FormatError(f"a table is written as .csv or .parquet, not {path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write = table.write_csv if path.suffix == ".csv" else table.write_parquet
-    write(path)
-
-
-def load_outcomes(
-    path: Path, prices: PriceTable | None = None, scales: Scales | None = None
-) -> Cleaned:
-    """Read and clean outcomes.
-
-    Raises:
-        DataError: the file cannot be read, lacks a column, or has scores of another scale.
-    """
-    table = read_table(path)
-    require(table, Outcomes, "outcomes")
-    judge = Judge(scales or Scales())
-    rows = outcome_rows(table, judge)
-    judge.refuse(str(path), "`tierwise data ingest`")
-    return clean_outcomes(rows, prices)
-
-
-def load_prompts(path: Path) -> Cleaned:
-    """Read and clean prompts; raises DataError.
-
-    Messages become what a router sees of them; rows of one id and one text are one prompt.
-    """
-    table = read_table(path)
-    require(table, Prompts, "prompts")
-    texts, _ = prompt_texts(table["prompt"], lists=False)
-    ids = pl.col("prompt_id").cast(pl.String).str.strip_chars()
-    table = table.with_columns(texts.alias("prompt"), ids.alias("prompt_id"))
-    return clean_prompts(table.unique(["prompt_id", "prompt"], keep="first", maintain_order=True))
-
-
-def load_pairs(path: Path) -> Cleaned:
-    """Read and clean preference pairs; raises DataError."""
-    return clean_pairs(read_table(path))
+        Raises:
+            DataError: there is none.
+        """
+        kept = [source for source in self.sources if source.use == "train"]
+        if len(kept) == len(self.sources):
+            return self
+        if not kept:
+            raise DataError('every source says use = "measure": there is nothing to learn from')
+        return self.of(kept)
 
 
 def load_tables(
@@ -142,47 +89,173 @@ def load_tables(
     prices: PriceTable | None = None,
     scales: Scales | None = None,
 ) -> Tables:
-    """Read, clean and join outcomes, prompts and maybe pairs.
+    """Read, clean and join one table's outcomes, prompts and maybe pairs: see `load_sources`."""
+    battles = None if pairs is None else str(pairs)
+    one = Source(outcomes=str(data), prompts=str(prompts), pairs=battles)
+    return load_sources((one,), split=split, prices=prices, scales=scales)
+
+
+def load_sources(
+    sources: Sequence[Source],
+    *,
+    split: SplitConfig | None = None,
+    prices: PriceTable | None = None,
+    scales: Scales | None = None,
+) -> Tables:
+    """Read, clean and join tables: outcomes, prompts and maybe pairs of each.
+
+    Outcomes of prompts that a source's table of prompts lacks are rejected as `unknown_prompt`. An
+    arm of pairs with neither an outcome nor a list price cannot be routed to, and its battles are
+    rejected as `unknown_arm`. Equal prompts share a split, in whatever sources they stand.
 
     Args:
-        data: outcomes.
-        prompts: prompts; outcomes of other ids are rejected as `unknown_prompt`.
-        pairs: preference pairs, if any; an arm with neither an outcome nor a list price cannot
-            be routed to, and its battles are rejected as `unknown_arm`.
+        sources: one or several, each with a name of its own.
         split: of the hash split for prompts without one.
         prices: list prices for outcomes without a cost; null is the public list.
-        scales: of scores that do not run from 0 to 1.
+        scales: of scores that do not run from 0 to 1, where a source has no scale of its own.
     Raises:
-        DataError: a file cannot be read, a column is missing, or nothing is left.
+        DataError: a file cannot be read, a column is missing, or nothing is left of a source.
     """
-    report = CleanReport()
-    texts = _counted(report, "prompts", load_prompts(prompts))
-    listed = prices or public_prices()
-    outcomes = with_known_prompts(load_outcomes(data, listed, scales), texts)
-    kept = _counted(report, "outcomes", outcomes)
-    unpriced = outcomes.rejected.filter(pl.col(REASON) == "unpriced")
-    report.unpriced = listed.missing(unpriced["model"].drop_nulls())
-    report.without_tokens = without_tokens(unpriced)
-    if outcomes.computed:
-        report.prices = Priced(listed.source, outcomes.computed, outcomes.priced)
-    if kept.is_empty():
-        alone = "; pairs need outcomes of two arms beside them, which say what is acceptable"
-        raise DataError(
-            f"{data} has no usable row; rejected: {rejects(report) or 'none, for it is empty'}"
-            + "".join(f"\n{line}" for line in remedy(report.without_tokens, report.unpriced))
-            + ("" if pairs is None else alone)
-        )
-    texts, torn = _split_of(texts, kept)
+    reader = _Reader(
+        report=CleanReport(),
+        listed=prices or public_prices(),
+        scales=scales,
+        several=len(sources) > 1,
+    )
+    parts = [reader.read(source) for source in sources]
+    report, kept = reader.report, pl.concat([part.outcomes for part in parts])
+    texts, torn = _split_of(_grouped(pl.concat([p.prompts for p in parts], how="diagonal")), kept)
     texts, moved = with_split(texts, split or SplitConfig())
     report.moved_to_test = torn + moved
+    report.straddling = _straddling(texts)
     sides = texts.select("prompt_id", "split")
     battles = None
-    if pairs is not None:
-        fought = with_known_prompts(load_pairs(pairs), texts)
-        report.unknown_arms = _unknown_arms(fought.kept, kept, prices)
-        found = _counted(report, "pairs", _without_arms(fought, report.unknown_arms))
-        battles = _with_side(found, sides)
-    return Tables(_with_side(kept, sides), texts, battles, report, prices)
+    if any(part.pairs is not None for part in parts):
+        fought = [part.pairs.kept for part in parts if part.pairs is not None]
+        report.unknown_arms = _unknown_arms(pl.concat(fought), kept, prices)
+        battles = _with_side(pl.concat([reader.battles(p) for p in parts if p.pairs]), sides)
+    return Tables(_with_side(kept, sides), texts, battles, report, prices, tuple(sources))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A source's rows, whose ids no other source has."""
+
+    source: Source
+    prompts: pl.DataFrame
+    outcomes: pl.DataFrame
+    pairs: Cleaned | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads sources into one report."""
+
+    report: CleanReport
+    listed: PriceTable
+    scales: Scales | None
+    several: bool
+
+    def read(self, source: Source) -> _Part:
+        """Read and clean the tables of one source."""
+        texts = self._named(source, load_prompts(Path(source.prompts), _further(source)))
+        self._count(source, "prompts", texts)
+        scales = Scales.parse([source.scale]) if source.scale is not None else self.scales
+        outcomes = load_outcomes(Path(source.outcomes), self.listed, scales)
+        outcomes = with_known_prompts(self._named(source, outcomes), texts.kept)
+        self._count(source, "outcomes", outcomes)
+        self._priced(outcomes)
+        if outcomes.kept.is_empty():
+            raise DataError(self._why_empty(source))
+        fought = None
+        if source.pairs is not None:
+            fought = self._named(source, load_pairs(Path(source.pairs)))
+            fought = with_known_prompts(fought, texts.kept)
+        return _Part(source, _kinds(source, texts.kept), _families(source, outcomes.kept), fought)
+
+    def battles(self, part: _Part) -> pl.DataFrame:
+        """The battles of a part, once all arms that can be routed to are known."""
+        assert part.pairs is not None  # noqa: S101
+        fought = _without_arms(part.pairs, self.report.unknown_arms)
+        self._count(part.source, "pairs", fought)
+        return fought.kept
+
+    def _count(self, source: Source, table: str, cleaned: Cleaned) -> None:
+        self.report.add(f"{source.name}.{table}" if self.several else table, cleaned)
+
+    def _named(self, source: Source, cleaned: Cleaned) -> Cleaned:
+        """Prompt ids that tell sources apart."""
+        if not self.several:
+            return cleaned
+        named = cleaned.kept.with_columns(
+            prompt_id=pl.concat_str(pl.lit(f"{source.name}/"), "prompt_id")
+        )
+        return replace(cleaned, kept=named)
+
+    def _priced(self, outcomes: Cleaned) -> None:
+        """What was computed of costs, and what could not be."""
+        report, unpriced = self.report, outcomes.rejected.filter(pl.col(REASON) == "unpriced")
+        report.unpriced |= self.listed.missing(unpriced["model"].drop_nulls())
+        report.without_tokens += without_tokens(unpriced)
+        if outcomes.computed:
+            rows = outcomes.computed + (report.prices.rows if report.prices else 0)
+            names = outcomes.priced | (report.prices.names if report.prices else {})
+            report.prices = Priced(self.listed.source, rows, names)
+
+    def _why_empty(self, source: Source) -> str:
+        alone = "; pairs need outcomes of two arms beside them, which say what is acceptable"
+        return (
+            f"{source.outcomes} has no usable row; rejected: {rejects(self.report) or 'none, for it is empty'}"
+            + "".join(
+                f"\n{line}" for line in remedy(self.report.without_tokens, self.report.unpriced)
+            )
+            + ("" if source.pairs is None else alone)
+        )
+
+
+def _further(source: Source) -> dict[str, str]:
+    """The columns of prompts that a source names."""
+    asked = {"group": source.group, "kind": source.kind_column}
+    return {ours: theirs for ours, theirs in asked.items() if theirs is not None}
+
+
+def _kinds(source: Source, prompts: pl.DataFrame) -> pl.DataFrame:
+    """Prompts with their source and, where anybody said, their kind."""
+    named = prompts.with_columns(source=pl.lit(source.name))
+    words = prompts["kind"] if "kind" in prompts.columns else [None] * prompts.height
+    kinds = pl.Series("kind", [source.kind_of(word) for word in words], pl.String)
+    return named if kinds.null_count() == len(kinds) else named.with_columns(kinds)
+
+
+def _families(source: Source, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """Outcomes with their source and a family each: the column's, else that of the model's name."""
+    models = outcomes["model"].unique(maintain_order=True)
+    derived = {model: family(model) for model in models}
+    of_name = pl.col("model").replace_strict(derived, return_dtype=pl.String)
+    return outcomes.with_columns(family=pl.coalesce("family", of_name), source=pl.lit(source.name))
+
+
+def _grouped(prompts: pl.DataFrame) -> pl.DataFrame:
+    """What siblings share in `group`, in the place of what each source calls it."""
+    if "group" not in prompts.columns:
+        return prompts
+    own = prompts.select(pl.concat_str("source", pl.lit(":"), "group")).to_series()
+    return prompts.with_columns(
+        group=pl.Series(siblings(prompts["prompt"].to_list(), own.to_list()), dtype=pl.String)
+    )
+
+
+def _straddling(prompts: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Source -> how many groups of siblings are in train and test, and how many prompts they are.
+
+    Only a given split does that; figures on its test rows then flatter what learned the siblings.
+    """
+    if "group" not in prompts.columns:
+        return {}
+    groups = prompts.drop_nulls("group").group_by("source", "group")
+    torn = groups.agg(pl.len(), sides=SPLIT.n_unique()).filter(pl.col("sides") > 1)
+    counts = torn.group_by("source").agg(n=pl.len(), prompts=pl.col("len").sum()).sort("source")
+    return {name: (n, rows) for name, n, rows in counts.iter_rows()}
 
 
 def rejects(report: CleanReport) -> str:
@@ -222,19 +295,6 @@ def remedy(tokens: int, near: Mapping[str, Sequence[str]]) -> list[str]:
         more = f" and {len(near) - 5} more" if len(near) > 5 else ""
         lines.append(f"no price for {', '.join(hints)}{more}: give --prices FILE, or cost_usd")
     return lines
-
-
-def _counted(report: CleanReport, name: str, cleaned: Cleaned) -> pl.DataFrame:
-    report.add(name, cleaned)
-    return cleaned.kept
-
-
-def with_known_prompts(cleaned: Cleaned, prompts: pl.DataFrame) -> Cleaned:
-    """Reject rows whose prompt is not in the table of prompts."""
-    known = pl.col("prompt_id").is_in(prompts["prompt_id"].implode())
-    lost = cleaned.kept.filter(~known).with_columns(pl.lit("unknown_prompt").alias(REASON))
-    rejected = pl.concat([cleaned.rejected, lost], how="diagonal")
-    return replace(cleaned, kept=cleaned.kept.filter(known), rejected=rejected)
 
 
 def _unknown_arms(

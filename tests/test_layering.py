@@ -17,6 +17,7 @@ ALLOWED = {
         "router.types",
         "router.events",
         "router.atomic",
+        "router.strict",
         "router.catalogue",
         "router.request",
         "router.errors",
@@ -33,10 +34,10 @@ FLOORS = {
         "explain budget cli __init__ __main__"
     ),
     "data": (
-        "errors headers schema values scale survey texts delimited raw messages estimates "
-        "price_names prices clean split layouts rows tables samples pricelists records "
-        "public_models engines progress simulation events fetch counts shard ingest summary "
-        "commands __main__ __init__"
+        "errors headers schema values scale collection survey texts delimited raw messages "
+        "estimates price_names prices clean split layouts rows read tables samples pricelists "
+        "records public_models engines progress simulation events fetch counts shard ingest "
+        "summary commands __main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "

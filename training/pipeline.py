@@ -66,6 +66,7 @@ def train(
         TrainingError: the tables cannot be learned from, or the export is not faithful.
     """
     check_target(out)
+    tables = tables.learned()
     with reporter.stage("read tables") as stage:
         data = build_dataset(tables, config.arms)
         data = data.rows(~data.test)
@@ -127,7 +128,7 @@ def learn(
         reporter: shows stages, counts and remaining time.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
-    folds = split_folds(data.texts, config.folds)
+    folds = split_folds(data.groups, config.folds)
     battles = None if joined is None else joined.battles
     judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     with reporter.stage("cost model"):

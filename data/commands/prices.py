@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..price_names import elsewhere
 from ..pricelists import PriceChange, PriceDiff, diff_lists, read_json, read_list, write_csv
 from ..public_models import public_models, write_public
-from ..tables import read_table
+from ..read import read_table
 from ._common import PATH, Command, ours_and_theirs
 
 

@@ -12,9 +12,9 @@ import polars as pl
 
 from ..errors import ColumnError, DataError, FormatError
 from ..headers import ABOUT_PROMPT, ALIASES, NUMBERS, TEXTS
+from ..read import read_table
 from ..rows import from_records
 from ..scale import Judge
-from ..tables import read_table
 from .base import MISSHAPEN, Battle, Options, Outcome, Record
 from .registry import FORMATS
 

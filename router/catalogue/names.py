@@ -23,6 +23,7 @@ _BEDROCK = re.compile(
 _AT_DATE = re.compile(r"@(\d{8})$")
 _AT_ANY = re.compile(r"@(?:default|latest)$")
 _DATED = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
+_EARLY = re.compile(r"-(?:preview|exp)(?:-\d{2}-\d{2})?$")
 WILDCARDS = frozenset("*?")
 
 
@@ -48,6 +49,15 @@ def undated(name: str) -> str:
     ('gpt-4o', 'claude-3-5-sonnet')
     """
     return _DATED.sub("", bare(name))
+
+
+def family(name: str) -> str:
+    """What a model's snapshots and its previews have in common: neither date nor "preview".
+
+    >>> family("openai/gpt-4o-2024-08-06"), family("gemini-2.5-pro-preview-05-06")
+    ('gpt-4o', 'gemini-2.5-pro')
+    """
+    return _EARLY.sub("", undated(name))
 
 
 def provider(name: str) -> str | None:

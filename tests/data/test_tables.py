@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from data.errors import ColumnError, DataError, FormatError
 from data.prices import Price, PriceTable
+from data.read import read_table
 from data.split import SplitConfig, folds, normalise, prompt_id, with_split
-from data.tables import load_tables, read_table
+from data.tables import load_tables
 
 PROMPTS = pl.DataFrame({"prompt_id": ["a", "b"], "prompt": ["one", "two"], "domain": ["x", None]})
 OUTCOMES = pl.DataFrame(

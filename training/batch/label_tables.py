@@ -14,7 +14,7 @@ import polars as pl
 
 from data.clean import clean_outcomes
 from data.errors import DataError
-from data.tables import load_prompts, read_table
+from data.read import load_prompts, read_table
 from router import Router
 from router.types import Arm, Doubles, Scores
 

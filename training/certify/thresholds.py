@@ -14,7 +14,7 @@ import polars as pl
 
 from data.clean import clean_prompts
 from data.errors import DataError
-from data.tables import read_table
+from data.read import read_table
 from router import Router
 from router.core.rules import ThresholdRule
 from router.types import Bools, Scores

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from data.tables import load_prompts, write_table
+from data.read import load_prompts, write_table
 from router import Policy, Router
 
 from ..batch.allocate import allocate_table, decision_table

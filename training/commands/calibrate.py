@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from data.tables import write_table
+from data.read import write_table
 from router import Router
 from router.core.bundle import find_bundle
 from router.core.certificate import Certificate

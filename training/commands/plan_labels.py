@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from data.tables import write_table
+from data.read import write_table
 
 from ..batch.label_tables import plan_within, read_labels, score_prompts
 from ..progress import ConsoleReporter

@@ -8,7 +8,7 @@ import click
 import polars as pl
 
 from data.engines import ENGINES
-from data.tables import write_table
+from data.read import write_table
 from router import Router
 
 from ..batch.score import Sums, score_sharded

@@ -10,8 +10,9 @@ import onnx
 import polars as pl
 
 from data.prices import PriceTable
+from data.read import load_prompts, read_table
 from data.split import SplitConfig
-from data.tables import Tables, load_prompts, load_tables, read_table
+from data.tables import Tables, load_tables
 from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS

@@ -31,7 +31,7 @@ class Battles:
 
     Attributes:
         arms: the routed arms first, in their order; then those that only battle.
-        texts: (m,) prompts; equal ones share a fold.
+        texts: (m,) prompts, or what siblings share; equal ones share a fold.
         inputs: of the m prompts.
         row: (b,) which prompt.
         first, second: (b,) arm indices.

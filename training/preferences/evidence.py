@@ -45,6 +45,8 @@ def split_battles(
     fought = tables.prompts.join(pairs, on="prompt_id", how="semi").sort("prompt_id")
     texts = dict(fought.select("prompt_id", "prompt").iter_rows())
     inputs = embed_inputs(tuple(texts.values()), encoder, cache, reporter)
+    if "group" in fought.columns:  # siblings share a fold
+        texts |= dict(fought.drop_nulls("group").select("prompt_id", "group").iter_rows())
     return build_battles(pairs, data.arms, texts, inputs, answer_lengths(tables, set(texts)))
 
 

@@ -110,7 +110,7 @@ def add_pairs_only_arms(
     if not found:
         return replace(beside(data, battles), refused=refused)
     battles = _reordered(battles, [*range(known), *found])
-    alpha = choose_alpha(battles, Labelled(inputs, data.quality), data.texts, config)
+    alpha = choose_alpha(battles, Labelled(inputs, data.quality), data.groups, config)
     wider = _priced(data, battles, found_arms(battles, known, len(found)), prices)
     filled = _predicted(wider, inputs, battles, config, alpha=alpha, known=known)
     return PairsOnlyArms(
@@ -276,7 +276,7 @@ def _predicted(
 ) -> Dataset:
     """Fill the further arms' qualities, each by a utility that saw no battle of the prompt."""
     count, seed = config.folds.folds, config.folds.seed
-    own, fought = folds(data.texts, count, seed), folds(battles.texts, count, seed)
+    own, fought = folds(data.groups, count, seed), folds(battles.texts, count, seed)
     quality = data.quality.copy()
     for fold in np.unique(own):
         held: Bools = own == fold

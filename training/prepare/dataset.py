@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from router.catalogue.names import family
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..config import ArmsConfig
 from ..errors import TrainingError
 
 if TYPE_CHECKING:
+    from data.collection import Source
     from data.tables import Tables
 
 SPLITS = ("test", "train", "all")  # rows that an evaluation can ask for
 
 SHOWN = 3  # dropped arms that an error names
+BY_ROW = ("prompt_ids", "texts", "domains", "sources", "groups", "kinds")
+MATRICES = ("quality", "input_tokens", "output_tokens", "cost_usd", "weight")
+ARRAYS = ("n_chars", "test", *MATRICES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """n prompts by a arms."""
+    """n prompts by a arms.
+
+    What a row's source is and the kind of work that it is are for people: methods must not see
+    them, for they say who was asked and what was right. Left out, `sources`, `groups`, `kinds`,
+    `families` and `weight` are those of one table without a name.
+
+    Attributes:
+        domains: task labels, null where nobody said.
+        sources: (n,) names, empty of a single table.
+        groups: (n,) what rows that must share a fold share: siblings' group, or the text.
+        kinds: (n,) of work, null where nobody said.
+        families: (a,) what snapshots of a model share.
+        weight: (n, a) what each outcome counts: the attempts that it averages, times its source's.
+        collection: the sources.
+    """
 
     arms: tuple[Arm, ...]
     prompt_ids: tuple[str, ...]
@@ -37,6 +56,25 @@ class Dataset:
     cost_usd: Doubles  # (n, a), US dollars per request
     test: Bools  # (n,) rows of the test split
     dropped_arms: dict[str, str]  # arm id -> reason
+    sources: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    kinds: tuple[str | None, ...] = ()
+    families: tuple[str, ...] = ()
+    weight: Doubles = field(default_factory=lambda: np.empty((0, 0)))
+    collection: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self)
+        plain = {
+            "sources": ("",) * n,
+            "groups": self.texts,
+            "kinds": (None,) * n,
+            "families": tuple(family(arm.model) for arm in self.arms),
+            "weight": np.ones((n, len(self.arms))),
+        }
+        for name, value in plain.items():
+            if len(getattr(self, name)) == 0:
+                object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
         return len(self.prompt_ids)
@@ -44,27 +82,18 @@ class Dataset:
     def rows(self, chosen: Bools | Ints) -> Dataset:
         """Some of the prompts, by mask (n,) or row numbers."""
         index = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
-        return Dataset(
-            arms=self.arms,
-            prompt_ids=tuple(self.prompt_ids[i] for i in index),
-            texts=tuple(self.texts[i] for i in index),
-            domains=tuple(self.domains[i] for i in index),
-            n_chars=self.n_chars[index],
-            quality=self.quality[index],
-            input_tokens=self.input_tokens[index],
-            output_tokens=self.output_tokens[index],
-            cost_usd=self.cost_usd[index],
-            test=self.test[index],
-            dropped_arms=self.dropped_arms,
-        )
+        kept: dict[str, Any] = {name: getattr(self, name)[index] for name in ARRAYS}
+        kept |= {name: tuple(getattr(self, name)[i] for i in index) for name in BY_ROW}
+        return replace(self, **kept)
 
     def of_arms(self, among: Bools) -> Dataset:
         """Some of the arms, by mask (a,)."""
-        matrices = ("quality", "input_tokens", "output_tokens", "cost_usd")
+        index = np.flatnonzero(among)
         return replace(
             self,
-            arms=tuple(arm for arm, kept in zip(self.arms, among, strict=True) if kept),
-            **{name: getattr(self, name)[:, among] for name in matrices},
+            arms=tuple(self.arms[i] for i in index),
+            families=tuple(self.families[i] for i in index),
+            **{name: getattr(self, name)[:, among] for name in MATRICES},
         )
 
 
@@ -131,21 +160,46 @@ def dataset_of(
         values[row, column] = outcomes[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         return values
 
-    texts = tuple(prompts["prompt"])
-    domains = prompts["domain"] if "domain" in prompts.columns else (None,) * len(texts)
+    told = _told(prompts)
     return Dataset(
         arms=tuple(arms),
-        prompt_ids=tuple(prompts["prompt_id"]),
-        texts=texts,
-        domains=tuple(domains),
-        n_chars=np.array([len(text) for text in texts], dtype=np.int64),
+        **told,
+        n_chars=np.array([len(text) for text in told["texts"]], dtype=np.int64),
         quality=matrix("quality").astype(np.float32),
         input_tokens=matrix("input_tokens"),
         output_tokens=matrix("output_tokens"),
         cost_usd=matrix("cost_usd"),
         test=(prompts["split"] == "test").to_numpy(),
         dropped_arms=dropped or {},
+        families=_families(outcomes, arms),
+        weight=_weight(matrix("samples"), told["sources"], tables.sources),
+        collection=tables.sources,
     )
+
+
+def _told(prompts: pl.DataFrame) -> dict[str, tuple[Any, ...]]:
+    """What a table of prompts says of each, BY_ROW; empty where it has no such column."""
+    names = ("prompt_id", "prompt", "domain", "source", "group", "kind")
+    found = [tuple(prompts[name]) if name in prompts.columns else () for name in names]
+    told = dict(zip(BY_ROW, found, strict=True))
+    told["domains"] = told["domains"] or (None,) * prompts.height
+    groups = zip(told["groups"], told["texts"], strict=True) if told["groups"] else ()
+    return told | {"groups": tuple(group or text for group, text in groups)}
+
+
+def _families(outcomes: pl.DataFrame, arms: list[Arm]) -> tuple[str, ...]:
+    """(a,) as the tables say; of several that of most rows, else that of the model's name."""
+    counts = outcomes.drop_nulls("family").group_by("model", "family").len()
+    counts = counts.sort("model", "len", "family", descending=[False, True, False])
+    told = dict(counts.unique("model", keep="first").select("model", "family").iter_rows())
+    return tuple(told.get(arm.model) or family(arm.model) for arm in arms)
+
+
+def _weight(samples: Doubles, of: tuple[str, ...], sources: tuple[Source, ...]) -> Doubles:
+    """(n, a) attempts of each outcome, 1 where there is none, times the weight of its source."""
+    weights = {source.name: source.weight for source in sources}
+    rows = np.array([weights.get(name, 1.0) for name in of] or [1.0])
+    return np.asarray(np.where(np.isnan(samples), 1.0, samples) * rows[:, None])
 
 
 def _places(names: Iterable[str]) -> dict[str, int]:

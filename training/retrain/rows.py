@@ -21,7 +21,7 @@ from router.core.manifest import Manifest
 from router.types import Bools, Doubles, Ints
 
 from ..methods.base import Inputs
-from ..prepare.dataset import Dataset, dataset_of
+from ..prepare.dataset import ARRAYS, BY_ROW, Dataset, dataset_of
 from ..prepare.encoder import ExportedEncoder
 from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
@@ -92,25 +92,14 @@ def logged_rows(traffic: Traffic, use: Bools, base: Bundle) -> Rows:
 
 def taken(rows: Rows, index: Ints) -> Rows:
     """The rows of these numbers, repeats included; repeats share a fold by their text."""
-    data = rows.data
-    names = ("n_chars", "quality", "input_tokens", "output_tokens", "cost_usd", "test")
-    return Rows(
-        data=replace(
-            data,
-            prompt_ids=tuple(data.prompt_ids[i] for i in index),
-            texts=tuple(data.texts[i] for i in index),
-            domains=tuple(data.domains[i] for i in index),
-            **{name: getattr(data, name)[index] for name in names},
-        ),
-        inputs=Inputs(rows.inputs.embedding[index], rows.inputs.features[index]),
-    )
+    return Rows(data=rows.data.rows(index), inputs=rows.inputs.rows(index))
 
 
 def full_rows(
     tables: Tables, manifest: Manifest, encoder: ExportedEncoder, cache: Path, reporter: Reporter
 ) -> Rows:
     """The training rows of outcome tables, for the base's arms."""
-    data = dataset_of(tables, [info.arm for info in manifest.arms])
+    data = dataset_of(tables.learned(), [info.arm for info in manifest.arms])
     data = data.rows(~data.test)
     return Rows(data=data, inputs=embed_inputs(data.texts, encoder, cache, reporter))
 
@@ -119,23 +108,12 @@ def joined(parts: list[Rows]) -> Rows:
     """All rows, one part after the other."""
     first = parts[0].data
 
-    def stacked(name: str) -> Any:  # noqa: ANN401
-        return np.concatenate([getattr(part.data, name) for part in parts])
-
-    data = replace(
-        first,
-        prompt_ids=sum((part.data.prompt_ids for part in parts), ()),
-        texts=sum((part.data.texts for part in parts), ()),
-        domains=sum((part.data.domains for part in parts), ()),
-        **{
-            name: stacked(name)
-            for name in (
-                "n_chars", "quality", "input_tokens", "output_tokens", "cost_usd", "test",
-            )
-        },
-    )  # fmt: skip
+    data: dict[str, Any] = {
+        name: sum((getattr(part.data, name) for part in parts), ()) for name in BY_ROW
+    }
+    data |= {name: np.concatenate([getattr(p.data, name) for p in parts]) for name in ARRAYS}
     return Rows(
-        data=data,
+        data=replace(first, **data),
         inputs=Inputs(
             np.concatenate([part.inputs.embedding for part in parts]),
             np.concatenate([part.inputs.features for part in parts]),

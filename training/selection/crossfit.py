@@ -47,9 +47,9 @@ class Crossfit:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def split_folds(texts: tuple[str, ...], config: FoldsConfig) -> Folds:
-    """The folds of the rows, and an even sample of them that is judged."""
-    of = folds(texts, config.folds, config.seed)
+def split_folds(groups: tuple[str, ...], config: FoldsConfig) -> Folds:
+    """The folds of rows that belong together by (n,) names, and an even sample that is judged."""
+    of = folds(groups, config.folds, config.seed)
     return Folds(of, spaced(len(of), MAX_JUDGED, config.seed))
 
 
