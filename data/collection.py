@@ -121,9 +121,7 @@ def sources_of(
     tomls = [path for path in data if path.suffix == SUFFIX]
     if tomls:
         if len(data) > 1 or prompts or pairs:
-            raise FormatError(
-                f"{tomls[0].name} names all tables by itself; give it alone as --data"
-            )
+            raise FormatError(f"{tomls[0].name} names all tables; give it alone, as --data")
         return read_collection(tomls[0], files)
     if files is not None:
         raise FormatError(f"--datasets is the folder of a collection; --data names no {SUFFIX}")
@@ -139,10 +137,19 @@ def sources_of(
         )
     battles = [str(path) for path in pairs] if pairs else [None for _ in data]
     sources = [
-        Source(outcomes=str(d), prompts=str(p), pairs=b, name=d.stem if len(data) > 1 else "")
-        for d, p, b in zip(data, prompts, battles, strict=True)
+        Source(outcomes=str(d), prompts=str(p), pairs=b, name=name)
+        for d, p, b, name in zip(data, prompts, battles, _names(data), strict=True)
     ]
     return named_once(sources, "--data")
+
+
+def _names(data: Sequence[Path]) -> list[str]:
+    """What tells tables apart: nothing of one, else the names of the files or of their folders."""
+    if len(data) < 2:
+        return [""] * len(data)
+    stems = [path.stem for path in data]
+    alike = len(set(stems)) < len(stems)
+    return [f"{path.absolute().parent.name}-{path.stem}" for path in data] if alike else stems
 
 
 def named_once(sources: Iterable[Source], where: str) -> tuple[Source, ...]:

@@ -6,6 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from .clean import CleanReport
+from .collection import Source
+from .errors import DataError
 from .headers import shown
 from .tables import Tables
 
@@ -21,7 +24,7 @@ def summary(tables: Tables) -> dict[str, Any]:
         costs come from), unpriced (models, with the nearest priced names), without_tokens, problems
         (what keeps a router from being trained), notes (what training does otherwise than one may
         think), and arms with rows, coverage (share of the prompts), quality and cost_usd (means
-        over the arm's own rows).
+        over the arm's own attempts); and sources, of `source_facts`.
     """
     answered = tables.outcomes["prompt_id"].n_unique()
     arms = (
@@ -29,18 +32,17 @@ def summary(tables: Tables) -> dict[str, Any]:
         .agg(
             rows=pl.len(),
             coverage=pl.len() / answered,
-            quality=pl.col("quality").cast(pl.Float64).mean(),
-            cost_usd=pl.col("cost_usd").mean(),
+            quality=_mean("quality"),
+            cost_usd=_mean("cost_usd"),
         )
         .sort("quality", "model", "tier", descending=[True, False, False])
     )
-    splits = tables.prompts.group_by("split").len().sort("split")
     report = tables.report
     return {
         "outcomes": tables.outcomes.height,
         "prompts": tables.prompts.height,
         "pairs": tables.pairs.height if tables.pairs is not None else None,
-        "splits": dict(splits.iter_rows()),
+        "splits": _counts(tables.prompts, "split"),
         "moved_to_test": report.moved_to_test,
         "rejected": report.rejected_by_reason(),
         "examples": report.examples,
@@ -50,12 +52,54 @@ def summary(tables: Tables) -> dict[str, Any]:
         "problems": _problems(tables),
         "notes": _notes(tables),
         "arms": arms.to_dicts(),
+        "sources": source_facts(tables),
     }
+
+
+def source_facts(tables: Tables) -> list[dict[str, Any]]:
+    """What each named source is and holds: no text; empty for a single table.
+
+    Returns:
+        Of each, JSON-able: what its collection says, prompts, outcomes, arms, split (prompts by
+        split), kinds (prompts by kind, where anybody said) and straddling (groups of siblings in
+        train and test, and their prompts; where there are any).
+    """
+    return [_facts(tables.of([source]), source) for source in tables.sources if source.name]
+
+
+def _facts(own: Tables, source: Source) -> dict[str, Any]:
+    prompts = own.prompts.join(own.outcomes, on="prompt_id", how="semi")
+    found = {
+        **source.facts(),
+        "prompts": prompts.height,
+        "outcomes": own.outcomes.height,
+        "arms": own.outcomes.select("model", "tier").n_unique(),
+        "split": _counts(prompts, "split"),
+    }
+    if "kind" in prompts.columns and prompts["kind"].null_count() < prompts.height:
+        found["kinds"] = _counts(prompts.drop_nulls("kind"), "kind")
+    if source.name in own.report.straddling:
+        found["straddling"] = list(own.report.straddling[source.name])
+    return found
+
+
+def _counts(table: pl.DataFrame, column: str) -> dict[str, int]:
+    """Rows by value, in the order of the values."""
+    return dict(table.group_by(column).len().sort(column).iter_rows())
+
+
+def _mean(column: str) -> pl.Expr:
+    """Over attempts: what averages several counts so often."""
+    return (pl.col(column).cast(pl.Float64) * pl.col("samples")).sum() / pl.col("samples").sum()
 
 
 def _problems(tables: Tables) -> list[str]:
     """What keeps a router from being trained and evaluated on these tables."""
     found = []
+    try:
+        tables = tables.learned()
+    except DataError as err:
+        return [str(err)]
     arms = tables.outcomes.select("model", "tier").n_unique()
     if arms < 2:
         found.append("there is only one arm; routing needs two")
@@ -81,7 +125,19 @@ def _left_out(tables: Tables) -> list[str]:
 
 def _notes(tables: Tables) -> list[str]:
     """What is allowed and changes how a router decides."""
+    found = straddling_lines(tables.report)
     free = (tables.outcomes["cost_usd"] == 0).all()
-    if not free:
-        return []
-    return ["all costs are 0: there is nothing to trade off, routing goes by quality alone"]
+    if free:
+        found.append(
+            "all costs are 0: there is nothing to trade off, routing goes by quality alone"
+        )
+    return found
+
+
+def straddling_lines(report: CleanReport) -> list[str]:
+    """Which siblings a given split puts on both sides, a line a source."""
+    return [
+        f"{name or 'the table'}: {groups} groups of siblings ({prompts} prompts) are in train "
+        "and in test, as its split says: test figures flatter what learned their siblings"
+        for name, (groups, prompts) in report.straddling.items()
+    ]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.summary import source_facts
 from router.core.manifest import Manifest
 from router.types import Doubles, Floats
 
@@ -66,6 +67,7 @@ def train(
         TrainingError: the tables cannot be learned from, or the export is not faithful.
     """
     check_target(out)
+    origin = origin_of(tables, config)
     tables = tables.learned()
     with reporter.stage("read tables") as stage:
         data = build_dataset(tables, config.arms)
@@ -73,7 +75,6 @@ def train(
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
     encoder = open_encoder(config.encoder, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
-    origin = origin_of(tables, config)
     battles = split_battles(tables, data, encoder, cache, reporter)
     joined = None
     if battles is not None:
@@ -101,6 +102,7 @@ def origin_of(tables: Tables, config: TrainConfig) -> Origin:
         price_dates=dates,
         catalogue=catalogue,
         rejected=tables.report.rejected_by_reason(),
+        record={"sources": facts} if (facts := source_facts(tables)) else {},
     )
 
 
@@ -162,7 +164,7 @@ def _costs(
 ) -> tuple[Costs, Floats, Doubles]:
     """Prices and token model; out-of-fold tokens and costs (j, a) of the judged rows."""
     meter = fit_meter(data, origin.prices)
-    oof_tokens, tokens = fit_tokens(inputs, token_targets(data, meter), folds, config)
+    oof_tokens, tokens = fit_tokens(inputs, token_targets(data, meter), folds, config, data.counts)
     n_chars = data.n_chars[folds.judged]
     return Costs(meter, tokens), oof_tokens, meter.cost_usd(n_chars, oof_tokens)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from router.errors import in_words
 
+from ..collection import sources_of
 from ..errors import DataError
 from ..tables import such_as
 
@@ -34,6 +36,16 @@ SCALE = click.option(
 )
 READABLE = 24  # characters of a column of words, at least
 WHOLE = 10_000  # characters of a line that is not wrapped
+OUTCOMES = "Outcomes: .parquet, .csv or .jsonl, repeated for several tables, or a .toml of them."
+PROMPTS = click.option(
+    "--prompts", type=PATH, multiple=True, help="Prompts of the same ids, one per --data."
+)
+DATASETS = click.option(
+    "--datasets", type=PATH, help="Folder that the paths of a .toml are in, if not its own."
+)
+PAIRS = click.option(
+    "--pairs", type=PATH, multiple=True, help="Preferences between two arms, one per --data."
+)
 LINES = 4  # of an error without --verbose
 LONG = 400  # characters of it
 
@@ -86,6 +98,38 @@ def _shown(err: Exception, *, verbose: bool) -> str:
 def command(function: Callable[..., Any]) -> click.Command:
     """Make a command of a function: `pack_log` becomes `pack-log`."""
     return click.command(cls=Command)(function)
+
+
+def data_option(*, required: bool = True) -> Callable[..., Any]:
+    """The option --data, once or several times."""
+    return click.option("--data", type=PATH, multiple=True, required=required, help=OUTCOMES)
+
+
+def of_sources(*further: Callable[..., Any], required: bool = True) -> Callable[..., Any]:
+    """Give a command `sources`, the tables that --data, --prompts and --datasets name.
+
+    Args:
+        further: options of tables beside these: PAIRS.
+        required: whether there must be one; else `sources` may be empty.
+    """
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def called(
+            *args: Any,  # noqa: ANN401
+            data: Sequence[Path],
+            prompts: Sequence[Path],
+            datasets: Path | None,
+            pairs: Sequence[Path] = (),
+            **rest: Any,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            return function(*args, sources=sources_of(data, prompts, pairs, datasets), **rest)
+
+        for option in reversed((data_option(required=required), PROMPTS, DATASETS, *further)):
+            called = option(called)
+        return called
+
+    return decorated
 
 
 def ours_and_theirs(option: str, texts: Iterable[str]) -> dict[str, str]:

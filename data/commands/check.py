@@ -8,24 +8,21 @@ from typing import Any
 
 import click
 
+from ..collection import Source
 from ..pricelists import load_prices
 from ..scale import Scales
 from ..summary import summary
-from ..tables import load_tables, remedy
-from ._common import PATH, PRICES, SCALE, command, echo_rejects, print_table
+from ..tables import load_sources, remedy
+from ._common import PAIRS, PRICES, SCALE, command, echo_rejects, of_sources, print_table
 
 
 @command
-@click.option("--data", "data_path", type=PATH, required=True, help="Outcomes.")
-@click.option("--prompts", type=PATH, required=True, help="Prompts of the same ids.")
-@click.option("--pairs", type=PATH, help="Preferences between two arms.")
+@of_sources(PAIRS)
 @PRICES
 @SCALE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def check(
-    data_path: Path,
-    prompts: Path,
-    pairs: Path | None,
+    sources: tuple[Source, ...],
     prices: Path | None,
     scales: tuple[str, ...],
     as_json: bool,
@@ -35,9 +32,7 @@ def check(
     Exits with 1 where no router can be trained on it, and says why.
     """
     table = load_prices(prices) if prices is not None else None
-    found = summary(
-        load_tables(data_path, prompts, pairs, prices=table, scales=Scales.parse(scales))
-    )
+    found = summary(load_sources(sources, prices=table, scales=Scales.parse(scales)))
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -50,6 +45,7 @@ def _echo_summary(found: dict[str, Any]) -> None:
     pairs = f", {found['pairs']} pairs" if found["pairs"] is not None else ""
     splits = ", ".join(f"{count} {name}" for name, count in found["splits"].items())
     click.echo(f"{found['outcomes']} outcomes of {found['prompts']} prompts ({splits}){pairs}")
+    _echo_sources(found["sources"])
     rows = [
         (
             f"{arm['model']} · {arm['tier']}",
@@ -70,3 +66,24 @@ def _echo_summary(found: dict[str, Any]) -> None:
         click.echo(f"note: {line}")
     for problem in found["problems"]:
         click.echo(f"problem: {problem}")
+
+
+def _echo_sources(sources: list[dict[str, Any]]) -> None:
+    """What each source of a collection is and holds."""
+    if not sources:
+        return
+    rows = [
+        (
+            source["name"],
+            source["use"],
+            *(str(source[name]) for name in ("outcomes", "prompts", "arms")),
+            str(source["split"].get("test", 0)),
+            f"{source['weight']:g}",
+            ", ".join(source.get("kinds", {})) or "–",
+            source.get("licence", "–"),
+        )
+        for source in sources
+    ]
+    print_table(
+        rows, "source", "use", "outcomes", "prompts", "arms", "test", "weight", "kinds", "licence"
+    )

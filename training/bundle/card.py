@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from router.core.manifest import ArmInfo, Manifest
 
@@ -24,6 +25,7 @@ def render_card(manifest: Manifest) -> str:
         f"- Calibration: {manifest.config.get('calibration', {}).get('method', '?')} per arm, on "
         "predictions that nothing was fitted on.",
         "",
+        *_sources(training.get("sources", [])),
         "## Measured on the training rows, out of fold",
         "",
         *_metrics(metrics),
@@ -47,6 +49,29 @@ def render_card(manifest: Manifest) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _sources(sources: list[dict[str, Any]]) -> Iterable[str]:
+    """What was learned from what, and what only measures."""
+    if not sources:
+        return []
+    return [
+        "## Sources",
+        "",
+        "| source | use | licence | kinds of work | prompts (test) | outcomes | arms | weight |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {source['name']} | {source['use']} | {source.get('licence', 'not stated')} | "
+            f"{', '.join(source.get('kinds', {})) or '–'} | {source['prompts']} "
+            f"({source['split'].get('test', 0)}) | {source['outcomes']} | {source['arms']} | "
+            f"{source['weight']:g} |"
+            for source in sources
+        ),
+        "",
+        "Sources of use `measure` were not learned from. Tokens and dollars of sources per task "
+        "are of an agent's whole run.",
+        "",
+    ]
 
 
 def _certificate(manifest: Manifest) -> Iterable[str]:

@@ -114,14 +114,14 @@ def mean_quality(data: Dataset, oof_quality: Floats) -> Doubles:
     """
     if is_sparse(data.quality):
         return np.asarray(oof_quality.mean(axis=0, dtype=np.float64))
-    return arm_means(data.quality)
+    return arm_means(data.quality, data.counts)
 
 
 def mean_cost_usd(data: Dataset, oof_cost_usd: Doubles) -> Doubles:
     """Mean cost of every arm over all prompts, as `mean_quality`: (a,)."""
     if is_sparse(data.quality):
         return np.asarray(oof_cost_usd.mean(axis=0))
-    return np.asarray(np.nanmean(data.cost_usd, axis=0))
+    return arm_means(data.cost_usd, data.counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,19 +54,23 @@ def combine(
     """
     folds, names = fitted.folds, leading(fitted.scores, config.stack.within)
     parts = {name: fitted.chosen[name].oof_quality for name in names}
-    learned, settings = fitted.targets.quality, config.stack
+    learned, settings, counts = fitted.targets.quality, config.stack, data.counts
     if fitted.targets.sparse:  # methods know how arms stand out, and trees alone the level
         settings = replace(settings, level_share=1.0)
 
     def predict(fold: int, places: Ints) -> Floats:
-        stack = Stack.of(names, learned[folds.of != fold], settings)
+        known = folds.of != fold
+        some = None if counts is None else counts[known]
+        stack = Stack.of(names, learned[known], settings, some)
         seen = {name: values[places] for name, values in parts.items()}
         return stack.predict(seen, fitted.oof_level[places])
 
     raw = folds.held_out(predict, len(data.arms))
-    quality = data.quality[folds.judged]
-    calibration = fit_calibration(raw, quality, config.calibration, folds.of_judged)
-    stack = Stack.of(names, learned, settings)
+    judged = data.rows(folds.judged)
+    calibration = fit_calibration(
+        raw, judged.quality, config.calibration, folds.of_judged, judged.counts
+    )
+    stack = Stack.of(names, learned, settings, counts)
     return stack, calibration, calibration.apply(raw)
 
 
@@ -90,7 +94,12 @@ def final_fit(
         table = fitted.chosen["cluster"].fit()
     if not isinstance(table, ClusterTable):
         table = ClusterTable.fit(
-            inputs, fitted.targets.quality, config.cluster, k=DEFAULT_K, seed=config.seed
+            inputs,
+            fitted.targets.quality,
+            config.cluster,
+            k=DEFAULT_K,
+            seed=config.seed,
+            counts=fitted.counts,
         )
     return FittedModel(
         predictors=predictors,

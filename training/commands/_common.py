@@ -6,16 +6,18 @@ A command parses its arguments, calls one function of its stage and prints what 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from data.clean import CleanReport
+from data.collection import Source
 from data.commands import _common as data_commands
 from data.pricelists import load_prices
-from data.tables import Tables, load_tables, such_as
+from data.summary import straddling_lines
+from data.tables import Tables, load_sources, such_as
 from router import Router
 from router.atomic import write_file
 from router.core.manifest import Manifest
@@ -29,6 +31,11 @@ from ..prepare.dataset import SPLITS
 
 PATH = data_commands.PATH
 PRICES = data_commands.PRICES
+PAIRS = data_commands.PAIRS
+TABLE_PROMPTS = data_commands.PROMPTS
+DATASETS = data_commands.DATASETS
+data_option = data_commands.data_option
+of_sources = data_commands.of_sources
 print_table = data_commands.print_table
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -51,9 +58,6 @@ def path_option(*names: str, about: str, required: bool = False) -> Decorator:
 
 
 BUNDLE = click.argument("bundle", type=PATH)
-DATA = path_option(
-    "--data", "data_path", required=True, about="Outcomes: .parquet, .csv or .jsonl."
-)
 PROMPTS = path_option("--prompts", required=True, about="Prompts of the same ids.")
 MAP_PROMPTS = path_option(
     "--prompts", about="Of bundles that remember no training rows: prompts for the map."
@@ -74,14 +78,7 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def load_for(
-    router: Router,
-    data: Path,
-    prompts: Path,
-    pairs: Path | None = None,
-    *,
-    prices: Path | None = None,
-) -> Tables:
+def load_for(router: Router, sources: Sequence[Source], *, prices: Path | None = None) -> Tables:
     """Read tables with the split that a bundle was trained with; say what was left out.
 
     Outcomes without a cost are priced by `prices`, or by what the bundle itself decides by.
@@ -89,7 +86,7 @@ def load_for(
     settings = recorded(router.manifest.config)
     note_retired(router.manifest)
     listed = bundle_prices(router.manifest) if prices is None else load_prices(prices)
-    tables = load_tables(data, prompts, pairs, split=settings.split, prices=listed)
+    tables = load_sources(sources, split=settings.split, prices=listed)
     note_rejects(tables.report)
     return tables
 
@@ -107,13 +104,8 @@ def note_rejects(report: CleanReport) -> None:
         note(f"left out {count} rows: {reason}{such_as(report.examples.get(reason))}")
     for line in report.prices.lines() if report.prices is not None else ():
         note(line)
-
-
-def together(**options: object) -> None:
-    """Refuse options that only mean something together, when some are missing."""
-    if len({value is None for value in options.values()}) > 1:
-        names = " and ".join(f"--{name}" for name in options)
-        raise click.ClickException(f"{names} belong together")
+    for line in straddling_lines(report):
+        note(line)
 
 
 def write_json(path: Path | None, document: dict[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from data.collection import Source
 from data.tables import Tables
 from router import Router
 
@@ -58,7 +60,11 @@ def print_observed(scored: Scored) -> None:
 
 
 def write_html(
-    path: Path | None, found: Evaluation, scored: Scored, data: Path, split: str
+    path: Path | None,
+    found: Evaluation,
+    scored: Scored,
+    sources: Sequence[Source],
+    split: str,
 ) -> None:
     """Write the report where one was asked for."""
     if path is not None:
@@ -66,9 +72,13 @@ def write_html(
         write_report(
             parent_of(path),
             found,
-            title=f"tierwise on {data.stem}, {split} split",
+            title=f"tierwise on {_named(sources)}, {split} split",
             notes=f"Bundle {scored.bundle_id}.{left_out if scored.incomplete else ''}",
         )
+
+
+def _named(sources: Sequence[Source]) -> str:
+    return Path(sources[0].outcomes).stem if len(sources) == 1 else f"{len(sources)} sources"
 
 
 def print_figures(summary: Summary) -> None:

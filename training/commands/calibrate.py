@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from data.collection import Source, sources_of
 from data.read import write_table
 from router import Router
 from router.core.bundle import find_bundle
@@ -31,9 +32,12 @@ from ..reports.wording import percent
 from ._common import (
     BUNDLE,
     CACHED,
+    DATASETS,
     PRICES,
     SPLIT,
+    TABLE_PROMPTS,
     command,
+    data_option,
     load_for,
     note,
     path_option,
@@ -46,8 +50,9 @@ SHOWN = 4  # arms per threshold on a terminal; --csv has all
 
 @command
 @BUNDLE
-@path_option("--prompts", required=True, about="Prompts: .parquet, .csv or .jsonl.")
-@path_option("--data", "data_path", about="Outcomes; with them, certify a threshold.")
+@data_option(required=False)
+@TABLE_PROMPTS
+@DATASETS
 @PRICES
 @SPLIT
 @click.option(
@@ -71,8 +76,9 @@ SHOWN = 4  # arms per threshold on a terminal; --csv has all
 @CACHED
 def calibrate(
     bundle: Path,
-    prompts: Path,
-    data_path: Path | None,
+    data: tuple[Path, ...],
+    prompts: tuple[Path, ...],
+    datasets: Path | None,
     prices: Path | None,
     split: str,
     max_quality_drop: float,
@@ -91,13 +97,17 @@ def calibrate(
     arm is bounded with the stated confidence, on rows that training did not use, and stores the
     certificate in the bundle. Without, prints each threshold's shares and expected spend.
     """
-    if data_path is None:
-        document = _without_outcomes(bundle, prompts, usd_per_1k, share, csv_path, cache)
+    if not data:
+        if len(prompts) != 1:
+            raise TrainingError(
+                f"one table of --prompts is needed without --data; got {len(prompts)}"
+            )
+        document = _without_outcomes(bundle, prompts[0], usd_per_1k, share, csv_path, cache)
     else:
         _only_without({"--usd-per-1k": usd_per_1k, "--share": share, "--csv": csv_path})
         request = Request(max_quality_drop=max_quality_drop, confidence=confidence)
         day = datetime.now(UTC).date() if issued is None else issued.date()
-        files = data_path, prompts, prices
+        files = sources_of(data, prompts, files=datasets), prices
         document = _with_outcomes(bundle, files, split, request, out, day, cache)
     write_json(json_path, document)
 
@@ -112,7 +122,7 @@ def _only_without(options: dict[str, object]) -> None:
 
 def _with_outcomes(
     bundle: Path,
-    files: tuple[Path, Path, Path | None],
+    files: tuple[tuple[Source, ...], Path | None],
     split: str,
     request: Request,
     out: Path | None,
@@ -124,8 +134,8 @@ def _with_outcomes(
             f"{bundle} is a store, whose bundles never change; name --out, then promote that"
         )
     router = Router.load(bundle)
-    data, prompts, prices = files
-    tables = load_for(router, data, prompts, prices=prices)
+    sources, prices = files
+    tables = load_for(router, sources, prices=prices)
     usable = usable_rows(router, tables, split, cache, ConsoleReporter())
     if not usable.known_prompts:
         note(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from data.collection import Source
 from router import Router
 
 from ..evaluation.evaluate import Scored
@@ -19,13 +20,13 @@ from ..reports.frontier_chart import frontier_png
 from ._common import (
     BUNDLE,
     CACHED,
-    DATA,
     JSON,
+    PAIRS,
     PRICES,
-    PROMPTS,
     SPLIT,
     command,
     load_for,
+    of_sources,
     parent_of,
     path_option,
     print_table,
@@ -36,44 +37,40 @@ from ._evaluation import NO_FRONTIER, print_figures, print_observed, run, write_
 
 @command
 @BUNDLE
-@DATA
-@PROMPTS
+@of_sources(PAIRS)
 @PRICES
 @SPLIT
 @CACHED
 @click.option("--baselines", is_flag=True, help="Fit and measure the published methods too.")
-@path_option("--pairs", about="Preferences to predict, between arms of the bundle.")
 @JSON
 @path_option("--html", "html_path", about="Write the report here.")
 @path_option("--png", "png_path", about="Write a picture of the frontier here.")
 def evaluate(
     bundle: Path,
-    data_path: Path,
-    prompts: Path,
+    sources: tuple[Source, ...],
     prices: Path | None,
     split: str,
     cache: Path,
     baselines: bool,
-    pairs: Path | None,
     json_path: Path | None,
     html_path: Path | None,
     png_path: Path | None,
 ) -> None:
     """Measure BUNDLE on a split of outcomes, with intervals."""
     router = Router.load(bundle)
-    tables = load_for(router, data_path, prompts, pairs, prices=prices)
+    tables = load_for(router, sources, prices=prices)
     found, scored = run(router, tables, split, cache, baselines=baselines)
     written = _document(router, found, scored, split)
-    if pairs is not None:
+    if tables.pairs is not None:
         written["pairs"] = predict_preferences(router, tables, split, cache, ConsoleReporter())
     write_json(json_path, written)
     if found is not None:
-        write_html(html_path, found, scored, data_path, split)
+        write_html(html_path, found, scored, sources, split)
         if png_path is not None:
             frontier_png(parent_of(png_path), found)
         print_figures(summarise(found))
     print_observed(scored)
-    if pairs is not None:
+    if tables.pairs is not None:
         click.echo("{decided} decided of {battles} battles".format(**written["pairs"]))
         print_table(preference_rows(written["pairs"]), "method", "accuracy", "log loss")
 

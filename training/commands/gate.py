@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from data.collection import Source
 from data.events import read_log
 from router import Router
 
@@ -19,10 +20,10 @@ from ._common import (
     SPLIT,
     command,
     load_for,
+    of_sources,
     parent_of,
     path_option,
     print_table,
-    together,
     write_json,
 )
 
@@ -30,8 +31,7 @@ from ._common import (
 @command
 @click.argument("candidate", type=PATH)
 @path_option("--incumbent", required=True, about="Bundle or store that is live.")
-@path_option("--data", "data_path", about="Held-out outcomes of every arm.")
-@path_option("--prompts", about="Prompts of --data.")
+@of_sources(required=False)
 @SPLIT
 @path_option("--log", "log_dir", about="Decision log; its held-out share is used.")
 @path_option("--json", "json_path", about="Write the record that promote asks for.")
@@ -40,8 +40,7 @@ from ._common import (
 def gate(
     candidate: Path,
     incumbent: Path,
-    data_path: Path | None,
-    prompts: Path | None,
+    sources: tuple[Source, ...],
     split: str,
     log_dir: Path | None,
     json_path: Path | None,
@@ -49,11 +48,8 @@ def gate(
     cache: Path,
 ) -> None:
     """Compare CANDIDATE with the incumbent; exit code 0 only when it passed."""
-    together(data=data_path, prompts=prompts)
     ours, theirs = Router.load(candidate), Router.load(incumbent)
-    tables = None
-    if data_path is not None and prompts is not None:
-        tables = load_for(theirs, data_path, prompts)
+    tables = load_for(theirs, sources) if sources else None
     log, reporter = None, ConsoleReporter()
     if log_dir is not None:
         with reporter.stage("read log"):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from data.collection import Source
 from data.events import read_log
-from data.tables import load_tables
+from data.tables import load_sources
 from router.core.bundle import Bundle
 
 from ..config import load_config
@@ -15,16 +16,23 @@ from ..progress import ConsoleReporter
 from ..retrain.log_rows import HELD_OUT, Traffic, read_traffic
 from ..retrain.retrain import Evidence
 from ..retrain.retrain import retrain as train_candidate
-from ._common import CACHED, command, note, note_rejects, note_retired, path_option, together
+from ._common import (
+    CACHED,
+    PAIRS,
+    command,
+    note,
+    note_rejects,
+    note_retired,
+    of_sources,
+    path_option,
+)
 
 
 @command
 @path_option("--log", "log_dir", required=True, about="The service's TIERWISE_LOG_DIR.")
 @path_option("--base", required=True, about="Bundle, or store, that routed.")
 @path_option("--out", required=True, about="The candidate's folder.")
-@path_option("--data", "data_path", about="Outcome tables to learn from as well.")
-@path_option("--prompts", about="Prompts of --data.")
-@path_option("--pairs", about="Preferences between two arms, on prompts of --prompts.")
+@of_sources(PAIRS, required=False)
 @path_option("--config", about="TOML; the base's own configuration by default.")
 @click.option(
     "--holdout",
@@ -38,17 +46,12 @@ def retrain(
     log_dir: Path,
     base: Path,
     out: Path,
-    data_path: Path | None,
-    prompts: Path | None,
-    pairs: Path | None,
+    sources: tuple[Source, ...],
     config: Path | None,
     holdout: float,
     cache: Path,
 ) -> None:
     """Train a candidate for the arms of --base from its decision log."""
-    together(data=data_path, prompts=prompts)
-    if pairs is not None and data_path is None:
-        raise click.ClickException("--pairs needs --data and --prompts")
     bundle = Bundle.load(base)
     if config is None:
         note_retired(bundle.manifest)
@@ -56,8 +59,8 @@ def retrain(
     with reporter.stage("open log"):
         traffic = read_traffic(read_log(log_dir), bundle.manifest)
     tables = None
-    if data_path is not None and prompts is not None:
-        tables = load_tables(data_path, prompts, pairs)
+    if sources:
+        tables = load_sources(sources)
         note_rejects(tables.report)
     found = train_candidate(
         traffic,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from data.collection import Source
 from router import Router
 
 from ..measure.summarise import summarise
@@ -11,12 +12,11 @@ from ..reports.sweep_table import write_csv
 from ._common import (
     BUNDLE,
     CACHED,
-    DATA,
     PRICES,
-    PROMPTS,
     SPLIT,
     command,
     load_for,
+    of_sources,
     parent_of,
     path_option,
 )
@@ -25,8 +25,7 @@ from ._evaluation import print_figures, print_observed, run, write_html
 
 @command
 @BUNDLE
-@DATA
-@PROMPTS
+@of_sources()
 @PRICES
 @SPLIT
 @CACHED
@@ -34,8 +33,7 @@ from ._evaluation import print_figures, print_observed, run, write_html
 @path_option("--csv", "csv_path", about="Write one row per threshold here.")
 def sweep(
     bundle: Path,
-    data_path: Path,
-    prompts: Path,
+    sources: tuple[Source, ...],
     prices: Path | None,
     split: str,
     cache: Path,
@@ -44,10 +42,10 @@ def sweep(
 ) -> None:
     """Sweep the threshold of BUNDLE over a split: the cost-quality frontier."""
     router = Router.load(bundle)
-    found, scored = run(router, load_for(router, data_path, prompts, prices=prices), split, cache)
+    found, scored = run(router, load_for(router, sources, prices=prices), split, cache)
     if found is not None:
         if csv_path is not None:
             write_csv(parent_of(csv_path), found.router.sweep, found.outcomes)
-        write_html(html_path, found, scored, data_path, split)
+        write_html(html_path, found, scored, sources, split)
         print_figures(summarise(found))
     print_observed(scored)

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from data.collection import Source
 from data.pricelists import load_prices
-from data.tables import load_tables
+from data.tables import load_sources
 from router.core.manifest import Manifest
 
 from ..config import load_config
@@ -18,30 +19,26 @@ from ..prepare.catalogue import refuse_unpriced
 from ..progress import ConsoleReporter
 from ._common import (
     CACHED,
-    DATA,
+    PAIRS,
     PRICES,
-    PROMPTS,
     command,
     note,
     note_rejects,
+    of_sources,
     path_option,
     print_table,
 )
 
 
 @command
-@DATA
-@PROMPTS
+@of_sources(PAIRS)
 @PRICES
-@path_option("--pairs", about="Preferences between two arms.")
 @path_option("--config", about="TOML; every key has a default.")
 @path_option("--out", required=True, about="The bundle's folder.")
 @CACHED
 def train(
-    data_path: Path,
-    prompts: Path,
+    sources: tuple[Source, ...],
     prices: Path | None,
-    pairs: Path | None,
     config: Path | None,
     out: Path,
     cache: Path,
@@ -51,7 +48,7 @@ def train(
     named = settings.arms.prices
     path = prices or (None if named is None else Path(named))
     listed = None if path is None else load_prices(path)
-    tables = load_tables(data_path, prompts, pairs, split=settings.split, prices=listed)
+    tables = load_sources(sources, split=settings.split, prices=listed)
     note_rejects(tables.report)
     if tables.outcomes["cost_usd"].max() == 0:
         note("all costs are 0: there is nothing to trade off, routing goes by quality alone")

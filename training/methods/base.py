@@ -107,6 +107,7 @@ class Task:
         folds: of the rows; a method is fitted without each fold and on everything.
         labels: task labels of the n prompts, None where nobody said.
         score: what candidates are chosen by, of (j, a) predictions; smaller is better.
+        counts: (n, a) how much outcomes count, 1 on average; null where all count alike.
         battles: of training prompts, and their folds (m,); null where there are no pairs.
     """
 
@@ -116,12 +117,17 @@ class Task:
     folds: Folds
     labels: Sequence[str | None]
     score: Callable[[Floats], float]
+    counts: Doubles | None = None
     battles: tuple[Battles, Ints] | None = None
 
     @property
     def judged(self) -> Inputs:
         """The prompts that are predicted out of fold."""
         return self.inputs.rows(self.folds.judged)
+
+    def counts_of(self, rows: Bools | Ints) -> Doubles | None:
+        """How much the outcomes of some rows count."""
+        return None if self.counts is None else self.counts[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +173,16 @@ class Design:
         return graph.op("Concat", [inputs.embedding64, clipped], axis=1)
 
 
-def arm_means(quality: Floats) -> Doubles:
-    """(a,) mean quality of each arm over its observed cells."""
-    observed = ~np.isnan(quality)
-    total = np.where(observed, quality, 0.0).sum(axis=0, dtype=np.float64)
-    return np.asarray(total / np.maximum(observed.sum(axis=0), 1))
+def counted(values: Floats | Doubles, counts: Doubles | None) -> Doubles:
+    """What each of (n, a) values counts: `counts`, or 1 where it is null; 0 where it is missing."""
+    return np.where(np.isnan(values), 0.0, 1.0 if counts is None else counts)
+
+
+def arm_means(quality: Floats | Doubles, counts: Doubles | None = None) -> Doubles:
+    """(a,) mean quality of each arm over its observed cells, each as often as it counts."""
+    share = counted(quality, counts)
+    total = (np.where(share > 0, quality, 0.0) * share).sum(axis=0)
+    return np.asarray(total / np.where(share.any(axis=0), share.sum(axis=0), 1.0))
 
 
 def to_half(values: Doubles | Floats) -> Floats:
@@ -207,15 +218,14 @@ def leading_axes(centred: Doubles, components: int) -> Doubles:
     return np.asarray(vectors[:, ::-1][:, :components])
 
 
-def prompt_level(values: Floats | Doubles) -> Doubles:
+def prompt_level(values: Floats | Doubles, counts: Doubles | None = None) -> Doubles:
     """What all arms have in common on a prompt: (n,) mean of (n, a), NaN where nothing is known.
 
     Arms are compared with their own means, so that a prompt is not hard because weak arms were
     asked.
     """
-    observed = ~np.isnan(values)
-    mean = np.where(observed, values, 0.0).sum(axis=0, dtype=np.float64)
-    mean = mean / np.maximum(observed.sum(axis=0), 1)
-    above = np.where(observed, values - mean, 0.0).sum(axis=1)
-    known = observed.sum(axis=1)
-    return np.where(known > 0, above / np.maximum(known, 1) + mean.mean(), np.nan)
+    share = counted(values, counts)
+    mean = arm_means(values, counts)
+    above = (np.where(share > 0, values - mean, 0.0) * share).sum(axis=1)
+    known = share.sum(axis=1)
+    return np.where(known > 0, above / np.where(known > 0, known, 1.0) + mean.mean(), np.nan)

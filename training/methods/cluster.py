@@ -21,6 +21,7 @@ from .base import (
     Inputs,
     Task,
     arm_means,
+    counted,
     group_sums,
     spaced,
 )
@@ -89,7 +90,14 @@ class ClusterTable:
 
     @classmethod
     def fit(
-        cls, inputs: Inputs, quality: Floats, config: ClusterConfig, *, k: int, seed: int
+        cls,
+        inputs: Inputs,
+        quality: Floats,
+        config: ClusterConfig,
+        *,
+        k: int,
+        seed: int,
+        counts: Doubles | None = None,
     ) -> ClusterTable:
         """Cluster the prompts and average the observed quality in each cell.
 
@@ -99,10 +107,12 @@ class ClusterTable:
             config: blending and shrinkage.
             k: number of clusters; fewer if there are fewer prompts.
             seed: of the clustering.
+            counts: (n, a) how much outcomes count; null is 1.
         """
         size = min(k, len(inputs))
         centroids = spherical_kmeans(inputs.embedding, size, fit_rows=config.fit_rows, seed=seed)
-        values, errors = cell_means(nearest(inputs.embedding, centroids)[0], quality, size, config)
+        labels = nearest(inputs.embedding, centroids)[0]
+        values, errors = cell_means(labels, quality, size, config, counts)
         return cls(
             centroids=centroids,
             values=values,
@@ -168,14 +178,17 @@ def cluster_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
 
 
 def _candidate(task: Task, config: TrainConfig, k: int) -> Candidate:
-    table = ClusterTable.fit(task.inputs, task.quality, config.cluster, k=k, seed=config.seed)
+    table = ClusterTable.fit(
+        task.inputs, task.quality, config.cluster, k=k, seed=config.seed, counts=task.counts
+    )
     size = len(table.centroids)
     labels = nearest(task.inputs.embedding, table.centroids)[0]
     index, weight = table.weights(task.judged.embedding)
 
     def predict(fold: int, places: Ints) -> Doubles:
         seen = task.folds.of != fold
-        values, _ = cell_means(labels[seen], task.quality[seen], size, config.cluster)
+        counts = task.counts_of(seen)
+        values, _ = cell_means(labels[seen], task.quality[seen], size, config.cluster, counts)
         return np.asarray(np.einsum("np,npa->na", weight[places], values[index[places]]))
 
     return Candidate({"k": k}, task.folds.held_out(predict, task.quality.shape[1]), lambda: table)
@@ -194,21 +207,19 @@ def nearest(embedding: Floats, centroids: Floats) -> tuple[Ints, Floats]:
 
 
 def cell_means(
-    labels: Ints, quality: Floats, k: int, config: ClusterConfig
+    labels: Ints, quality: Floats, k: int, config: ClusterConfig, counts: Doubles | None = None
 ) -> tuple[Doubles, Doubles]:
     """Shrunken mean of each (cluster, arm) and its standard error: both (k, a).
 
     (n·ȳ + κ·μ) / (n + κ), with κ = `prior_rows` rows of the arm's own mean μ.
     """
-    observed = ~np.isnan(quality)
-    filled = np.where(observed, quality, 0.0).astype(np.float64)
-    mean = arm_means(quality)
-    total, count = group_sums(filled, labels, k), group_sums(observed.astype(np.float64), labels, k)
+    share, mean = counted(quality, counts), arm_means(quality, counts)
+    filled = np.where(share > 0, quality, 0.0) * share
+    total, count = group_sums(filled, labels, k), group_sums(share, labels, k)
     prior = config.prior_rows
     values = (total + prior * mean) / (count + prior)
-    spread = np.where(observed, (quality - mean) ** 2, 0.0).sum(axis=0) / np.maximum(
-        observed.sum(axis=0), 1
-    )
+    squared = np.where(share > 0, (quality - mean) ** 2, 0.0) * share
+    spread = squared.sum(axis=0) / np.where(share.any(axis=0), share.sum(axis=0), 1.0)
     return values, np.sqrt(spread / (count + prior))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..config import TrainConfig
-from .base import ROWS_AT_ONCE, Folds, Inputs, spaced
+from .base import ROWS_AT_ONCE, Folds, Inputs, counted, spaced
 from .kernel import Landmarks, kernel_folds
 
 FULL = 0.9  # coverage of the rows from which on an arm's mean stands for all of them
@@ -47,6 +47,7 @@ class Targets:
     Attributes:
         quality: (n, a) outcomes, or above the prompt's level; NaN where missing.
         level: (n, a) or (n, 1), whose level by prompt trees learn.
+        level_counts: of the same shape, how much each counts; null where all count alike.
         expected: (n,) what an asked arm is expected to bring whichever it is, by rows of other
             folds; null where the table is not sparse.
         record: what the manifest says of it; empty where the table is not sparse.
@@ -54,6 +55,7 @@ class Targets:
 
     quality: Floats
     level: Floats
+    level_counts: Doubles | None = None
     expected: Doubles | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
@@ -70,24 +72,40 @@ def is_sparse(quality: Floats) -> bool:
 
 
 def targets_of(
-    inputs: Inputs, quality: Floats, folds: Folds, arms: tuple[Arm, ...], config: TrainConfig
+    inputs: Inputs,
+    quality: Floats,
+    folds: Folds,
+    arms: tuple[Arm, ...],
+    config: TrainConfig,
+    counts: Doubles | None = None,
 ) -> Targets:
-    """What is learned of (n, a) outcomes; of complete tables the outcomes themselves."""
+    """What is learned of (n, a) outcomes; of complete tables the outcomes themselves.
+
+    Args:
+        inputs: the n training prompts.
+        quality: (n, a), NaN where missing.
+        folds: of the rows.
+        arms: the columns.
+        config: of the kernel.
+        counts: (n, a) how much outcomes count; null is 1.
+    """
     if not is_sparse(quality):
-        return Targets(quality=quality, level=quality)
-    log = _Log.of(quality)
+        return Targets(quality=quality, level=quality, level_counts=counts)
+    log = _Log.of(quality, counts)
     smooth = _Smooth.fit(inputs, log, folds, config)
     effects = smooth.effects(folds.count)
     within = smooth.held_out()
-    beyond = np.where(log.seen, log.outcome - effects, 0.0).sum(axis=1)
+    own = log.share * (log.outcome - effects)
+    beyond = own.sum(axis=1)
     # of each arm's outcome: what all others on its prompt brought beyond their effects
-    others = beyond[:, None] - np.where(log.seen, log.outcome - effects, 0.0)
+    others = beyond[:, None] - own
     level = _level(within, effects)[:, None]
-    left_out = (others + LEVEL_ROWS * level) / (log.count[:, None] - 1 + LEVEL_ROWS)
-    found = beyond / np.maximum(log.count, 1)
+    left_out = (others + LEVEL_ROWS * level) / (log.count[:, None] - log.share + LEVEL_ROWS)
+    found = beyond / log.counted
     return Targets(
         quality=np.where(log.seen, log.outcome - left_out, np.nan).astype(np.float32),
         level=np.where(log.count > 0, found, np.nan)[:, None].astype(np.float32),
+        level_counts=None if counts is None else (log.count / log.arms)[:, None],
         expected=smooth.expected(within),
         record=_record(log, within, arms),
     )
@@ -99,24 +117,36 @@ class _Log:
 
     seen: Bools  # (n, a)
     outcome: Doubles  # (n, a), 0 where missing
-    count: Ints  # (n,) arms that answered
+    share: Doubles  # (n, a) how much each counts, 0 where missing
+    count: Doubles  # (n,) of all that answered
 
     @classmethod
-    def of(cls, quality: Floats) -> _Log:
-        seen = ~np.isnan(quality)
+    def of(cls, quality: Floats, counts: Doubles | None = None) -> _Log:
+        seen, share = ~np.isnan(quality), counted(quality, counts)
         outcome = np.where(seen, quality, 0.0).astype(np.float64)
-        return cls(seen=seen, outcome=outcome, count=seen.sum(axis=1))
+        return cls(seen=seen, outcome=outcome, share=share, count=share.sum(axis=1))
+
+    @property
+    def counted(self) -> Doubles:
+        """(n,) the same, 1 where nobody answered."""
+        return np.where(self.count > 0, self.count, 1.0)
+
+    @property
+    def arms(self) -> Ints:
+        """(n,) arms that answered, at least 1."""
+        return np.asarray(np.maximum(self.seen.sum(axis=1), 1))
 
     @property
     def means(self) -> Doubles:
         """(n, 1 + a) mean outcome and shares of the asked arms; NaN where nobody was."""
-        both = np.concatenate([self.outcome.sum(axis=1, keepdims=True), self.seen], axis=1)
-        return np.where(self.count[:, None] > 0, both / np.maximum(self.count, 1)[:, None], np.nan)
+        total = (self.share * self.outcome).sum(axis=1, keepdims=True)
+        both = np.concatenate([total, self.share], axis=1)
+        return np.where(self.count[:, None] > 0, both / self.counted[:, None], np.nan)
 
     @property
     def asked(self) -> Doubles:
         """(a,) shares of all outcomes."""
-        return np.asarray(self.seen.sum(axis=0) / max(int(self.seen.sum()), 1))
+        return np.asarray(self.share.sum(axis=0) / (float(self.share.sum()) or 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,17 +189,19 @@ class _Smooth:
         rows = np.flatnonzero((self.fold != left_out) & (self.log.count > 0))
         rows = rows[spaced(len(rows), EFFECT_PROMPTS, 0)]
         smooth, arms = self.at(rows, left_out), self.log.seen.shape[1]
-        seen, outcome, count = self.log.seen[rows], self.log.outcome[rows], self.log.count[rows]
-        total = outcome.sum(axis=1)
+        share, outcome, count = self.log.share[rows], self.log.outcome[rows], self.log.count[rows]
+        total = (share * outcome).sum(axis=1)
         gram, right = EFFECT_ROWS * np.eye(arms), np.zeros(arms)
         for arm in range(arms):
-            on = seen[:, arm]
-            weight = 1.0 / (count[on] - 1 + LEVEL_ROWS)
+            on = share[:, arm] > 0
+            own = share[on, arm]
+            weight, root = 1.0 / (count[on] - own + LEVEL_ROWS), np.sqrt(own)
             # the outcome minus its level is linear in the effects: `left` - `design` @ effects
-            around = total[on] - outcome[on, arm] + LEVEL_ROWS * smooth[on, 0]
-            design = -(seen[on] + LEVEL_ROWS * smooth[on, 1:]) * weight[:, None]
-            design[:, arm] += weight + 1.0
-            left = outcome[on, arm] - around * weight
+            around = total[on] - own * outcome[on, arm] + LEVEL_ROWS * smooth[on, 0]
+            design = -(share[on] + LEVEL_ROWS * smooth[on, 1:]) * weight[:, None]
+            design[:, arm] += own * weight + 1.0
+            left = root * (outcome[on, arm] - around * weight)
+            design *= root[:, None]
             gram += design.T @ design
             right += design.T @ left
         found = np.linalg.solve(gram, right)
@@ -199,7 +231,7 @@ def _record(log: _Log, within: Doubles, arms: tuple[Arm, ...]) -> dict[str, Any]
     coverage = log.seen.sum(axis=0) / max(int(rows.sum()), 1)
     groups = [[arms[i].id for i in group] for group in _groups(log.seen)]
     return {
-        "arms_per_prompt": round(float(log.count[rows].mean()), 4),
+        "arms_per_prompt": round(float(log.arms[rows].mean()), 4),
         "coverage": {arm.id: round(float(c), 4) for arm, c in zip(arms, coverage, strict=True)},
         "compared_by_shared_prompts": groups,
         "asked_by_prompt": round(chosen, 4),

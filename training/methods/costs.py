@@ -136,7 +136,11 @@ def joined_logs(head: Floats, level: Doubles) -> Doubles:
 
 
 def fit_tokens(
-    inputs: Inputs, tokens: Floats, folds: Folds, config: TrainConfig
+    inputs: Inputs,
+    tokens: Floats,
+    folds: Folds,
+    config: TrainConfig,
+    counts: Doubles | None = None,
 ) -> tuple[Floats, TokenModel]:
     """Fit the output-token model without each fold in turn, and on everything.
 
@@ -145,13 +149,16 @@ def fit_tokens(
         tokens: (n, a), > 0, NaN where missing.
         folds: of the rows.
         config: of the design and of the trees.
+        counts: (n, a) how much outcomes count; null is 1.
     Returns:
         Out-of-fold tokens of the judged rows (j, a), and the final model.
     """
     logs = np.log(np.maximum(tokens, 1e-3))
     scale = config.linear.feature_scale
-    design, (fits,) = ridge_on_design(inputs, logs, folds, scale, (ALPHA,))
-    trees = fit_level(inputs, logs, folds, config.level, share=False, seed=config.seed)
+    design, (fits,) = ridge_on_design(inputs, logs, folds, scale, (ALPHA,), counts)
+    trees = fit_level(
+        inputs, logs, folds, config.level, share=False, seed=config.seed, counts=counts
+    )
 
     def fitted(left_out: int) -> TokenModel:
         """By every row that is not in the fold; their mean is corrected on a sample of them."""

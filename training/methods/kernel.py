@@ -87,7 +87,9 @@ def kernel_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
     found = []
     for width in config.kernel.width:
         marks = Landmarks.fit(task.inputs, config.kernel, width=width, seed=config.seed)
-        weights = kernel_folds(marks, task.inputs, task.quality, task.folds, config.kernel.alpha)
+        weights = kernel_folds(
+            marks, task.inputs, task.quality, task.folds, config.kernel.alpha, task.counts
+        )
         asked = marks.kernel(task.judged)
         for alpha, fits in zip(config.kernel.alpha, weights, strict=True):
             head = KernelHead(landmarks=marks, weights=fits[-1, :-1], intercept=fits[-1, -1])
@@ -98,9 +100,19 @@ def kernel_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
 
 
 def kernel_folds(
-    marks: Landmarks, inputs: Inputs, targets: Floats, folds: Folds, alphas: tuple[float, ...]
+    marks: Landmarks,
+    inputs: Inputs,
+    targets: Floats,
+    folds: Folds,
+    alphas: tuple[float, ...],
+    counts: Doubles | None = None,
 ) -> Doubles:
     """What `ridge_folds` fits on the kernel: (alphas, folds + 1, m + 1, a)."""
     return ridge_folds(
-        lambda rows: marks.kernel(inputs.rows(rows)), targets, folds, marks.penalty(), alphas
+        lambda rows: marks.kernel(inputs.rows(rows)),
+        targets,
+        folds,
+        marks.penalty(),
+        alphas,
+        counts,
     )

@@ -17,6 +17,7 @@ from .base import (
     Inputs,
     Task,
     arm_means,
+    counted,
     group_sums,
     leading_axes,
     spaced,
@@ -89,13 +90,20 @@ class Neighbours:
 
     @classmethod
     def at(
-        cls, axes: Axes, places: Doubles, quality: Floats, mean: Doubles, config: KnnConfig, k: int
+        cls,
+        axes: Axes,
+        places: Doubles,
+        quality: Floats,
+        mean: Doubles,
+        config: KnnConfig,
+        k: int,
+        counts: Doubles | None = None,
     ) -> Neighbours:
         """Keep prompts at (r, p) unit rows with outcomes (r, a), NaN where missing."""
-        seen = ~np.isnan(quality)
+        share = counted(quality, counts)
         points, place = _distinct(to_half(places))
-        gaps = group_sums(np.where(seen, quality - mean, 0.0), place, len(points))
-        observed = group_sums(seen.astype(np.float64), place, len(points))
+        gaps = group_sums(np.where(share > 0, quality - mean, 0.0) * share, place, len(points))
+        observed = group_sums(share, place, len(points))
         return cls(
             axes=axes,
             points=points,
@@ -168,7 +176,13 @@ class Neighbours:
 
 
 def fit_neighbours(
-    inputs: Inputs, quality: Floats, config: KnnConfig, *, k: int, seed: int
+    inputs: Inputs,
+    quality: Floats,
+    config: KnnConfig,
+    *,
+    k: int,
+    seed: int,
+    counts: Doubles | None = None,
 ) -> Neighbours:
     """Keep the training prompts, or an even sample of them.
 
@@ -178,17 +192,19 @@ def fit_neighbours(
         config: search space and shrinkage.
         k: neighbours that carry weight.
         seed: of the sample.
+        counts: (n, a) how much outcomes count; null is 1.
     """
     kept = spaced(len(inputs), config.max_reference, seed)
     axes = Axes.fit(inputs.embedding[kept], config.components)
     places = axes.place(inputs.embedding[kept])
-    return Neighbours.at(axes, places, quality[kept], arm_means(quality), config, k)
+    mean, some = arm_means(quality, counts), None if counts is None else counts[kept]
+    return Neighbours.at(axes, places, quality[kept], mean, config, k, some)
 
 
 def knn_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
     """Neighbours, at every number of them; they are searched once, for the largest."""
     knn, quality, folds = config.knn, task.quality, task.folds
-    counts = sorted({min(k, max(len(task.inputs) // 4, 2)) for k in knn.k})
+    sizes = sorted({min(k, max(len(task.inputs) // 4, 2)) for k in knn.k})
     # as many more as a fold leaves out: neighbours of held-out rows are then as near as served ones
     most = knn.max_reference * folds.count // max(folds.count - 1, 1)
     kept = spaced(len(task.inputs), most, config.seed)
@@ -197,28 +213,31 @@ def knn_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
 
     def searched(fold: int, rows: Ints) -> Floats:
         others = folds.of[kept] != fold
-        mean = arm_means(quality[folds.of != fold])
-        search = Neighbours.at(axes, places[others], quality[kept][others], mean, knn, counts[-1])
+        known, near = folds.of != fold, kept[others]
+        mean = arm_means(quality[known], task.counts_of(known))
+        search = Neighbours.at(
+            axes, places[others], quality[near], mean, knn, sizes[-1], task.counts_of(near)
+        )
         return np.concatenate(
-            [_by_count(search, asked[rows[block]], counts) for block in _blocks(len(rows))]
+            [_by_count(search, asked[rows[block]], sizes) for block in _blocks(len(rows))]
         )
 
     arms = quality.shape[1]
-    found = folds.held_out(searched, arms * len(counts))
+    found = folds.held_out(searched, arms * len(sizes))
 
     def fit(k: int) -> Neighbours:
-        return fit_neighbours(task.inputs, quality, knn, k=k, seed=config.seed)
+        return fit_neighbours(task.inputs, quality, knn, k=k, seed=config.seed, counts=task.counts)
 
     return [
         Candidate({"k": k}, found[:, i * arms : (i + 1) * arms], lambda k=k: fit(k))  # type: ignore[misc]
-        for i, k in enumerate(counts)
+        for i, k in enumerate(sizes)
     ]
 
 
-def _by_count(search: Neighbours, embedding: Floats, counts: list[int]) -> Floats:
+def _by_count(search: Neighbours, embedding: Floats, sizes: list[int]) -> Floats:
     """(n, a) at every number of neighbours, of which `search` has the most, side by side."""
     near, index = search.nearest(embedding)
-    some = [replace(search, k=min(k, search.k)) for k in counts]
+    some = [replace(search, k=min(k, search.k)) for k in sizes]
     parts = [s.averages(near[:, : s.k + 1], index[:, : s.k + 1]) for s in some]
     return np.concatenate(parts, axis=1).astype(np.float32)
 

@@ -99,7 +99,8 @@ def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
 
     def values(left_out: int) -> Doubles:
         rows = (code >= 0) & (task.folds.of != left_out)
-        return cell_means(code[rows], task.quality[rows], len(names), config.cluster)[0]
+        counts = task.counts_of(rows)
+        return cell_means(code[rows], task.quality[rows], len(names), config.cluster, counts)[0]
 
     count = task.folds.count
     tables = [values(fold) for fold in range(count + 1)]

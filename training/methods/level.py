@@ -20,7 +20,7 @@ import numpy as np
 from router.types import Doubles, Floats
 
 from ..config import LevelConfig
-from .base import Folds, GraphInputs, Inputs, prompt_level, spaced
+from .base import Folds, GraphInputs, Inputs, counted, prompt_level, spaced
 from .knn import Axes
 from .linear import sigmoid
 from .onnx_graph import Graph
@@ -59,6 +59,7 @@ def fit_level(
     *,
     share: bool,
     seed: int,
+    counts: Doubles | None = None,
 ) -> list[LevelTrees]:
     """Fit the ensemble without each fold in turn, and last on everything: folds + 1.
 
@@ -69,6 +70,7 @@ def fit_level(
         config: size of the ensemble.
         share: whether values lie between 0 and 1.
         seed: of row and column sampling.
+        counts: (n, a) how much values count; null is 1.
     """
     known = np.flatnonzero(~np.isnan(values).all(axis=1))
     known = known[spaced(len(known), config.max_rows, seed)]
@@ -81,9 +83,12 @@ def fit_level(
     grown = []
     for left_out in range(folds.count + 1):
         rows = np.flatnonzero(fold_of != left_out)
-        level = prompt_level(values[known[rows]])  # arms' means without the fold's, too
+        seen, some = values[known[rows]], None if counts is None else counts[known[rows]]
+        level = prompt_level(seen, some)  # arms' means without the fold's, too
         part = whole.subset(rows.tolist()).construct()
         part.set_label(np.clip(level, 0.0, 1.0) if share else level)
+        if some is not None:
+            part.set_weight(counted(seen, some).sum(axis=1) / (~np.isnan(seen)).sum(axis=1))
         booster = lightgbm.train(settings, part, config.rounds)
         grown.append(LevelTrees(axes=axes, booster=booster, share=share))
     return grown

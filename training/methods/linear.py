@@ -1,8 +1,9 @@
 """Ridge regression for all arms, all penalties and all folds at once, and the linear head.
 
 The sums X'X and X'y of every fold are made once; a fit without a fold adds up the others' and costs
-one Cholesky factorisation per penalty. Missing cells are masked: arms observed on the same rows
-share their sums, so complete tables need one factorisation for all arms, sparse ones one each.
+one Cholesky factorisation per penalty. Missing cells are masked: arms whose rows count
+the same share their sums, so complete tables need one factorisation for all arms, sparse ones one
+each.
 Written out because scikit-learn's estimators fit one arm at a time and take no masked targets.
 """
 
@@ -16,7 +17,7 @@ from scipy import linalg
 
 from router.types import Bools, Doubles, Floats, Ints
 
-from .base import ROWS_AT_ONCE, Design, Folds, GraphInputs, Inputs
+from .base import ROWS_AT_ONCE, Design, Folds, GraphInputs, Inputs, counted
 from .onnx_graph import Graph
 
 LEVEL_RIDGE = 1e-6  # on the intercept: next to nothing, and an arm without rows predicts 0
@@ -48,13 +49,18 @@ class LinearHead:
 
 
 def ridge_on_design(
-    inputs: Inputs, targets: Floats, folds: Folds, feature_scale: float, alphas: Sequence[float]
+    inputs: Inputs,
+    targets: Floats,
+    folds: Folds,
+    feature_scale: float,
+    alphas: Sequence[float],
+    counts: Doubles | None = None,
 ) -> tuple[Design, Doubles]:
     """The design, and what `ridge_folds` fits on it."""
     design = Design.fit(inputs, feature_scale)
     penalty = np.eye(inputs.embedding.shape[1] + inputs.features.shape[1])
     return design, ridge_folds(
-        lambda rows: design.matrix(inputs.rows(rows)), targets, folds, penalty, alphas
+        lambda rows: design.matrix(inputs.rows(rows)), targets, folds, penalty, alphas, counts
     )
 
 
@@ -69,6 +75,7 @@ def ridge_folds(
     folds: Folds,
     penalty: Doubles,
     alphas: Sequence[float],
+    counts: Doubles | None = None,
 ) -> Doubles:
     """Ridge weights of every arm at every penalty: without each fold in turn, then on everything.
 
@@ -78,6 +85,7 @@ def ridge_folds(
         folds: of the rows.
         penalty: (m, m) positive definite; the intercept is not penalised.
         alphas: > 0, factors of the penalty.
+        counts: (n, a) how much targets count; null is 1.
     Returns:
         (alphas, folds + 1, m + 1, a), intercepts in the last row of each.
     """
@@ -85,8 +93,9 @@ def ridge_folds(
     shrink = np.zeros((size, size))
     shrink[:-1, :-1] = penalty
     out = np.zeros((len(alphas), count + 1, size, targets.shape[1]))
-    for rows, arms in same_masks(~np.isnan(targets)):
-        gram, right = _moments(columns, targets[:, arms], rows, folds, size)
+    shares = counted(targets, counts)
+    for share, arms in alike(shares):
+        gram, right = _moments(columns, targets[:, arms], share, folds, size)
         for left_out in range(count + 1):
             # sums of the others, not all minus one: no rounding of the fold's outcomes is left
             kept = np.arange(count) != left_out
@@ -99,18 +108,23 @@ def ridge_folds(
 
 
 def _moments(
-    columns: Callable[[Ints], Doubles], targets: Floats, rows: Bools, folds: Folds, size: int
+    columns: Callable[[Ints], Doubles], targets: Floats, share: Doubles, folds: Folds, size: int
 ) -> tuple[Doubles, Doubles]:
-    """X'X (folds, m + 1, m + 1) and X'y (folds, m + 1, a) of the chosen rows, a block at a time."""
+    """X'X (folds, m + 1, m + 1) and X'y (folds, m + 1, a), a block of rows at a time.
+
+    Rows count by their shares (n,); those of none have no target.
+    """
     gram = np.zeros((folds.count, size, size))
     right = np.zeros((folds.count, size, targets.shape[1]))
     for fold in range(folds.count):
-        chosen = np.flatnonzero(rows & (folds.of == fold))
+        chosen = np.flatnonzero((share > 0) & (folds.of == fold))
         for start in range(0, len(chosen), ROWS_AT_ONCE):
             block = chosen[start : start + ROWS_AT_ONCE]
             matrix = np.concatenate([columns(block), np.ones((len(block), 1))], axis=1)
+            root = np.sqrt(share[block])[:, None]  # on both sides: X'X stays symmetric to the bit
+            matrix *= root
             gram[fold] += matrix.T @ matrix
-            right[fold] += matrix.T @ targets[block].astype(np.float64)
+            right[fold] += matrix.T @ (targets[block] * root)
     return gram, right
 
 
@@ -121,16 +135,16 @@ def oof_values(asked: Doubles, fits: Doubles, folds: Folds) -> Floats:
     )
 
 
-def same_masks(observed: Bools) -> list[tuple[Bools, Bools]]:
-    """Groups of arms observed on the same rows: pairs of (rows (n,), arms (a,))."""
+def alike(shares: Doubles) -> list[tuple[Doubles, Bools]]:
+    """Groups of arms whose rows count the same: pairs of (shares (n,), arms (a,))."""
     groups: dict[bytes, list[int]] = {}
-    for arm in range(observed.shape[1]):
-        groups.setdefault(np.packbits(observed[:, arm]).tobytes(), []).append(arm)
+    for arm in range(shares.shape[1]):
+        groups.setdefault(np.ascontiguousarray(shares[:, arm]).tobytes(), []).append(arm)
     pairs = []
     for members in groups.values():
-        arms = np.zeros(observed.shape[1], dtype=np.bool_)
+        arms = np.zeros(shares.shape[1], dtype=np.bool_)
         arms[members] = True
-        pairs.append((observed[:, members[0]], arms))
+        pairs.append((shares[:, members[0]], arms))
     return pairs
 
 

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..config import LinearConfig, TrainConfig, UtilityConfig
-from .base import Candidate, Design, Inputs, Settings, Task, leading_axes
+from .base import Candidate, Design, Inputs, Settings, Task, counted, leading_axes
 from .linear import LinearHead, sigmoid
 from .pair_likelihood import battle_slopes, chances
 from .pairs import Battles
@@ -88,7 +88,7 @@ class _Problem:
 
     points: Doubles
     quality: Doubles  # (n, a), 0 where missing
-    observed: Bools
+    counts: Doubles  # (n, a) how much labels count, 0 where missing
     battles: Battles
     weight: Doubles  # (b,)
     length: Doubles  # (b,) log ratio of the answers' lengths
@@ -140,8 +140,8 @@ class _Problem:
         n, a = self.quality.shape
         scale = np.exp(label[0])
         raw = scale * u[:n, :a] + label[1]
-        value = np.where(self.observed, np.logaddexp(0.0, raw) - self.quality * raw, 0.0).sum()
-        gap = np.where(self.observed, sigmoid(raw) - self.quality, 0.0)
+        value = (self.counts * (np.logaddexp(0.0, raw) - self.quality * raw)).sum()
+        gap = self.counts * (sigmoid(raw) - self.quality)
         slope = np.zeros_like(u)
         slope[:n, :a] = scale * gap
         return float(value), slope, np.array([(gap * scale * u[:n, :a]).sum(), gap.sum()])
@@ -177,6 +177,7 @@ def fit_utility(
     *,
     alpha: float,
     weight: Doubles,
+    counts: Doubles | None = None,
 ) -> Utility:
     """Fit utilities to labels and battles at once, by L-BFGS.
 
@@ -188,6 +189,7 @@ def fit_utility(
         linear: the design's settings.
         alpha: > 0, penalty on the squared weights.
         weight: (sources,) what a battle counts beside a label.
+        counts: (n, a) how much labels count; null is 1.
     """
     everything = Inputs(
         np.concatenate([inputs.embedding, battles.inputs.embedding]),
@@ -197,13 +199,13 @@ def fit_utility(
     matrix = design.matrix(everything)
     centre = matrix.mean(axis=0)
     axes = leading_axes(matrix - centre, config.components)
-    observed = ~np.isnan(quality)
+    share = counted(quality, counts)
     heard = np.bincount(battles.source, minlength=len(battles.sources)) * weight
-    evidence = np.array([float(observed.sum()), *heard])
+    evidence = np.array([float(share.sum()), *heard])
     problem = _Problem(
         points=(matrix - centre) @ axes,
-        quality=np.where(observed, quality, 0.0).astype(np.float64),
-        observed=observed,
+        quality=np.where(share > 0, quality, 0.0).astype(np.float64),
+        counts=share,
         battles=battles,
         weight=weight[battles.source],
         length=battles.length if config.length else np.zeros(len(battles)),
@@ -288,6 +290,7 @@ def _candidate(
             config.linear,
             alpha=settings["alpha"],
             weight=source_weights(battles, settings),
+            counts=task.counts_of(rows),
         ).head(arms)
 
     asked = task.judged

@@ -31,10 +31,12 @@ class Labelled:
 
     inputs: Inputs
     quality: Floats
+    counts: Doubles | None  # (n, a) how much labels count; null where all count alike
 
     def rows(self, mask: Bools) -> Labelled:
         """The prompts where `mask` (n,) is true."""
-        return Labelled(self.inputs.rows(mask), self.quality[mask])
+        counts = None if self.counts is None else self.counts[mask]
+        return Labelled(self.inputs.rows(mask), self.quality[mask], counts)
 
 
 def strengths(seen: Battles) -> Doubles:
@@ -67,6 +69,7 @@ def fit_by(seen: Battles, labelled: Labelled, config: TrainConfig, alpha: float)
         config.linear,
         alpha=alpha,
         weight=np.ones(len(seen.sources)),
+        counts=labelled.counts,
     )
 
 

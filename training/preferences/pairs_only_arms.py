@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.split import folds
+from router.catalogue.names import family
 from router.core.manifest import ArmInfo
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
@@ -56,7 +57,7 @@ class PairsOnlyArms:
 
     def own_labels(self, data: Dataset) -> Dataset:
         """Rows of `data` with the outcomes that were observed, and the arms that have any."""
-        return columns(data, self.labelled)
+        return data.of_arms(np.arange(len(data.arms)) < self.labelled)
 
     def observed(self, data: Dataset) -> Floats:
         """(n, a) qualities of rows of `data`, NaN where they are predictions."""
@@ -110,7 +111,7 @@ def add_pairs_only_arms(
     if not found:
         return replace(beside(data, battles), refused=refused)
     battles = _reordered(battles, [*range(known), *found])
-    alpha = choose_alpha(battles, Labelled(inputs, data.quality), data.groups, config)
+    alpha = choose_alpha(battles, Labelled(inputs, data.quality, data.counts), data.groups, config)
     wider = _priced(data, battles, found_arms(battles, known, len(found)), prices)
     filled = _predicted(wider, inputs, battles, config, alpha=alpha, known=known)
     return PairsOnlyArms(
@@ -136,18 +137,6 @@ def found_arms(battles: Battles, known: int, more: int) -> tuple[Arm, ...]:
     return battles.arms[known : known + more]
 
 
-def columns(data: Dataset, arms: int) -> Dataset:
-    """The rows of the first `arms` arms alone."""
-    return replace(
-        data,
-        arms=data.arms[:arms],
-        quality=data.quality[:, :arms],
-        input_tokens=data.input_tokens[:, :arms],
-        output_tokens=data.output_tokens[:, :arms],
-        cost_usd=data.cost_usd[:, :arms],
-    )
-
-
 def transfer_error(
     data: Dataset, inputs: Inputs, battles: Battles, config: TrainConfig, alpha: float
 ) -> float:
@@ -162,7 +151,7 @@ def transfer_error(
     for arm in enough:
         quality = data.quality.copy()
         quality[:, arm] = np.nan
-        model = fit_by(battles, Labelled(inputs, quality), config, alpha)
+        model = fit_by(battles, Labelled(inputs, quality, data.counts), config, alpha)
         seen = ~np.isnan(data.quality[:, arm])
         predicted = model.head(len(data.arms)).predict(inputs)[seen, arm]
         gaps.append(float(predicted.mean() - data.quality[seen, arm].mean()))
@@ -235,6 +224,8 @@ def _priced(
     return replace(
         data,
         arms=(*data.arms, *arms),
+        families=(*data.families, *(family(arm.model) for arm in arms)),
+        weight=np.hstack([data.weight, np.ones(size)]),
         quality=np.hstack([data.quality, np.full(size, np.nan, dtype=np.float32)]),
         input_tokens=np.hstack([data.input_tokens, np.repeat(into[:, None], size[1], axis=1)]),
         output_tokens=np.hstack([data.output_tokens, output]),
@@ -277,11 +268,13 @@ def _predicted(
     """Fill the further arms' qualities, each by a utility that saw no battle of the prompt."""
     count, seed = config.folds.folds, config.folds.seed
     own, fought = folds(data.groups, count, seed), folds(battles.texts, count, seed)
-    quality = data.quality.copy()
+    quality, counts = data.quality.copy(), data.counts
+    labelled = Labelled(
+        inputs, data.quality[:, :known], None if counts is None else counts[:, :known]
+    )
     for fold in np.unique(own):
         held: Bools = own == fold
-        seen = Labelled(inputs.rows(~held), data.quality[~held, :known])
-        model = fit_by(battles.prompts(fought != fold), seen, config, alpha)
+        model = fit_by(battles.prompts(fought != fold), labelled.rows(~held), config, alpha)
         head = model.head(len(data.arms))
         quality[held, known:] = head.predict(inputs.rows(held))[:, known:]
     return replace(data, quality=quality)

@@ -79,6 +79,22 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.prompt_ids)
 
+    @property
+    def counts(self) -> Doubles | None:
+        """(n, a) what outcomes count, 1 on average over those there are; null where all alike."""
+        seen = self.weight[~np.isnan(self.quality)]
+        if seen.size == 0 or seen.min() == seen.max():
+            return None
+        return np.asarray(self.weight / seen.mean())
+
+    @property
+    def prompt_counts(self) -> Doubles | None:
+        """(n,) mean of `counts` over a prompt's outcomes, 0 where it has none; null likewise."""
+        if (counts := self.counts) is None:
+            return None
+        seen = ~np.isnan(self.quality)
+        return np.asarray(np.where(seen, counts, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
+
     def rows(self, chosen: Bools | Ints) -> Dataset:
         """Some of the prompts, by mask (n,) or row numbers."""
         index = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen

@@ -14,6 +14,7 @@ import numpy as np
 from router.types import Doubles, Floats, Ints
 
 from ..config import CalibrationConfig
+from ..methods.base import counted
 from ..methods.linear import sigmoid
 from ..methods.onnx_graph import Graph
 from .criteria import is_log
@@ -48,7 +49,11 @@ class Calibration:
 
 
 def fit_calibration(
-    predicted: Floats, quality: Floats, config: CalibrationConfig, fold: Ints
+    predicted: Floats,
+    quality: Floats,
+    config: CalibrationConfig,
+    fold: Ints,
+    counts: Doubles | None = None,
 ) -> Calibration:
     """Fit slope and shift of each arm, as far from the pooled ones as the evidence carries.
 
@@ -61,54 +66,63 @@ def fit_calibration(
         quality: (n, a), NaN where missing.
         config: method and candidates.
         fold: (n,) folds of the cross-validation.
+        counts: (n, a) how much outcomes count; null is 1.
     """
-    arms = predicted.shape[1]
+    share, arms = counted(quality, counts), predicted.shape[1]
     if config.method == "none":
         return Calibration(slope=np.ones(arms), shift=np.zeros(arms))
     if is_log(quality):
-        slope, shift = _pool(predicted, quality)
+        slope, shift = _pool(predicted, quality, share)
         return Calibration(slope=np.full(arms, slope), shift=np.full(arms, shift))
-    tried = {rows: _held_out(predicted, quality, rows, fold) for rows in config.prior_rows}
-    return _fit(predicted, quality, min(tried, key=lambda rows: (tried[rows], -rows)))
+    tried = {rows: _held_out(predicted, quality, share, rows, fold) for rows in config.prior_rows}
+    return _fit(predicted, quality, share, min(tried, key=lambda rows: (tried[rows], -rows)))
 
 
-def _held_out(predicted: Floats, quality: Floats, prior_rows: float, fold: Ints) -> float:
+def _held_out(
+    predicted: Floats, quality: Floats, share: Doubles, prior_rows: float, fold: Ints
+) -> float:
     """Contrast error of held-out rows under calibrations that did not see them."""
     out = np.empty_like(predicted)
     for i in np.unique(fold):
         held = fold == i
-        out[held] = _fit(predicted[~held], quality[~held], prior_rows).apply(predicted[held])
-    return contrast_error(out, quality)
+        known = predicted[~held], quality[~held], share[~held]
+        out[held] = _fit(*known, prior_rows).apply(predicted[held])
+    return contrast_error(out, quality, share)
 
 
-def _fit(predicted: Floats, quality: Floats, prior_rows: float) -> Calibration:
-    found = _platt(predicted, quality, np.array(_pool(predicted, quality)), prior_rows)
+def _fit(predicted: Floats, quality: Floats, share: Doubles, prior_rows: float) -> Calibration:
+    pool = np.array(_pool(predicted, quality, share))
+    found = _platt(predicted, quality, share, pool, prior_rows)
     return Calibration(slope=found[0], shift=found[1])
 
 
-def _pool(predicted: Floats, quality: Floats) -> tuple[float, float]:
+def _pool(predicted: Floats, quality: Floats, share: Doubles) -> tuple[float, float]:
     """(slope, shift) of all arms together."""
     nothing = np.array([1.0, 0.0])
-    found = _platt(predicted.reshape(-1, 1), quality.reshape(-1, 1), nothing, POOL_ROWS)
+    flat = predicted.reshape(-1, 1), quality.reshape(-1, 1), share.reshape(-1, 1)
+    found = _platt(*flat, nothing, POOL_ROWS)
     slope, shift = found[:, 0]
     return float(slope), float(shift)
 
 
-def _platt(predicted: Floats, quality: Floats, prior: Doubles, prior_rows: float) -> Doubles:
+def _platt(
+    predicted: Floats, quality: Floats, counts: Doubles, prior: Doubles, prior_rows: float
+) -> Doubles:
     """Newton steps of two-parameter logistic regressions, of all arms at once: (2, a).
 
+    Outcomes count by `counts` (n, a), 0 where missing.
     The pull: every row also votes for what `prior` makes of it, with `prior_rows` votes in all.
     """
     clipped = np.clip(predicted, LOW, HIGH).astype(np.float64)
-    logit, seen = np.log(clipped / (1.0 - clipped)), ~np.isnan(quality)
-    share = prior_rows / np.maximum(seen.sum(axis=0), 1)
-    outcome = np.where(seen, quality, 0.0)
+    logit, total = np.log(clipped / (1.0 - clipped)), counts.sum(axis=0)
+    share = prior_rows / np.where(total > 0, total, 1.0)
+    outcome = np.where(counts > 0, quality, 0.0)
     label = (outcome + share * sigmoid(prior[0] * logit + prior[1])) / (1.0 + share)
     found = np.tile(prior[:, None], (1, quality.shape[1]))
     for _ in range(STEPS):
         now = sigmoid(found[0] * logit + found[1])
-        gap = np.where(seen, now - label, 0.0)
-        curve = np.where(seen, now * (1.0 - now), 0.0)
+        gap = counts * (now - label)
+        curve = counts * now * (1.0 - now)
         by_slope, by_shift = (gap * logit).sum(axis=0), gap.sum(axis=0)
         # the 2 by 2 system [[a, b], [b, c]] of every arm
         a = (curve * logit * logit).sum(axis=0) + 1e-6

@@ -14,9 +14,10 @@ import numpy as np
 
 from router.types import Doubles, Floats
 
+from ..methods.base import counted
 from ..methods.common_level import is_sparse
 from ..prepare.dataset import Dataset
-from .regret import SPARSE, contrast_error, decision_regret
+from .regret import SPARSE, contrast_error, decision_regret, mean_of_counted
 
 FEW = 2.0  # outcomes per prompt below which a table counts as a log
 
@@ -26,21 +27,24 @@ def is_log(quality: Floats) -> bool:
     return bool((~np.isnan(quality)).sum(axis=1).mean() < FEW)
 
 
-def asked_shares(quality: Floats) -> Doubles:
+def asked_shares(quality: Floats, counts: Doubles | None = None) -> Doubles:
     """How often each arm was asked, as shares of (n, a) outcomes: (a,)."""
-    counts = (~np.isnan(quality)).sum(axis=0)
-    return np.asarray(counts / max(int(counts.sum()), 1))
+    share = counted(quality, counts).sum(axis=0)
+    return np.asarray(share / (float(share.sum()) or 1.0))
 
 
-def standing_out(predicted: Floats, quality: Floats, level: Doubles) -> Doubles:
+def standing_out(
+    predicted: Floats, quality: Floats, level: Doubles, counts: Doubles | None = None
+) -> Doubles:
     """Squared error of how far an asked arm stands out from the level: (n, a), NaN if not asked.
 
     Args:
         predicted: (n, a) quality; only its differences between arms count.
         quality: (n, a) outcomes, NaN where missing.
         level: (n,) what the asked arm was expected to bring.
+        counts: (n, a) how much outcomes count; null is 1.
     """
-    ahead = predicted - predicted.astype(np.float64) @ asked_shares(quality)[:, None]
+    ahead = predicted - predicted.astype(np.float64) @ asked_shares(quality, counts)[:, None]
     return np.asarray((quality - level[:, None] - ahead) ** 2)
 
 
@@ -55,12 +59,13 @@ def selection_criterion(
         data: the outcomes.
         level: (n,) of `methods.common_level`; a log needs it.
     """
+    counts = data.counts
     if np.isnan(data.quality).mean() <= SPARSE:
         sparse = is_sparse(data.quality)
         return decision_regret(oof_quality, oof_cost_usd, data, among_answered=sparse)
     if level is not None:
-        return float(np.nanmean(standing_out(oof_quality, data.quality, level)))
+        return mean_of_counted(standing_out(oof_quality, data.quality, level, counts), counts)
     if is_log(data.quality):
         # contrasts of one outcome are all 0: every prediction would look perfect
         raise ValueError("a log is judged against its common level")
-    return contrast_error(oof_quality, data.quality)
+    return contrast_error(oof_quality, data.quality, counts)

@@ -37,6 +37,7 @@ class Crossfit:
         trees: the same, fitted on every row.
         chosen: method -> the candidate with the least criterion.
         scores: method -> settings -> that criterion.
+        counts: (n, a) how much outcomes count; null where all count alike.
     """
 
     folds: Folds
@@ -45,6 +46,7 @@ class Crossfit:
     trees: LevelTrees
     chosen: dict[str, Candidate] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    counts: Doubles | None = None
 
 
 def split_folds(groups: tuple[str, ...], config: FoldsConfig) -> Folds:
@@ -79,9 +81,9 @@ def crossfit(
     Raises:
         TrainingError: no configured method can learn from this table.
     """
-    targets = targets_of(inputs, data.quality, folds_of_rows, data.arms, config)
+    targets = targets_of(inputs, data.quality, folds_of_rows, data.arms, config, data.counts)
     task = _task(inputs, data, targets, folds_of_rows, oof_cost_usd, config, battles)
-    out = _with_trees(targets, inputs, folds_of_rows, config)
+    out = _with_trees(targets, inputs, folds_of_rows, config, task.counts)
     for name in config.predictors:
         found = REGISTRY[name](task, config)
         stage.advance()
@@ -103,14 +105,25 @@ def crossfit(
 
 
 def _with_trees(
-    targets: Targets, inputs: Inputs, folds_of_rows: Folds, config: TrainConfig
+    targets: Targets,
+    inputs: Inputs,
+    folds_of_rows: Folds,
+    config: TrainConfig,
+    counts: Doubles | None,
 ) -> Crossfit:
     """The level by trees, before any method."""
     share = not targets.sparse  # a level beyond 0 and 1 is clipped later, with the arms' own
     trees = fit_level(
-        inputs, targets.level, folds_of_rows, config.level, share=share, seed=config.seed
+        inputs,
+        targets.level,
+        folds_of_rows,
+        config.level,
+        share=share,
+        seed=config.seed,
+        counts=targets.level_counts,
     )
-    return Crossfit(folds_of_rows, targets, oof_levels(trees, inputs, folds_of_rows), trees[-1])
+    levels = oof_levels(trees, inputs, folds_of_rows)
+    return Crossfit(folds_of_rows, targets, levels, trees[-1], counts=counts)
 
 
 def _task(
@@ -137,6 +150,7 @@ def _task(
         folds=folds_of_rows,
         labels=data.domains,
         score=score,
+        counts=data.counts,
         battles=None if battles is None else (battles, folds(battles.texts, count, seed)),
     )
 

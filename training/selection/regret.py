@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from router.core.choice import choose
-from router.types import Bools, Doubles, Floats, Ints
+from router.types import Doubles, Floats, Ints
 
+from ..methods.base import counted
 from ..prepare.dataset import Dataset
 
 SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
@@ -66,21 +67,30 @@ def decision_regret(
         # the live rule without its bands, quickly
         index = (quality - price * oof_cost_usd).argmax(axis=1)
         total += (best - utility[rows, index]) / (1.0 + price * dearest)
-    return float(np.nanmean(total / len(prices)))
+    return mean_of_counted(total / len(prices), data.prompt_counts)
 
 
-def contrast(values: Floats, observed: Bools) -> Doubles:
-    """`values` minus their mean over the observed arms of each prompt: (n, a)."""
-    counts = np.maximum(observed.sum(axis=1, keepdims=True), 1)
-    level = np.where(observed, values, 0.0).sum(axis=1, keepdims=True, dtype=np.float64) / counts
-    return np.asarray(values - level)
+def mean_of_counted(values: Doubles, counts: Doubles | None) -> float:
+    """Mean of the values that are there, each as often as it counts; null is once."""
+    if counts is None:
+        return float(np.nanmean(values))
+    there = ~np.isnan(values)
+    return float(np.average(values[there], weights=counts[there]))
 
 
-def contrast_error(predicted: Floats, quality: Floats) -> float:
+def contrast(values: Floats, share: Doubles) -> Doubles:
+    """(n, a) `values` minus their mean over each prompt's arms, by shares, 0 where missing."""
+    total = share.sum(axis=1, keepdims=True)
+    level = (np.where(share > 0, values, 0.0) * share).sum(axis=1, keepdims=True)
+    return np.asarray(values - level / np.where(total > 0, total, 1.0))
+
+
+def contrast_error(predicted: Floats, quality: Floats, counts: Doubles | None = None) -> float:
     """Mean squared error of the contrasts over observed cells of (n, a), NaN where missing."""
-    observed = ~np.isnan(quality)
-    gap = contrast(predicted, observed) - contrast(quality, observed)
-    return float((gap[observed] ** 2).mean())
+    share = counted(quality, counts)
+    gap = contrast(predicted, share) - contrast(quality, share)
+    seen = share > 0
+    return mean_of_counted(gap[seen] ** 2, None if counts is None else share[seen])
 
 
 def choices(

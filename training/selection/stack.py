@@ -34,9 +34,15 @@ class Stack:
     config: StackConfig
 
     @classmethod
-    def of(cls, names: Sequence[str], quality: Floats, config: StackConfig) -> Stack:
+    def of(
+        cls,
+        names: Sequence[str],
+        quality: Floats,
+        config: StackConfig,
+        counts: Doubles | None = None,
+    ) -> Stack:
         """The stack of some methods, for arms with outcomes (n, a), NaN where missing."""
-        mean = arm_means(quality)
+        mean = arm_means(quality, counts)
         return cls(names=tuple(names), base=mean - mean.mean(), config=config)
 
     def predict(self, predictions: Mapping[str, Floats], level: Doubles) -> Floats:

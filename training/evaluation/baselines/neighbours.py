@@ -83,7 +83,7 @@ def neighbour_means(
         sizes: of k, rising, each at most r.
     """
     known = ~np.isnan(values)
-    filled, mean = np.where(known, values, 0.0), arm_means(np.asarray(values))
+    filled, mean = np.where(known, values, 0.0), arm_means(values)
     out = [np.empty((len(queries), values.shape[1])) for _ in sizes]
     for start in range(0, len(queries), ROWS_AT_ONCE // 8):
         rows = slice(start, start + ROWS_AT_ONCE // 8)
