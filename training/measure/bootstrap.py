@@ -98,7 +98,8 @@ def bootstrap(
         seed: of the resampling; equal seeds give equal intervals.
         band_usd: (c,) mean costs at which the first method's frontier is kept.
     """
-    drawn = measure_all(outcomes, sweeps, Draws.random(outcomes.n, resamples, seed))
+    draws = Draws.random(outcomes.n, resamples, seed, outcomes.weight)
+    drawn = measure_all(outcomes, sweeps, draws)
     costs = np.empty(0) if band_usd is None else band_usd
     return Resampled(drawn, costs, drawn.frontiers[0].quality_at(costs))
 

@@ -17,7 +17,7 @@ class Reliability:
 
     predicted: Doubles
     realised: Doubles
-    n: Ints
+    n: Doubles
 
     @property
     def ece(self) -> float:
@@ -31,24 +31,26 @@ def bin_of(predicted: Doubles) -> Ints:
     return np.searchsorted(edges, predicted, side="right").astype(np.int64)
 
 
-def reliability(predicted: Doubles, realised: Doubles) -> Reliability:
-    """The bins of one arm, empty ones left out; both arguments are (n,)."""
-    bins = bin_of(predicted)
-    n = np.bincount(bins, minlength=BINS)
+def reliability(
+    predicted: Doubles, realised: Doubles, weight: Doubles | None = None
+) -> Reliability:
+    """The bins of one arm, empty ones left out; all arguments are (n,)."""
+    bins, each = bin_of(predicted), np.ones(len(predicted)) if weight is None else weight
+    n = np.bincount(bins, each, BINS).astype(np.float64)
     used = n > 0
     return Reliability(
-        np.bincount(bins, predicted, BINS)[used] / n[used],
-        np.bincount(bins, realised, BINS)[used] / n[used],
-        n[used].astype(np.int64),
+        np.bincount(bins, each * predicted, BINS)[used] / n[used],
+        np.bincount(bins, each * realised, BINS)[used] / n[used],
+        n[used],
     )
 
 
-def arm_ece(predicted: Doubles, realised: Doubles) -> Doubles:
-    """Expected calibration error of every arm: (a,) from two (n, a)."""
+def arm_ece(predicted: Doubles, realised: Doubles, weight: Doubles | None = None) -> Doubles:
+    """Expected calibration error of every arm: (a,) from two (n, a), prompts by weights (n,)."""
     pairs = zip(predicted.T, realised.T, strict=True)
-    return np.array([reliability(p, r).ece for p, r in pairs])
+    return np.array([reliability(p, r, weight).ece for p, r in pairs])
 
 
-def arm_brier(predicted: Doubles, realised: Doubles) -> Doubles:
-    """Mean squared gap of every arm: (a,) from two (n, a)."""
-    return np.asarray(((predicted - realised) ** 2).mean(axis=0), dtype=np.float64)
+def arm_brier(predicted: Doubles, realised: Doubles, weight: Doubles | None = None) -> Doubles:
+    """Mean squared gap of every arm: (a,) from two (n, a), prompts by weights (n,)."""
+    return np.asarray(np.average((predicted - realised) ** 2, axis=0, weights=weight))

@@ -84,17 +84,19 @@ def _row(evaluation: Evaluation, name: str, member: Bools) -> DomainSummary:
     chosen = np.asarray(sweep.choices[evaluation.operating_point], dtype=np.int64)
     prompts = np.arange(here.n)
     quality = here.quality[prompts, chosen]
-    cost = float(here.cost_usd[prompts, chosen].mean())
+    cost = float(here.mean(here.cost_usd[prompts, chosen]))
     local = Reference.from_outcomes(here)
-    single_usd = float(here.cost_usd[:, best].mean())
+    single_usd = float(here.mean(here.cost_usd[:, best]))
     gap = quality - here.quality[:, best]
     return DomainSummary(
         domain=name,
         n=here.n,
-        router=DomainRouter(quality=float(quality.mean()), cost=cost, aiq=_aiq(sweep, here, local)),
-        best_single=Realised(quality=float(here.quality[:, best].mean()), cost=single_usd),
+        router=DomainRouter(
+            quality=float(here.mean(quality)), cost=cost, aiq=_aiq(sweep, here, local)
+        ),
+        best_single=Realised(quality=float(here.mean(here.quality[:, best])), cost=single_usd),
         best_in_domain=DomainBest(arm=here.arms[local.best].id, quality=local.best_quality),
-        quality_difference=Difference(float(gap.mean()), _normal_interval(gap)),
+        quality_difference=Difference(float(here.mean(gap)), _normal_interval(gap, here)),
         saving=None if single_usd == 0 else 1.0 - cost / single_usd,
         zero_router=DomainZero(aiq=_aiq(single_arms(here), here, local)),
     )
@@ -106,9 +108,12 @@ def _aiq(sweep: Sweep, outcomes: Outcomes, reference: Reference) -> float:
     return float(frontier.mean_over(reference.low_usd, reference.high_usd))
 
 
-def _normal_interval(gap: Doubles) -> tuple[float, float] | None:
+def _normal_interval(gap: Doubles, here: Outcomes) -> tuple[float, float] | None:
     if len(gap) < 2:
         return None
-    half = 1.96 * float(gap.std(ddof=1)) / np.sqrt(len(gap))
-    mean = float(gap.mean())
+    mean, each = float(here.mean(gap)), np.ones(len(gap)) if here.weight is None else here.weight
+    # of a weighted mean: its prompts are fewer than they are where some count for many
+    few = float(each.sum() ** 2 / (each @ each))
+    spread = float(here.mean((gap - mean) ** 2)) * few / (few - 1.0)
+    half = 1.96 * np.sqrt(spread / few)
     return mean - half, mean + half

@@ -35,24 +35,28 @@ class Difference:
 class Draws:
     """How often each of n prompts was drawn in each of b resamples: (b, n); rows sum to n.
 
-    They take b x n bytes (75 MB for 75k prompts); everything else goes in blocks of prompts.
+    Where prompts have weights (n,), every mean is weighted. Counts take b x n bytes (75 MB for 75k
+    prompts); everything else goes in blocks of prompts.
     """
 
     counts: Counts
+    weight: Doubles | None = None
 
     @classmethod
-    def sample(cls, n: int) -> Draws:
+    def sample(cls, n: int, weight: Doubles | None = None) -> Draws:
         """The prompts as they are, as one resample."""
-        return cls(np.ones((1, n), dtype=np.uint8))
+        return cls(np.ones((1, n), dtype=np.uint8), weight)
 
     @classmethod
-    def random(cls, n: int, resamples: int = RESAMPLES, seed: int = 0) -> Draws:
+    def random(
+        cls, n: int, resamples: int = RESAMPLES, seed: int = 0, weight: Doubles | None = None
+    ) -> Draws:
         """Bootstrap resamples: n draws with replacement each."""
         rng = np.random.default_rng(seed)
         counts = np.empty((resamples, n), dtype=np.uint8)
         for row in counts:
             row[:] = np.bincount(rng.integers(0, n, n), minlength=n)
-        return cls(counts)
+        return cls(counts, weight)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -62,18 +66,26 @@ class Draws:
         """Number of prompts."""
         return int(self.counts.shape[1])
 
+    @property
+    def size(self) -> Doubles:
+        """(b, 1) what the prompts of each resample weigh together."""
+        if self.weight is None:
+            return np.full((len(self), 1), float(self.n))
+        return np.asarray((self.counts @ self.weight)[:, None])
+
     def blocks(self) -> Iterator[tuple[slice, Doubles]]:
-        """Blocks of prompts with their counts (block, b)."""
+        """Blocks of prompts with their counts times their weights (block, b)."""
         for start in range(0, self.n, BLOCK):
             rows = slice(start, min(start + BLOCK, self.n))
-            yield rows, self.counts[:, rows].T.astype(np.float64, order="C")
+            drawn = self.counts[:, rows].T.astype(np.float64, order="C")
+            yield rows, drawn if self.weight is None else drawn * self.weight[rows, None]
 
     def means(self, values: Doubles) -> Doubles:
         """Column means in every resample: (b, columns) from (n, columns)."""
         total = np.zeros((len(self), values.shape[1]))
         for rows, drawn in self.blocks():
             total += drawn.T @ values[rows]
-        return total / self.n  # divided last: sums of 0s and 1s are exact
+        return total / self.size  # divided last: sums of 0s and 1s are exact
 
     def means_along(self, values: Doubles) -> Doubles:
         """Row means in every resample: (b, L) from (L, n), each row much like the one before it.
@@ -85,7 +97,7 @@ class Draws:
         total = np.zeros((len(values), len(self)))
         for rows, drawn in self.blocks():
             total += sparse.csr_array(steps[:, rows]) @ drawn
-        return np.cumsum(total, axis=0).T / self.n
+        return np.cumsum(total, axis=0).T / self.size
 
 
 def interval(draws: Doubles) -> Interval:

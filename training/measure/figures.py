@@ -143,4 +143,4 @@ def _calibration(sweep: Sweep, outcomes: Outcomes, draws: Draws) -> dict[str, Do
         gaps += sparse.csr_array((gap.ravel(), place), (len(gaps), len(gap))) @ drawn
         brier += drawn.T @ gap**2
     ece = np.abs(gaps).reshape(arms, BINS, len(draws)).sum(axis=1).T
-    return {"ece": ece / draws.n, "brier": brier / draws.n}
+    return {"ece": ece / draws.size, "brier": brier / draws.size}

@@ -111,12 +111,13 @@ def measure(sweep: Sweep, outcomes: Outcomes) -> Measures:
         EvaluationError: the sweep does not fit the outcomes.
     """
     sweep.check(outcomes)
-    scale = Scale.of(outcomes, Draws.sample(outcomes.n))
+    scale = Scale.of(outcomes, Draws.sample(outcomes.n, outcomes.weight))
     cost, quality = realised(sweep, outcomes)
     found = scale.measure(*scale.frontiers(cost[None], quality[None]))
     if sweep.predicted_quality is not None:
-        found["ece"] = arm_ece(sweep.predicted_quality, outcomes.quality).mean(keepdims=True)
-        found["brier"] = arm_brier(sweep.predicted_quality, outcomes.quality).mean(keepdims=True)
+        told = sweep.predicted_quality, outcomes.quality, outcomes.weight
+        found["ece"] = arm_ece(*told).mean(keepdims=True)
+        found["brier"] = arm_brier(*told).mean(keepdims=True)
     return Measures(**{name: number(values[0]) for name, values in found.items()})
 
 

@@ -27,12 +27,14 @@ class Outcomes:
         quality: (n, a), 0 to 1.
         cost_usd: (n, a), US dollars, >= 0.
         domain: (n,) labels, or None where the prompts have none.
+        weight: (n,) how much each prompt counts in every mean, > 0; None where all count alike.
     """
 
     arms: tuple[Arm, ...]
     quality: Doubles
     cost_usd: Doubles
     domain: NDArray[Any] | None = None
+    weight: Doubles | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.quality), len(self.arms))
@@ -42,6 +44,8 @@ class Outcomes:
         self._check("cost_usd", self.cost_usd, shape, np.inf)
         if self.domain is not None and len(self.domain) != shape[0]:
             raise EvaluationError(f"{len(self.domain)} domain labels for {shape[0]} prompts")
+        if self.weight is not None and (len(self.weight) != shape[0] or self.weight.min() <= 0):
+            raise EvaluationError(f"{shape[0]} prompts need as many weights above 0")
 
     def _check(self, name: str, values: Doubles, shape: tuple[int, int], most: float) -> None:
         if values.shape != shape:
@@ -66,7 +70,14 @@ class Outcomes:
     def rows(self, keep: NDArray[Any]) -> Outcomes:
         """The outcomes of some prompts."""
         domain = None if self.domain is None else self.domain[keep]
-        return Outcomes(self.arms, self.quality[keep], self.cost_usd[keep], domain)
+        weight = None if self.weight is None else self.weight[keep]
+        return Outcomes(self.arms, self.quality[keep], self.cost_usd[keep], domain, weight)
+
+    def mean(self, values: Doubles | Floats) -> Doubles:
+        """Means over the prompts, (...) of (n, ...)."""
+        if self.weight is None:
+            return np.asarray(values.mean(axis=0, dtype=np.float64))
+        return np.asarray(np.average(values, axis=0, weights=self.weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +184,7 @@ class Reference:
     @classmethod
     def from_outcomes(cls, outcomes: Outcomes) -> Reference:
         """The reference of the evaluated prompts."""
-        return cls.of(outcomes.cost_usd.mean(axis=0), outcomes.quality.mean(axis=0))
+        return cls.of(outcomes.mean(outcomes.cost_usd), outcomes.mean(outcomes.quality))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +224,10 @@ def realised(sweep: Sweep, outcomes: Outcomes) -> tuple[Doubles, Doubles]:
         cost_usd (L,) and quality (L,).
     """
     prompts = np.arange(outcomes.n)
-    cost = np.array([outcomes.cost_usd[prompts, arm].mean() for arm in sweep.choices])
+    cost = np.array([outcomes.mean(outcomes.cost_usd[prompts, arm]) for arm in sweep.choices])
     if sweep.extra_usd is not None:
-        cost += sweep.extra_usd.mean(axis=1, dtype=np.float64)
-    quality = np.array([outcomes.quality[prompts, arm].mean() for arm in sweep.choices])
+        cost += outcomes.mean(sweep.extra_usd.T)
+    quality = np.array([outcomes.mean(outcomes.quality[prompts, arm]) for arm in sweep.choices])
     return cost, quality
 
 

@@ -138,7 +138,7 @@ def _scale(outcomes: Outcomes, names: Sequence[str]) -> list[Sweep]:
 def _curves(sweeps: Sequence[Sweep], outcomes: Outcomes) -> list[Curve]:
     for sweep in sweeps:
         sweep.check(outcomes)
-    found = measure_all(outcomes, sweeps, Draws.sample(outcomes.n))
+    found = measure_all(outcomes, sweeps, Draws.sample(outcomes.n, outcomes.weight))
     return [
         Curve(sweep, *realised(sweep, outcomes), found.frontiers[i].row(0), found.of(i))
         for i, sweep in enumerate(sweeps)

@@ -41,7 +41,7 @@ def summarise(evaluation: Evaluation) -> Summary:
         best_single=SingleArm(**_single(evaluation, reference.best)),
         cheapest=SingleArm(**_single(evaluation, reference.cheapest)),
         aiq_interval_usd=(reference.low_usd, reference.high_usd),
-        oracle_quality=float(outcomes.quality.max(axis=1).mean()),
+        oracle_quality=float(outcomes.mean(outcomes.quality.max(axis=1))),
         zero_router=_compared(evaluation, evaluation.zero),
         router=RouterSummary(
             **_method(evaluation, evaluation.router), operating_point=operating_point(evaluation)
@@ -58,8 +58,8 @@ def _single(evaluation: Evaluation, arm: int) -> dict[str, Any]:
     outcomes = evaluation.outcomes
     return {
         "arm": outcomes.arms[arm].id,
-        "quality": float(outcomes.quality[:, arm].mean()),
-        "cost": float(outcomes.cost_usd[:, arm].mean()),
+        "quality": float(outcomes.mean(outcomes.quality[:, arm])),
+        "cost": float(outcomes.mean(outcomes.cost_usd[:, arm])),
     }
 
 
@@ -85,8 +85,8 @@ def _calibration(evaluation: Evaluation, curve: Curve) -> tuple[ArmCalibration, 
         return None
     drawn, name = evaluation.resampled, curve.sweep.name
     found = {
-        "ece": arm_ece(predicted, outcomes.quality).tolist(),
-        "brier": arm_brier(predicted, outcomes.quality).tolist(),
+        "ece": arm_ece(predicted, outcomes.quality, outcomes.weight).tolist(),
+        "brier": arm_brier(predicted, outcomes.quality, outcomes.weight).tolist(),
     }
     return tuple(
         ArmCalibration(
@@ -169,8 +169,8 @@ def per_arm(evaluation: Evaluation) -> tuple[ArmSummary, ...]:
     at, unknown = share[evaluation.operating_point], np.full(len(outcomes.arms), np.nan)
     told = [unknown] * 3
     if predicted is not None:
-        ece, brier = arm_ece(predicted, outcomes.quality), arm_brier(predicted, outcomes.quality)
-        told = [predicted.mean(axis=0), ece, brier]
+        held = predicted, outcomes.quality, outcomes.weight
+        told = [outcomes.mean(predicted), arm_ece(*held), arm_brier(*held)]
     return tuple(
         ArmSummary(
             **_single(evaluation, i),

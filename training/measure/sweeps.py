@@ -131,7 +131,7 @@ def single_arms(outcomes: Outcomes, name: str = ZERO_ROUTER) -> Sweep:
     Both the mixture and its arms are chosen with hindsight, which is the bar a router must clear.
     """
     arms = np.arange(len(outcomes.arms), dtype=np.int16)
-    order = np.argsort(outcomes.cost_usd.mean(axis=0), kind="stable")
+    order = np.argsort(outcomes.mean(outcomes.cost_usd), kind="stable")
     return Sweep(name, np.broadcast_to(arms[order][:, None], (len(arms), outcomes.n)))
 
 
@@ -158,6 +158,7 @@ def domain_oracle(outcomes: Outcomes, name: str = DOMAIN_ORACLE) -> Sweep:
         raise ValueError("the outcomes have no domain labels")
     names, codes = label_codes(outcomes.domain)
     member = (codes == np.arange(len(names))[:, None]).astype(np.float64)
+    member *= 1.0 if outcomes.weight is None else outcomes.weight
     member /= member.sum(axis=1, keepdims=True)
     quality, cost_usd = member @ outcomes.quality, member @ outcomes.cost_usd
     per_domain = lambda_sweep(name, quality, cost_usd)

@@ -123,7 +123,7 @@ def _named_parts(evaluation: Evaluation, share: Doubles) -> tuple[list[str], Dou
     """The most used arms, cheap to dear, and the rest as one part: names and (L, parts)."""
     used = np.flatnonzero(share.max(axis=0) > 0)
     top = used[np.argsort(-share[:, used].mean(axis=0), kind="stable")][:MOST_ARMS]
-    cost = evaluation.outcomes.cost_usd.mean(axis=0)
+    cost = evaluation.outcomes.mean(evaluation.outcomes.cost_usd)
     top = top[np.argsort(cost[top], kind="stable")]
     names = [arm_name(evaluation.outcomes.arms[i].id) for i in top]
     rest = len(used) - len(top)

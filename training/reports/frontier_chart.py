@@ -75,7 +75,9 @@ def _cost_axis(evaluation: Evaluation, *, log: bool) -> alt.X:
 
 def _cost_range(evaluation: Evaluation, *, log: bool) -> list[float]:
     """Dollars per 1,000 requests, with a little air on both sides."""
-    costs = np.concatenate([evaluation.outcomes.cost_usd.mean(axis=0), evaluation.router.cost_usd])
+    costs = np.concatenate(
+        [evaluation.outcomes.mean(evaluation.outcomes.cost_usd), evaluation.router.cost_usd]
+    )
     costs = 1000 * costs[costs > 0] if log else 1000 * costs
     low, high = (float(costs.min()), float(costs.max())) if len(costs) else (0.1, 1.0)
     if log:
@@ -187,7 +189,7 @@ def _settings(evaluation: Evaluation, x: alt.X, y: alt.Y) -> alt.Chart:
 def _arms(evaluation: Evaluation, x: alt.X, y: alt.Y, *, log: bool) -> list[alt.Chart]:
     """Every single arm as a diamond with a tooltip, and the names of those worth choosing."""
     outcomes = evaluation.outcomes
-    cost, quality = 1000 * outcomes.cost_usd.mean(axis=0), outcomes.quality.mean(axis=0)
+    cost, quality = 1000 * outcomes.mean(outcomes.cost_usd), outcomes.mean(outcomes.quality)
     rows: Rows = [
         {"arm": arm_name(arm.id), "cost": c, "quality": q}
         for arm, (c, q) in zip(outcomes.arms, _rounded(cost, quality), strict=True)
@@ -221,7 +223,7 @@ def _named(evaluation: Evaluation, across: Doubles, up: Doubles) -> list[int]:
         up: (a,) the same from bottom to top.
     """
     reference, hull = evaluation.reference, evaluation.zero.frontier.quality
-    quality = evaluation.outcomes.quality.mean(axis=0)
+    quality = evaluation.outcomes.mean(evaluation.outcomes.quality)
     rest = [
         i
         for i in np.argsort(-quality, kind="stable").tolist()

@@ -83,7 +83,7 @@ def _legend(title: str) -> alt.Legend:
 
 def _models(evaluation: Evaluation, share: Doubles) -> list[str]:
     """Models that are used at all, cheap to dear; beyond the most used ones they are one."""
-    arms, cost = evaluation.outcomes.arms, evaluation.outcomes.cost_usd.mean(axis=0)
+    arms, cost = evaluation.outcomes.arms, evaluation.outcomes.mean(evaluation.outcomes.cost_usd)
     used: dict[str, float] = {}
     price: dict[str, list[float]] = {}
     for i, arm in enumerate(arms):
@@ -97,7 +97,7 @@ def _models(evaluation: Evaluation, share: Doubles) -> list[str]:
 
 def _tiers(evaluation: Evaluation) -> list[str]:
     """Tiers, cheap to dear: by what an arm costs over the mean of its model's arms."""
-    cost = evaluation.outcomes.cost_usd.mean(axis=0)
+    cost = evaluation.outcomes.mean(evaluation.outcomes.cost_usd)
     arms = evaluation.outcomes.arms
     ratio: dict[str, list[float]] = {}
     for i, arm in enumerate(arms):

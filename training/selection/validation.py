@@ -33,7 +33,8 @@ def outcomes_of(data: Dataset) -> Outcomes:
     """The realised outcomes of prompts that every arm answered."""
     known = [domain for domain in data.domains if domain is not None]
     labels = np.array([domain or "none" for domain in data.domains]) if known else None
-    return Outcomes(data.arms, data.quality.astype(np.float64), data.cost_usd, labels)
+    counts = data.prompt_counts
+    return Outcomes(data.arms, data.quality.astype(np.float64), data.cost_usd, labels, counts)
 
 
 def validation_measures(
