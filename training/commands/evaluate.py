@@ -13,6 +13,7 @@ from router import Router
 
 from ..evaluation.evaluate import Scored
 from ..evaluation.preferences import predict_preferences, preference_rows
+from ..evaluation.sources import evaluate_sources, source_rows
 from ..measure.result import Evaluation
 from ..measure.summarise import summarise
 from ..progress import ConsoleReporter
@@ -33,6 +34,10 @@ from ._common import (
     write_json,
 )
 from ._evaluation import NO_FRONTIER, print_figures, print_observed, run, write_html
+
+SOURCE_COLUMNS = (
+    "source", "use", "prompts", "arms", "AIQ", "zero router", "lead", "best single arm",
+)  # fmt: skip
 
 
 @command
@@ -59,8 +64,12 @@ def evaluate(
     """Measure BUNDLE on a split of outcomes, with intervals."""
     router = Router.load(bundle)
     tables = load_for(router, sources, prices=prices)
+    several = len(tables.sources) > 1
     found, scored = run(router, tables, split, cache, baselines=baselines)
     written = _document(router, found, scored, split)
+    by_source = evaluate_sources(router, tables, split, cache, ConsoleReporter()) if several else ()
+    if several:
+        written["sources"] = [asdict(figures) for figures in by_source]
     if tables.pairs is not None:
         written["pairs"] = predict_preferences(router, tables, split, cache, ConsoleReporter())
     write_json(json_path, written)
@@ -70,6 +79,8 @@ def evaluate(
             frontier_png(parent_of(png_path), found)
         print_figures(summarise(found))
     print_observed(scored)
+    if several:
+        print_table(source_rows(by_source), *SOURCE_COLUMNS, title="each source on its own scale")
     if tables.pairs is not None:
         click.echo("{decided} decided of {battles} battles".format(**written["pairs"]))
         print_table(preference_rows(written["pairs"]), "method", "accuracy", "log loss")
