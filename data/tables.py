@@ -205,7 +205,8 @@ class _Reader:
     def _why_empty(self, source: Source) -> str:
         alone = "; pairs need outcomes of two arms beside them, which say what is acceptable"
         return (
-            f"{source.outcomes} has no usable row; rejected: {rejects(self.report) or 'none, for it is empty'}"
+            f"{source.outcomes} has no usable row; rejected: "
+            f"{rejects(self.report) or 'none, for it is empty'}"
             + "".join(
                 f"\n{line}" for line in remedy(self.report.without_tokens, self.report.unpriced)
             )
