@@ -82,6 +82,7 @@ class CleanReport:
 
     kept: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, dict[str, int]] = field(default_factory=dict)
+    averaged: int = 0  # outcomes that are the mean of several rows
     moved_to_test: int = 0  # prompts that were in train, but themselves or a twin in test as well
     # models without a price -> the nearest names that have one
     unpriced: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -272,6 +273,8 @@ def _sorted_out(table: pl.DataFrame, schema: type[dy.Schema]) -> Cleaned:
     # repeats are told among valid rows alone: an unusable row costs no other its place
     keys, again = KEYS[schema]
     first = pl.struct(keys).is_first_distinct()
+    if "run" in keys:
+        first |= pl.col("run").is_null()
     kept = pl.DataFrame(valid)
     repeated = kept.filter(~first).with_columns(pl.lit(again).alias(REASON))
     return Cleaned(kept.filter(first), pl.concat([broken, repeated]))

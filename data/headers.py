@@ -44,11 +44,13 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "cost_usd": ("cost_usd", "cost", "total_cost", "total_cost_usd", "price_usd"),
     "domain": ("domain", "eval_name", "task", "category", "subject", "dataset"),
     "split": ("split",),
+    "samples": ("samples", "n_samples", "num_samples"),
+    "run": ("run", "run_id", "sample_no", "epoch", "attempt", "trial"),
     # of the model: `answer` is as often what it should have said, and is taken only when named
     "answer": ("response", "model_response", "completion", "generation", "model_output", "output"),
 }
-NUMBERS = ("quality", "input_tokens", "output_tokens", "cost_usd")
-TEXTS = ("prompt", "prompt_id", "model", "tier", "domain", "split")
+NUMBERS = ("quality", "input_tokens", "output_tokens", "cost_usd", "samples")
+TEXTS = ("prompt", "prompt_id", "model", "tier", "domain", "run", "split")
 ABOUT_PROMPT = ("prompt", "prompt_id", "domain", "split")
 OF_TEXT = frozenset(name for ours in (*TEXTS, "answer") for name in ALIASES[ours])
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -29,7 +29,7 @@ from .raw import RawTable
 from .scale import Range, Scales
 from .survey import Survey
 from .texts import encoding
-from .values import Reading, read_number
+from .values import WHOLE, Reading, read_number
 
 LAYOUTS = ("wide", "long", "prompts")
 # columns of numbers that describe a prompt or a request; as plain words and as what names end in
@@ -253,7 +253,7 @@ def _readings(
     return {
         column: replace(
             survey.reading(
-                column, whole=name.endswith("_tokens"), grades=grades if name == "quality" else None
+                column, whole=name in WHOLE, grades=grades if name == "quality" else None
             ),
             unit=(cost_unit(column.rpartition("|")[2]) or 1.0) if name == "cost_usd" else 1.0,
         )

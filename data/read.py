@@ -16,6 +16,7 @@ from .messages import prompt_texts
 from .prices import PriceTable
 from .raw import RawTable
 from .rows import outcome_rows
+from .runs import without_copies
 from .scale import Judge, Scales
 from .schema import Averages, Outcomes, Prompts
 
@@ -75,17 +76,18 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
 def load_outcomes(
     path: Path, prices: PriceTable | None = None, scales: Scales | None = None
 ) -> Cleaned:
-    """Read and clean outcomes.
+    """Read and clean outcomes, every run of a prompt and arm a row.
 
     Raises:
         DataError: the file cannot be read, lacks a column, or has scores of another scale.
     """
     table = read_table(path)
     require(table, Outcomes, "outcomes")
+    table = without_copies(table)
     judge = Judge(scales or Scales())
     rows = outcome_rows(table, judge)
     judge.refuse(str(path), "`tierwise data ingest`")
-    beside = [table[name] for name in ("family", "samples") if name in table.columns]
+    beside = [table["family"]] if "family" in table.columns else []
     return clean_outcomes(rows.with_columns(beside), prices, Averages)
 
 

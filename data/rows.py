@@ -16,7 +16,7 @@ from .layouts import Plan
 from .messages import prompt_texts
 from .scale import Judge
 from .survey import Survey
-from .values import NO_VALUE, Reading, grades_of
+from .values import NO_VALUE, WHOLE, Reading, grades_of
 
 UNSEEN = "[\u200b-\u200d\u2060\ufeff]"  # characters of no width
 TYPES: dict[str, type[pl.DataType]] = {
@@ -24,6 +24,7 @@ TYPES: dict[str, type[pl.DataType]] = {
     "input_tokens": pl.Int32,
     "output_tokens": pl.Int32,
     "cost_usd": pl.Float64,
+    "samples": pl.Int32,
 }
 
 
@@ -130,9 +131,7 @@ def outcome_rows(table: pl.DataFrame, judge: Judge) -> pl.DataFrame:
     )
     words = survey.grades(["quality"])
     readings = {
-        name: survey.reading(
-            name, whole=name.endswith("_tokens"), grades=words if name == "quality" else None
-        )
+        name: survey.reading(name, whole=name in WHOLE, grades=words if name == "quality" else None)
         for name in NUMBERS
     }
     own = {name: table[name] for name in (*TEXTS, *NUMBERS) if name in table.columns}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
+CELL = ("prompt_id", "model", "tier")
 ARM = r"^[^|]+\|[^|]+$"
 # what a judge may have said -> the preference that it amounts to
 PREFERENCES = {"a": 1.0, "b": 0.0, "tie": 0.5, "both_bad": 0.5}
@@ -25,6 +26,8 @@ class Outcomes(dy.Schema):
     input_tokens = dy.Int32(nullable=True, min=0)
     output_tokens = dy.Int32(nullable=True, min=0)
     cost_usd = dy.Float64(nullable=False, min=0.0, allow_nan=False, allow_inf=False)
+    samples = dy.Int32(nullable=False, min=1)  # answers that quality averages
+    run = dy.String(nullable=True)  # which of several runs; null is one of its own
     split = dy.String(nullable=True, check=lambda split: split.is_in(["train", "test"]))
 
 
@@ -32,7 +35,6 @@ class Averages(Outcomes):
     """The same with what is beside it in tables that were not made of a log."""
 
     family = dy.String(nullable=True)  # what links snapshots of a model
-    samples = dy.Int32(nullable=False, min=1)  # attempts that quality averages
 
 
 class Samples(dy.Schema):
@@ -90,12 +92,13 @@ def _agrees() -> pl.Expr:
     return ((said - 0.5).sign() == leans).fill_null(value=True)
 
 
-# what tells rows apart, and the reason of a row that repeats a usable one before it. A judge's two
-# orders of a pair are two judgements: judges favour sides, and both orders cancel that.
+# what tells rows apart, and the reason of a row that repeats a usable one before it; an outcome
+# without a `run` repeats none. A judge's two orders of a pair are two judgements: judges favour
+# sides, and both orders cancel that.
 KEYS: dict[type[dy.Schema], tuple[tuple[str, ...], str]] = {
-    Outcomes: (("prompt_id", "model", "tier"), "duplicate_cell"),
-    Averages: (("prompt_id", "model", "tier"), "duplicate_cell"),
-    Samples: (("prompt_id", "model", "tier", "sample_no", "round"), "duplicate_sample"),
+    Outcomes: ((*CELL, "run"), "duplicate_cell"),
+    Averages: ((*CELL, "run"), "duplicate_cell"),
+    Samples: ((*CELL, "sample_no", "round"), "duplicate_sample"),
     Prompts: (("prompt_id",), "duplicate_prompt_id"),
     Pairs: (("prompt_id", "arm_a", "arm_b", "source"), "duplicate_pair"),
 }
@@ -106,11 +109,13 @@ _OF_OUTCOMES: dict[str, str | int | None] = {
     "input_tokens": None,
     "output_tokens": None,
     "cost_usd": None,
+    "samples": 1,
+    "run": None,
     "split": None,
 }
 OPTIONAL: dict[type[dy.Schema], dict[str, str | int | None]] = {
     Outcomes: _OF_OUTCOMES,
-    Averages: {**_OF_OUTCOMES, "family": None, "samples": 1},
+    Averages: {**_OF_OUTCOMES, "family": None},
     Samples: {"tier": "default", "round": 1, "verifier_score": None, "split": None},
     Prompts: {"domain": None, "split": None},
     Pairs: {"outcome": None, "source": None, "length_a": None, "length_b": None, "split": None},

@@ -10,7 +10,7 @@ from .clean import CleanReport
 from .collection import Source
 from .errors import DataError
 from .headers import shown
-from .tables import Tables
+from .tables import Tables, repeated
 
 MIN_ROWS = 30  # of training outcomes that an arm needs, where no configuration says otherwise
 
@@ -125,7 +125,7 @@ def _left_out(tables: Tables) -> list[str]:
 
 def _notes(tables: Tables) -> list[str]:
     """What is allowed and changes how a router decides."""
-    found = straddling_lines(tables.report)
+    found = repeated(tables.report) + straddling_lines(tables.report)
     free = (tables.outcomes["cost_usd"] == 0).all()
     if free:
         found.append(

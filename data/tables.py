@@ -15,7 +15,9 @@ from .collection import Source
 from .errors import DataError
 from .prices import PriceTable, public_prices
 from .read import load_outcomes, load_pairs, load_prompts, with_known_prompts
+from .runs import averaged
 from .scale import Scales
+from .schema import CELL
 from .split import SplitConfig, siblings, with_split
 
 TOKENS = ("input_tokens", "output_tokens")
@@ -27,7 +29,9 @@ class Tables:
     """Checked tables that fit together; outcomes and prompts have a complete `split`.
 
     Of several sources, prompts and outcomes name theirs in `source`, and prompt ids begin with it.
-    Prompts may have `kind` and `group`, what siblings share.
+    Prompts may have `kind` and `group`, what siblings share. Outcomes are one row per prompt and
+    arm, `samples` the answers that its quality averages; `runs` are the rows behind those that
+    average several.
     """
 
     outcomes: pl.DataFrame
@@ -36,6 +40,7 @@ class Tables:
     report: CleanReport
     prices: PriceTable | None = None
     sources: tuple[Source, ...] = ()
+    runs: pl.DataFrame | None = None
 
     def models(self) -> list[str]:
         """The models of outcomes and pairs, sorted."""
@@ -55,6 +60,7 @@ class Tables:
             outcomes=self.outcomes.filter(told),
             prompts=self.prompts.filter(told),
             pairs=self._pairs_of(names),
+            runs=None if self.runs is None else self.runs.filter(told),
             sources=kept,
         )
 
@@ -123,7 +129,9 @@ def load_sources(
         several=len(sources) > 1,
     )
     parts = [reader.read(source) for source in sources]
-    report, kept = reader.report, pl.concat([part.outcomes for part in parts])
+    report, rows = reader.report, pl.concat([part.outcomes for part in parts])
+    kept, runs = averaged(rows)
+    report.averaged = runs.select(CELL).n_unique()
     texts, torn = _split_of(_grouped(pl.concat([p.prompts for p in parts], how="diagonal")), kept)
     texts, moved = with_split(texts, split or SplitConfig())
     report.moved_to_test = torn + moved
@@ -134,7 +142,7 @@ def load_sources(
         fought = [part.pairs.kept for part in parts if part.pairs is not None]
         report.unknown_arms = _unknown_arms(pl.concat(fought), kept, prices)
         battles = _with_side(pl.concat([reader.battles(p) for p in parts if p.pairs]), sides)
-    return Tables(_with_side(kept, sides), texts, battles, report, prices, tuple(sources))
+    return Tables(_with_side(kept, sides), texts, battles, report, prices, tuple(sources), runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +275,13 @@ def rejects(report: CleanReport) -> str:
 def listed(reasons: Mapping[str, int], examples: Mapping[str, str]) -> str:
     """Reasons and how many rows have them, with an example of each."""
     return ", ".join(f"{n} {name}{such_as(examples.get(name))}" for name, n in reasons.items())
+
+
+def repeated(report: CleanReport) -> list[str]:
+    """What became of several rows of one prompt and arm, a line; nothing where there are none."""
+    if not report.averaged:
+        return []
+    return [f"{report.averaged} outcomes have several rows: they are runs, and their mean counts"]
 
 
 def such_as(example: str | None) -> str:

@@ -40,7 +40,7 @@ PAIRS: tuple[dict[str, float], ...] = (
     {"ok": 1.0, "not ok": 0.0},
 )
 LONGEST = 40  # characters; what is longer is a text
-WHOLE = ("input_tokens", "output_tokens")
+WHOLE = ("input_tokens", "output_tokens", "samples")
 _STARS = re.compile(r"([★⭐]+)\ufe0f?☆*")
 _OF = re.compile(r"(?P<got>[^/]+?) ?(?:/|of|out of) ?(?P<most>\d+)|(?P<alone>[^/]+?) ?stars?")
 _SPACES = re.compile(r"[\s'’_](?=\d{3}(?:\D|$))")

@@ -35,7 +35,7 @@ FLOORS = {
     ),
     "data": (
         "errors headers schema values scale collection survey texts delimited raw messages "
-        "estimates price_names prices clean split layouts rows read tables samples pricelists "
+        "estimates price_names prices clean split layouts rows runs read tables samples pricelists "
         "records public_models engines progress simulation events fetch counts shard ingest "
         "summary commands __main__ __init__"
     ),

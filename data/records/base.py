@@ -34,7 +34,9 @@ class Outcome:
     split: str | None = None
     record_id: str | None = None  # by which `--labels` finds it
     fault: str | None = None  # why it cannot be used, where the format knows
-    repeats: int = 1  # answers of which this is the mean
+    repeats: int = 1  # records that became this one
+    samples: int = 1  # answers that `quality` averages
+    run: str | None = None  # which of several answers, where the record tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +195,7 @@ def mean_of(repeats: Sequence[Outcome]) -> Outcome:
         output_tokens=_mean([r.output_tokens for r in usable], whole=True),
         cost_usd=_mean([r.cost_usd for r in usable]),
         repeats=len(repeats),
+        samples=len(usable),
     )
 
 

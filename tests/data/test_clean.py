@@ -50,12 +50,14 @@ def test_a_table_without_optional_columns_gets_nulls_and_the_default_tier() -> N
         "tier": "default",
         "input_tokens": None,
         "output_tokens": None,
+        "samples": 1,
+        "run": None,
         "split": None,
     }
 
 
-def test_the_first_usable_row_of_a_cell_counts() -> None:
-    same = {"prompt_id": "x"}
+def test_the_first_usable_row_of_a_run_counts() -> None:
+    same = {"prompt_id": "x", "run": "a"}
     cleaned = clean_outcomes(
         outcomes(same | {"quality": None}, same | {"quality": 0.5}, same | {"quality": 0.9})
     )

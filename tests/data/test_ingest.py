@@ -159,7 +159,7 @@ def test_chats_of_messages_become_prompts(tmp_path: Path) -> None:
 def test_every_bad_row_is_kept_apart_with_one_reason(tmp_path: Path) -> None:
     rows = [
         {"prompt": "fine", "model": "aster", "score": "0.5", "cost": 0.1},
-        {"prompt": "fine", "model": "aster", "score": "0.7", "cost": 0.1},
+        {"prompt": "fine", "model": "aster", "score": "0.7", "cost": None},
         {"prompt": "  ", "model": "aster", "score": "1", "cost": 0.1},
         {"prompt": "no score", "model": "aster", "score": None, "cost": 0.1},
         {"prompt": "no score", "model": "brook", "score": "NaN", "cost": 0.1},
@@ -174,13 +174,12 @@ def test_every_bad_row_is_kept_apart_with_one_reason(tmp_path: Path) -> None:
     found = ingest([path])
     assert found.outcomes["quality"].to_list() == [0.5]
     assert reasons(found) == {
-        "duplicate_cell": 1,
         "empty_prompt": 1,
         "missing_model": 1,
         "missing_quality": 2,
         "negative_cost": 1,
         "quality_out_of_range": 1,
-        "unpriced": 1,
+        "unpriced": 2,
         "unreadable_quality": 1,
     }
     assert found.report["rejected"]["outcomes"] == reasons(found)

@@ -16,6 +16,7 @@ from data.errors import DataError
 from data.ingest import OUTPUTS, IngestConfig, ingest, shard_of
 from router.cli.main import main
 
+FILES = {"0", "1", "2", "again"}
 HAS_RAY = importlib.util.find_spec("ray") is not None
 
 
@@ -33,7 +34,7 @@ def sources(world_files: Path, tmp_path_factory: pytest.TempPathFactory) -> list
     size = -(-faulty.height // 3)
     for number in range(3):
         faulty.slice(number * size, size).drop("i").write_parquet(folder / f"{number}.parquet")
-    faulty.tail(60).drop("i").write_parquet(folder / "again.parquet")  # duplicates
+    faulty.tail(60).drop("i").write_parquet(folder / "again.parquet")  # runs once more
     prompts = pl.read_parquet(world_files / "prompts.parquet")
     prompts.write_parquet(folder / "prompts.parquet")
     with (folder / "battles.jsonl").open("w") as file:
@@ -65,12 +66,12 @@ def test_a_single_worker_keeps_the_order_of_the_files(sources: list[Path], tmp_p
     report = ingest(sources, tmp_path)
     found = tables(tmp_path)
     cell = ["prompt_id", "model", "tier"]
-    read = pl.concat([pl.read_parquet(p, columns=cell) for p in sources if p.stem in "012"])
+    read = pl.concat([pl.read_parquet(p, columns=cell) for p in sources if p.stem in FILES])
     kept = read.join(found["outcomes"], on=cell, how="semi", maintain_order="left")
     assert found["outcomes"].select(cell).equals(kept)
     assert report["unlabelled"] == found["unlabelled"].height > 0
     assert json.loads((tmp_path / "report.json").read_text()) == report
-    assert len(report["rejected"]["outcomes"]) >= 3
+    assert len(report["rejected"]["outcomes"]) >= 2
     assert found["pairs"].height == found["rejected_pairs"].height == 15
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from data.clean import clean_outcomes
 from data.errors import DataError
 from data.read import load_prompts, read_table
+from data.runs import averaged
 from router import Router
 from router.types import Arm, Doubles, Scores
 
@@ -124,7 +125,7 @@ def read_labels(logged: Logged, plan_path: Path, labels: Path) -> dict[str, Any]
         TrainingError: no label is of the plan.
     """
     planned = read_table(plan_path)
-    given = clean_outcomes(read_table(labels).with_columns(cost_usd=pl.lit(0.0))).kept
+    given, _ = averaged(clean_outcomes(read_table(labels).with_columns(cost_usd=pl.lit(0.0))).kept)
     key = ["prompt_id", "model", "tier"]
     kept = planned.select(*key, "probability").join(given.select(*key, "quality"), on=key)
     if kept.is_empty():

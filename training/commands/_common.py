@@ -17,7 +17,7 @@ from data.collection import Source
 from data.commands import _common as data_commands
 from data.pricelists import load_prices
 from data.summary import straddling_lines
-from data.tables import Tables, load_sources, such_as
+from data.tables import Tables, load_sources, repeated, such_as
 from router import Router
 from router.atomic import write_file
 from router.core.manifest import Manifest
@@ -102,7 +102,7 @@ def note_rejects(report: CleanReport) -> None:
     """Say which rows were left out, and why, and where prices come from."""
     for reason, count in sorted(report.rejected_by_reason().items()):
         note(f"left out {count} rows: {reason}{such_as(report.examples.get(reason))}")
-    for line in report.prices.lines() if report.prices is not None else ():
+    for line in (*repeated(report), *(report.prices.lines() if report.prices is not None else ())):
         note(line)
     for line in straddling_lines(report):
         note(line)

@@ -287,10 +287,10 @@ def test_otlp_spans_and_evaluation_events_become_outcomes(lines: Writer) -> None
     assert found.report["files"][0]["layout"] == "otel"
     assert found.prompts["prompt"].to_list() == ["Why is the sky blue?"]
     assert found.outcomes.select("model", "quality", "input_tokens", "output_tokens").rows() == [
-        ("aster-0613", 1.0, 52, 47)
+        ("aster-0613", 1.0, 52, 47),
+        ("aster-0613", 0.0, 52, 47),  # the second span asked the same of the same arm
     ]
-    # the second span asked the same of the same arm, and the third one failed
-    assert reasons(found) == {"duplicate_cell": 1, "failed_request": 1}
+    assert reasons(found) == {"failed_request": 1}
     assert found.report["rows_read"] == 3
 
 
@@ -328,7 +328,7 @@ def test_spans_printed_by_the_sdk_and_older_names_are_read(whole: Writer) -> Non
         {
             "prompt_id": prompt_id("What is 2 + 2?"), "model": "aster", "tier": "default",
             "quality": 0.5, "input_tokens": 6, "output_tokens": 2, "cost_usd": 0.0001,
-            "split": None,
+            "samples": 1, "run": None, "split": None,
         }
     ]  # fmt: skip
 
