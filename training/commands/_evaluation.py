@@ -17,6 +17,7 @@ from ..measure.result import Evaluation
 from ..measure.summary import MethodSummary, Summary
 from ..measure.sweeps import ZERO_ROUTER
 from ..progress import ConsoleReporter
+from ..reports.headlines import hindsight
 from ..reports.report import write_report
 from ..reports.wording import money, percent
 from ._common import note, parent_of, print_table
@@ -99,6 +100,7 @@ def print_figures(summary: Summary) -> None:
         for name, found in (methods | summary.baselines).items()
     ]
     print_table(rows, "method", "AIQ", "95 %", "saving at best")
+    click.echo(hindsight(summary))
 
 
 def interval_text(interval: Interval | None) -> str:

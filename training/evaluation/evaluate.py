@@ -27,6 +27,7 @@ from ..progress import Reporter
 from ..selection.validation import complete, outcomes_of
 from ..threads import single_threaded
 from .baselines.evidence import Evidence, Fitted
+from .runs import runs_of
 from .sparse import Observed, comparable, joined, observed_at, of_arms, of_rows
 
 SCORED_AT_ONCE = 2048
@@ -88,7 +89,8 @@ def evaluate_bundle(
     scored, sweep = _score_comparable(router, data, split, cache, reporter)
     if sweep is None:
         return None, scored
-    outcomes, data = outcomes_of(scored.data), data.of_arms(scored.among)
+    outcomes = replace(outcomes_of(scored.data), runs=runs_of(tables, scored.data))
+    data = data.of_arms(scored.among)
     others = _baselines(router, data, scored, outcomes, cache, reporter) if baselines else Fitted()
     with reporter.stage("measure and resample"):
         found = evaluate_sweeps(

@@ -19,7 +19,7 @@ from ..measure.draws import Difference
 from ..measure.errors import EvaluationError
 from ..measure.result import Evaluation
 from ..measure.summarise import summarise
-from ..measure.summary import SingleArm
+from ..measure.summary import Ceiling, SingleArm
 from ..progress import Reporter
 from .evaluate import evaluate_bundle
 
@@ -36,6 +36,7 @@ class SourceFigures:
         aiq, zero_router_aiq: over this source's own interval of single-arm costs.
         aiq_difference: the router's lead over the zero router, with its paired interval.
         best_single: of these arms.
+        ceiling: how far hindsight leads, and how much of that is luck.
     """
 
     source: str
@@ -46,6 +47,7 @@ class SourceFigures:
     zero_router_aiq: float | None = None
     aiq_difference: Difference | None = None
     best_single: SingleArm | None = None
+    ceiling: Ceiling | None = None
     reason: str | None = None
 
 
@@ -91,6 +93,7 @@ def _figures(source: Source, found: Evaluation) -> SourceFigures:
         zero_router_aiq=summary.zero_router.aiq,
         aiq_difference=summary.zero_router.aiq_difference,
         best_single=summary.best_single,
+        ceiling=summary.ceiling,
     )
 
 

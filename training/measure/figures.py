@@ -11,6 +11,7 @@ from scipy import sparse
 from router.types import Doubles
 
 from .calibration import BINS, bin_of
+from .ceilings import SPLIT_HALF
 from .draws import Draws
 from .frontier import Frontier
 from .metrics import Measures, Scale, number
@@ -26,7 +27,11 @@ from .paper_metrics import (
 )
 from .sweeps import DOMAIN_ORACLE, ORACLE, ZERO_ROUTER
 
-RECOVERED = {"recovered_share": ORACLE, "recovered_share_domains": DOMAIN_ORACLE}
+RECOVERED = {
+    "recovered_share": ORACLE,
+    "recovered_share_split_half": SPLIT_HALF,
+    "recovered_share_domains": DOMAIN_ORACLE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +39,15 @@ class Figures(FieldMeasures, Measures):
     """Every figure of a method; None where it does not exist.
 
     Attributes:
-        recovered_share: how far it goes from the zero router's AIQ to the oracle's.
+        recovered_share: how far it goes from the zero router's AIQ to the oracle's, which knows
+            the luck of every answer.
+        recovered_share_split_half: the same to the oracle's that is scored on other runs than it
+            chose on; above 1 is possible, as that one is less than can be known.
         recovered_share_domains: the same to the AIQ of every domain's best arm in hindsight.
     """
 
     recovered_share: float | None
+    recovered_share_split_half: float | None
     recovered_share_domains: float | None
 
 
@@ -76,15 +85,11 @@ class Points:
     @classmethod
     def of(cls, sweep: Sweep, outcomes: Outcomes, draws: Draws) -> Points:
         """The means of every setting."""
-        prompts = np.arange(outcomes.n)
-        chosen = np.asarray(sweep.choices, dtype=np.int64)
-        paid, earned = outcomes.cost_usd[prompts, chosen], outcomes.quality[prompts, chosen]
-        if sweep.extra_usd is not None:
-            paid = paid + sweep.extra_usd
+        paid, earned = sweep.earned(outcomes)
         cost, quality, calls = draws.means_along(paid), draws.means_along(earned), None
         strong = strong_arm(outcomes)
         if strong is not None:
-            share = draws.means_along((chosen == strong).astype(np.float64))
+            share = draws.means_along((sweep.choices == strong).astype(np.float64))
             arms = draws.means(outcomes.quality)
             calls = call_curve(share, quality, arms[:, 1 - strong], arms[:, strong])
         return cls(cost, quality, calls)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from router.types import Arm, Doubles, Floats, Ints
 
 from .errors import EvaluationError
+from .runs import Runs
 
 Choices = NDArray[np.integer[Any]]
 
@@ -28,6 +29,7 @@ class Outcomes:
         cost_usd: (n, a), US dollars, >= 0.
         domain: (n,) labels, or None where the prompts have none.
         weight: (n,) how much each prompt counts in every mean, > 0; None where all count alike.
+        runs: of which quality and cost are means, or None where no single one is known.
     """
 
     arms: tuple[Arm, ...]
@@ -35,6 +37,7 @@ class Outcomes:
     cost_usd: Doubles
     domain: NDArray[Any] | None = None
     weight: Doubles | None = None
+    runs: Runs | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.quality), len(self.arms))
@@ -71,7 +74,8 @@ class Outcomes:
         """The outcomes of some prompts."""
         domain = None if self.domain is None else self.domain[keep]
         weight = None if self.weight is None else self.weight[keep]
-        return Outcomes(self.arms, self.quality[keep], self.cost_usd[keep], domain, weight)
+        runs = None if self.runs is None else self.runs.rows(keep)
+        return Outcomes(self.arms, self.quality[keep], self.cost_usd[keep], domain, weight, runs)
 
     def mean(self, values: Doubles | Floats) -> Doubles:
         """Means over the prompts, (...) of (n, ...)."""
@@ -92,6 +96,8 @@ class Sweep:
         expected_cost_usd: (L,) the same for US dollars per request.
         extra_usd: (L, n) US dollars spent on calls before the chosen one, or None; a cascade pays
             for every answer that it throws away.
+        scored: US dollars and quality (L, n) of the choices, where these are scored on other runs
+            than the outcomes' means; None where they are not.
     """
 
     name: str
@@ -101,6 +107,7 @@ class Sweep:
     expected_quality: Doubles | None = None
     expected_cost_usd: Doubles | None = None
     extra_usd: Floats | None = None
+    scored: tuple[Doubles, Doubles] | None = None
 
     def __post_init__(self) -> None:
         if self.choices.ndim != 2 or self.choices.size == 0:
@@ -141,12 +148,23 @@ class Sweep:
                 f"{self.name} predicts {predicted.shape}, outcomes are {outcomes.quality.shape}"
             )
 
+    def earned(self, outcomes: Outcomes) -> tuple[Doubles, Doubles]:
+        """US dollars and quality of every prompt at every setting: (L, n) each."""
+        if self.scored is not None:
+            return self.scored
+        prompts, chosen = np.arange(outcomes.n), np.asarray(self.choices, dtype=np.int64)
+        paid, quality = outcomes.cost_usd[prompts, chosen], outcomes.quality[prompts, chosen]
+        return paid if self.extra_usd is None else paid + self.extra_usd, quality
+
     def rows(self, keep: NDArray[Any]) -> Sweep:
         """The choices for some prompts; promises do not carry over."""
         predicted = None if self.predicted_quality is None else self.predicted_quality[keep]
         extra = None if self.extra_usd is None else self.extra_usd[:, keep]
         choices = self.choices[:, keep]
-        return Sweep(self.name, choices, self.settings, predicted, extra_usd=extra)
+        scored = None
+        if self.scored is not None:
+            scored = self.scored[0][:, keep], self.scored[1][:, keep]
+        return Sweep(self.name, choices, self.settings, predicted, extra_usd=extra, scored=scored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +241,8 @@ def realised(sweep: Sweep, outcomes: Outcomes) -> tuple[Doubles, Doubles]:
     Returns:
         cost_usd (L,) and quality (L,).
     """
-    prompts = np.arange(outcomes.n)
-    cost = np.array([outcomes.mean(outcomes.cost_usd[prompts, arm]) for arm in sweep.choices])
-    if sweep.extra_usd is not None:
-        cost += outcomes.mean(sweep.extra_usd.T)
-    quality = np.array([outcomes.mean(outcomes.quality[prompts, arm]) for arm in sweep.choices])
-    return cost, quality
+    paid, quality = ([outcomes.mean(at) for at in of] for of in sweep.earned(outcomes))
+    return np.array(paid), np.array(quality)
 
 
 def shares(sweep: Sweep, arms: int) -> Doubles:

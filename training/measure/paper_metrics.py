@@ -216,6 +216,8 @@ def why_missing(figure: str, arms: int) -> str:
         return "never as good as the best single arm at any cost, or that arm is free"
     if figure.startswith("deferral"):
         return "no single arm costs less than the end of this range"
-    if figure == "recovered_share_domains":
-        return f"no domain labels, or their oracle leads the zero router by less than {ROOM:g}"
-    return f"hindsight leads the zero router by less than {ROOM:g}"
+    bound = {
+        "recovered_share_split_half": "runs are not repeated, or split-half hindsight",
+        "recovered_share_domains": "no domain labels, or their oracle",
+    }.get(figure, "hindsight")
+    return f"{bound} leads the zero router by less than {ROOM:g}"

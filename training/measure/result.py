@@ -11,11 +11,13 @@ import numpy as np
 from router.types import Doubles
 
 from .bootstrap import Resampled, bootstrap
+from .ceilings import SPLIT_HALF, split_half_oracle
 from .draws import RESAMPLES, Draws
 from .errors import EvaluationError
 from .figures import Figures, measure_all
 from .frontier import Frontier
 from .outcomes import Outcomes, Reference, Sweep, realised
+from .runs import untold
 from .sweeps import DOMAIN_ORACLE, ORACLE, ZERO_ROUTER, domain_oracle, oracle, single_arms
 
 BAND_POINTS = 80  # costs at which the interval of the frontier is drawn
@@ -46,7 +48,8 @@ class Evaluation:
         router: the method under test; it has the bootstrap band.
         baselines: the others, in the order they were given.
         zero: the hull of the single arms.
-        bounds: the oracle, and the domain oracle where prompts have domains, by name.
+        bounds: the oracle, the split-half oracle where runs are repeated, and the domain oracle
+            where prompts have domains, by name.
         not_applicable: baselines that these data cannot have, with the reason.
     """
 
@@ -121,7 +124,7 @@ def evaluate_sweeps(
         router=curves[0],
         baselines=tuple(curves[1 : len(given)]),
         zero=known[ZERO_ROUTER],
-        bounds={name: known[name] for name in (ORACLE, DOMAIN_ORACLE) if name in known},
+        bounds={n: known[n] for n in (ORACLE, SPLIT_HALF, DOMAIN_ORACLE) if n in known},
         resampled=resampled,
         not_applicable=dict(not_applicable or {}),
     )
@@ -130,6 +133,8 @@ def evaluate_sweeps(
 def _scale(outcomes: Outcomes, names: Sequence[str]) -> list[Sweep]:
     """What recovered shares are measured by, those left out that are given already."""
     makers = {ZERO_ROUTER: single_arms, ORACLE: oracle}
+    if untold(outcomes.runs) is None:
+        makers[SPLIT_HALF] = split_half_oracle
     if outcomes.domain is not None:
         makers[DOMAIN_ORACLE] = domain_oracle
     return [make(outcomes) for name, make in makers.items() if name not in names]

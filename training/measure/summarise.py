@@ -8,25 +8,31 @@ from typing import Any
 
 import numpy as np
 
+from router.types import Doubles
+
 from .calibration import arm_brier, arm_ece
+from .ceilings import SPLIT_HALF
 from .domains import domain_rows
-from .draws import Difference
+from .draws import Difference, interval
 from .figures import RECOVERED
 from .metrics import number
 from .outcomes import shares
-from .paper_metrics import FIELD_FIGURES, why_missing
+from .paper_metrics import FIELD_FIGURES, ROOM, why_missing
 from .result import Curve, Evaluation
+from .runs import untold
 from .summary import (
     BOUNDS,
     ArmCalibration,
     ArmSummary,
     Bootstrap,
+    Ceiling,
     ComparedSummary,
     OperatingPoint,
     RouterSummary,
     SingleArm,
     Summary,
 )
+from .sweeps import ORACLE, ZERO_ROUTER
 
 COMPARED = ("aiq", "saving_at_best_single", "saving_at_95", "regret")  # with the router's lead
 SAVINGS = {"saving_at_best_single": 1.0, "saving_at_95": 0.95}  # share of best single's quality
@@ -42,6 +48,7 @@ def summarise(evaluation: Evaluation) -> Summary:
         cheapest=SingleArm(**_single(evaluation, reference.cheapest)),
         aiq_interval_usd=(reference.low_usd, reference.high_usd),
         oracle_quality=float(outcomes.mean(outcomes.quality.max(axis=1))),
+        ceiling=ceiling(evaluation),
         zero_router=_compared(evaluation, evaluation.zero),
         router=RouterSummary(
             **_method(evaluation, evaluation.router), operating_point=operating_point(evaluation)
@@ -147,6 +154,40 @@ def _why_no_saving(evaluation: Evaluation, highest: float | None, share: float) 
         return "the best single arm costs nothing"
     goal = share * evaluation.reference.best_quality
     return f"never reached: highest mean quality {highest:.4f}, needed {goal:.4f}"
+
+
+def ceiling(evaluation: Evaluation) -> Ceiling:
+    """How far hindsight leads, with luck and, where runs are repeated, without."""
+    unknown = Difference(None, None)
+    gain, lead = _hindsight(evaluation, ORACLE)
+    reason = untold(evaluation.outcomes.runs)
+    found = {"split_half_gain": unknown, "split_half_lead": unknown, "luck": unknown}
+    if reason is None:
+        left_gain, left = _hindsight(evaluation, SPLIT_HALF)
+        found = {"split_half_gain": _difference(left_gain), "split_half_lead": _difference(left)}
+        found["luck"] = _difference(1.0 - left / np.where(lead > ROOM, lead, np.nan))
+    return Ceiling(gain=_difference(gain), lead=_difference(lead), reason=reason, **found)
+
+
+def _hindsight(evaluation: Evaluation, oracle: str) -> tuple[Doubles, Doubles]:
+    """What an oracle gains over the best arm and its AIQ over the zero router's.
+
+    Returns:
+        Both of the prompts as they are, and then of every resample: (1 + resamples,).
+    """
+    measures, drawn = evaluation.bounds[oracle].measures, evaluation.resampled
+    leads = drawn.draws(oracle, "aiq") - drawn.draws(ZERO_ROUTER, "aiq")
+    return (
+        np.append(measures.gain, drawn.draws(oracle, "gain")),
+        np.append(measures.aiq - evaluation.zero.measures.aiq, leads),
+    )
+
+
+def _difference(values: Doubles) -> Difference:
+    """A figure and its interval, from its value (1 + resamples,) and then its resampled ones."""
+    if np.isnan(values[0]):
+        return Difference(None, None)
+    return Difference(float(values[0]), interval(values[1:]))
 
 
 def operating_point(evaluation: Evaluation) -> OperatingPoint:

@@ -18,6 +18,7 @@ from .figures import Figures
 
 BOUNDS = {  # what nobody can deploy, and why
     "oracle": "uses hindsight",
+    "split_half_oracle": "uses hindsight of half of the runs",
     "domain_oracle": "uses hindsight",
     "task_label": "is told each test prompt’s label",
 }
@@ -118,6 +119,28 @@ class ComparedSummary(MethodSummary):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ceiling:
+    """How far hindsight leads, and what of it is left on runs that it did not choose by.
+
+    Attributes:
+        gain: highest quality of the naive oracle minus the best single arm's.
+        split_half_gain: the same of the split-half oracle.
+        lead: AIQ of the naive oracle minus the zero router's.
+        split_half_lead: the same of the split-half oracle.
+        luck: the share of `lead` that `split_half_lead` lacks: luck is at most that, as half of
+            the runs know less than all there is to know.
+        reason: why what needs repeated runs is None, or None.
+    """
+
+    gain: Difference
+    split_half_gain: Difference
+    lead: Difference
+    split_half_lead: Difference
+    luck: Difference
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bootstrap:
     """How intervals were made."""
 
@@ -135,6 +158,7 @@ class Summary:
     cheapest: SingleArm
     aiq_interval_usd: Interval
     oracle_quality: float
+    ceiling: Ceiling
     zero_router: ComparedSummary
     router: RouterSummary
     baselines: dict[str, ComparedSummary]

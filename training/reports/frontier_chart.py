@@ -17,7 +17,12 @@ from ..measure.sweeps import ZERO_ROUTER
 from .themes import NEUTRAL, PALETTE, ROUTER, chart_config
 from .wording import arm_name, method_name
 
-DASHES = {"oracle": [2, 3], "domain_oracle": [6, 2, 2, 2], ZERO_ROUTER: [6, 4]}
+DASHES = {
+    "oracle": [2, 3],
+    "split_half_oracle": [2, 6],
+    "domain_oracle": [6, 2, 2, 2],
+    ZERO_ROUTER: [6, 4],
+}
 COST_TITLE = "mean cost, US dollars per 1,000 requests"
 QUALITY_TITLE = "mean quality"
 COST_FORMAT = "$,.4~r"

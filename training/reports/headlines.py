@@ -110,7 +110,7 @@ def _calibration(summary: Summary) -> Headline:
 
 def verdict(summary: Summary) -> list[str]:
     """Sentences that compare the router with the baselines, and what to beware of."""
-    sentences = [_standing(summary), _hindsight(summary)]
+    sentences = [_standing(summary), hindsight(summary)]
     if summary.n_prompts < FEW:
         sentences.append(
             f"Only {summary.n_prompts} prompts were evaluated, so the intervals are wide."
@@ -133,16 +133,26 @@ def _standing(summary: Summary) -> str:
     return f"Over the price range the router is {'; '.join(parts)}."
 
 
-def _hindsight(summary: Summary) -> str:
-    oracle = summary.baselines.get("oracle")
-    if oracle is None:
-        return ""
-    zero = summary.zero_router.aiq
-    room, won = oracle.aiq - zero, summary.router.aiq - zero
-    if room <= 0:
+def hindsight(summary: Summary) -> str:
+    """What the oracle's lead is worth: how much of it is luck, or that nobody can tell."""
+    found, won = summary.ceiling, summary.router.aiq - summary.zero_router.aiq
+    lead, left, luck = found.lead.value or 0.0, found.split_half_lead, found.luck
+    if lead <= 0:
         return "Even perfect hindsight gains nothing over the zero router here."
-    return (
-        f"Perfect hindsight would gain {100 * room:.1f} points over the zero router; the router "
-        f"gains {signed_points(won)}. Hindsight knows the luck of every single answer, so much of "
-        "that room cannot be learned."
+    text = (
+        f"Perfect hindsight would gain {100 * lead:.1f} points over the zero router; the router "
+        f"gains {signed_points(won)}. "
     )
+    if left.value is None or luck.value is None:
+        why = found.reason or "the lead is too small"
+        return f"{text}Luck and skill cannot be told apart in that room: {why}."
+    text += (
+        "Chosen on half of the runs and scored on the other half, hindsight gains "
+        f"{signed_points(left.value)} (95% interval {span(left.ci95, 'points')}): "
+        f"up to {percent(min(luck.value, 1.0), 0)} of its lead is luck"
+    )
+    share = summary.router.recovered_share_split_half
+    if share is None:
+        return f"{text}."
+    recovered = percent(share, 0) if share > 0 else "nothing"
+    return f"{text}, and the router recovers {recovered} of the rest."

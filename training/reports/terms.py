@@ -17,8 +17,15 @@ class Term:
 PAPER_TERMS = (
     Term(
         "Recovered share",
-        "How much of the way from the zero router’s AIQ to the oracle’s a method goes.",
+        "How much of the way from the zero router’s AIQ to the oracle’s a method goes. That oracle "
+        "knows the luck of every answer, so nothing reaches 100%.",
         "recovered_share",
+    ),
+    Term(
+        "without luck",
+        "The same against the oracle that chooses on half of the runs and is scored on the other "
+        "half. That one knows less than can be known, so more than 100% is possible.",
+        "recovered_share_split_half",
     ),
     Term(
         "of the dataset oracle",

@@ -22,7 +22,7 @@ METHOD_KEYS = {
     *("aiq", "max_quality", "gain", "saving_at_best_single", "saving_at_95"),
     *("regret", "ece", "brier", "ci95", "reached", "reasons", "frontier", "calibration"),
     *FIELD_FIGURES,
-    *("recovered_share", "recovered_share_domains"),
+    *("recovered_share", "recovered_share_split_half", "recovered_share_domains"),
 }
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...measure.ceilings import split_half_oracle
 from ...measure.outcomes import Outcomes, Sweep
+from ...measure.runs import untold
 from ...measure.sweeps import reference_sweeps, single_arms
 from .bilinear import embedllm, mirt, routellm_mf
 from .cascade import frugalgpt
@@ -58,6 +60,8 @@ def fit_baselines(
         progress: called with the name of each method as it starts.
     """
     sweeps = [single_arms(outcomes), *reference_sweeps(outcomes)]
+    if untold(outcomes.runs) is None:
+        sweeps.append(split_half_oracle(outcomes))
     without: list[tuple[str, str]] = []
     for name, method in METHODS.items():
         progress(name)
