@@ -148,7 +148,8 @@ def _task(
         quality=targets.quality,
         outcomes=data.quality,
         folds=folds_of_rows,
-        labels=data.domains,
+        # labels of several sources tell these apart, and often what is right
+        labels=data.domains if len(data.collection) < 2 else (None,) * len(data),
         score=score,
         counts=data.counts,
         battles=None if battles is None else (battles, folds(battles.texts, count, seed)),
