@@ -27,6 +27,7 @@ from .config import TrainConfig
 from .methods.base import Folds, Inputs
 from .methods.cluster import nearest
 from .methods.costs import fit_meter, fit_tokens, token_targets
+from .methods.runs_as_requests import as_requests
 from .preferences.evidence import pairs_record, split_battles
 from .preferences.pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
 from .prepare.catalogue import catalogue_of, list_prices, load_catalogue, table_prices
@@ -71,7 +72,7 @@ def train(
     tables = tables.learned()
     with reporter.stage("read tables") as stage:
         data = build_dataset(tables, config.arms)
-        data = data.rows(~data.test)
+        data = as_requests(data.rows(~data.test), origin.prices)
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
     encoder = open_encoder(config.encoder, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)

@@ -68,8 +68,8 @@ def _sources(sources: list[dict[str, Any]]) -> Iterable[str]:
             for source in sources
         ),
         "",
-        "Sources of use `measure` were not learned from. Tokens and dollars of sources per task "
-        "are of an agent's whole run.",
+        "Sources of use `measure` were not learned from. Of an agent's whole runs (per task) only "
+        "the ratios of tokens between arms were.",
         "",
     ]
 

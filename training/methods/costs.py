@@ -25,6 +25,7 @@ from .onnx_graph import Graph
 if TYPE_CHECKING:
     from data.prices import PriceTable
 
+CHARS_PER_TOKEN = 4.0  # of a prompt whose tokens nobody counted
 SMEAR_ROWS = 2048  # whose mean corrects that of the predictions
 ALPHA = 10.0  # ridge penalty of the token model; costs vary far less with it than quality does
 

@@ -23,6 +23,7 @@ from ..bundle.model import FittedModel
 from ..config import TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Inputs
+from ..methods.costs import CHARS_PER_TOKEN
 from ..methods.pairs import Battles
 from ..prepare.dataset import Dataset
 from .forecast import Labelled, choose_alpha, fit_by
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 TRANSFER_ARMS = 4  # labelled arms on which the transfer from battles is measured
 DEFAULT_LEVEL_ERROR = 0.2  # standard error of an arm's level where no labelled arm can tell it
-CHARS_PER_TOKEN = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
