@@ -20,7 +20,7 @@ from ..prepare.dataset import Dataset
 from ..selection.validation import complete, known
 
 MOST = 0.5  # share of complete prompts from which on all arms are compared
-LEAST_ROWS = 30  # complete prompts that fewer arms are compared on
+LEAST_ROWS = 30  # complete prompts that fewer arms are compared on, or half of fewer prompts
 THRESHOLDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -69,16 +69,19 @@ def observed_at(router: Router, scores: Scores, data: Dataset) -> tuple[Observed
 
 
 def comparable(data: Dataset) -> Bools:
-    """(a,) arms to compare: all, or those that answered most prompts together; maybe none.
+    """(a,) arms to compare: all that answered any, or most prompts together; maybe none.
 
     From the arm with most outcomes on, the next is always the one that leaves most prompts
     complete; of all these blocks the one with most comparisons counts.
     """
-    full = complete(data)
-    everything = np.ones(len(data.arms), dtype=np.bool_)
+    seen = known(data)
+    everything = seen.any(axis=0)
+    if everything.sum() < 2:
+        return np.zeros_like(everything)
+    full = complete(data.of_arms(everything))
     if full.mean() >= MOST:
         return everything
-    seen = known(data)
+    least = min(LEAST_ROWS, MOST * len(data))
     order = [int(seen.sum(axis=0).argmax())]
     rows, best, most = seen[:, order[0]], 0, 1
     while len(order) < len(data.arms):
@@ -87,11 +90,11 @@ def comparable(data: Dataset) -> Bools:
         order.append(int(left.argmax()))
         rows = rows & seen[:, order[-1]]
         worth = int(rows.sum()) * (len(order) - 1)
-        if rows.sum() >= LEAST_ROWS and worth > best:
+        if rows.sum() >= least and worth > best:
             best, most = worth, len(order)
     if best == 0:
-        return everything if full.any() else ~everything
-    among = ~everything
+        return everything if full.any() else np.zeros_like(everything)
+    among = np.zeros_like(everything)
     among[order[:most]] = True
     return among
 
