@@ -127,8 +127,8 @@ def sources_of(
         raise FormatError(f"--datasets is the folder of a collection; --data names no {SUFFIX}")
     if len(data) != len(prompts):
         raise FormatError(
-            f"--data and --prompts come in pairs, or --data is a collection's {SUFFIX}; got "
-            f"{len(data)} of --data and {len(prompts)} of --prompts"
+            f"--data and --prompts belong together, one each a table, or --data is a collection's "
+            f"{SUFFIX}; got {len(data)} of --data and {len(prompts)} of --prompts"
         )
     if pairs and len(pairs) != len(data):
         raise FormatError(
