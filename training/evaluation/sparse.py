@@ -75,7 +75,7 @@ def comparable(data: Dataset) -> Bools:
     complete; of all these blocks the one with most comparisons counts.
     """
     seen = known(data)
-    everything = seen.any(axis=0)
+    everything = np.asarray(seen.any(axis=0))
     if everything.sum() < 2:
         return np.zeros_like(everything)
     full = complete(data.of_arms(everything))
