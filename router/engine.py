@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from .core.bundle import Bundle
 from .core.certificate import read_expiry
 from .core.explore import OFF, Exploration, certainly, pick, propensities
 from .core.manifest import Manifest, retired_by
+from .core.map_rows import narrowed
 from .core.overlay import Overlay, overlaid, overlay_of
 from .core.policy import Policy
 from .core.rules import BudgetGrant, BudgetRule, CheapestRule, Rule
@@ -80,8 +81,8 @@ class Router:
         self._promises = same_arms and (overlay is None or not overlay.repriced)
         self._answers = Answers(self.manifest, self._arms, self.tiers)
         # callers use few policies, and reading the map anew costs more than choosing does
-        manifest = self.manifest
-        self._rule = lru_cache(maxsize=RULES)(partial(Policy.resolve, manifest=manifest))
+        self._rule = lru_cache(maxsize=RULES)(self.resolved)
+        self._among = lru_cache(maxsize=RULES)(self._narrowed)
 
     @classmethod
     def load(cls, path: str | Path, *, today: date | None = None) -> Router:
@@ -310,6 +311,18 @@ class Router:
             return self._rule(policy)
         tie_band = self.manifest.decision.tie_band
         return BudgetRule(cost_weight=grant.cost_weight, tie_band=tie_band, grant=grant)
+
+    def resolved(self, policy: Policy) -> Rule:
+        """The rule of a policy's knob, among the arms that it allows; not remembered."""
+        patterns = policy.allowed_models
+        allowed = self.admission.pool.meant(patterns) if patterns else None
+        return policy.resolve(self.manifest if allowed is None else self._among(allowed.tobytes()))
+
+    def _narrowed(self, allowed: bytes) -> Manifest:
+        """The manifest with the constants of a choice among some arms, a byte for each."""
+        bundle, mask = self.bundle, np.frombuffer(allowed, dtype=np.bool_)
+        found = narrowed(bundle.made, bundle.map_rows, mask)
+        return replace(self.manifest, decision=found.decision, threshold_map=found.threshold_map)
 
     def _drawn(
         self,

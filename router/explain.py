@@ -186,7 +186,7 @@ class Case:
             return NO_ARM
         # not by the router's memory of rules: a bisection would push out those of its callers
         varies = policy is not self.policy and self.view.asked.kind not in CHEAP
-        rule = policy.resolve(self.router.manifest) if varies else self.rule
+        rule = self.router.resolved(policy) if varies else self.rule
         return int(rule.choose(scores, eligible)[0])
 
     def others(self) -> list[int]:
@@ -201,7 +201,7 @@ class Case:
         utility = None if found is None else found[0]
         latency = router.admission.expected_ms(scores)[0]
         capped = self.able[0] & (cost > (self.policy.max_cost_usd or np.inf))
-        order = self.rule.order(scores)
+        order = self.rule.order(scores, self.able)
         for i in order[np.argsort(~self.able[0][order], kind="stable")]:
             name = router.arm_ids[i]
             yield ArmView(

@@ -23,10 +23,11 @@ from router.core.bundle import (
     verify_files,
 )
 from router.core.manifest import MANIFEST, Manifest, read_manifest
+from router.core.map_rows import MAP_ROWS, read_map_rows
 from router.errors import BundleError
 
 from .bundle.export import CARD, finish
-from .bundle.oof_predictions import OOF_PREDICTIONS
+from .bundle.oof_predictions import OOF_PREDICTIONS, arrays_of, constants
 from .config import load_config, recorded
 from .errors import TrainingError
 from .pipeline import train
@@ -34,8 +35,9 @@ from .prepare.encoder import ExportedEncoder, export_encoder
 from .progress import Reporter
 
 COMMITTED = Path("serving/starter")
+ASSEMBLED = Path(__file__).resolve().parent.parent / "artifacts" / "starter"  # by `make setup`
 SOURCE = "zeroeval"  # arms of different sets share too few models for one honest joint training
-HEAD_FILES = (HEADS, GOLDEN, CARD, MANIFEST)
+HEAD_FILES = (HEADS, GOLDEN, MAP_ROWS, CARD, MANIFEST)
 
 
 def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
@@ -77,6 +79,8 @@ def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manif
         trained = train(tables, config, bundle, cache, reporter)
         # outcomes row by row are a dataset, which is not committed
         (bundle / OOF_PREDICTIONS).unlink()
+        rows = read_map_rows(bundle / MAP_ROWS).unlabelled()
+        (bundle / MAP_ROWS).write_bytes(constants(arrays_of(rows)))
         manifest = finish(bundle, trained.manifest)
         out.mkdir(parents=True, exist_ok=True)
         for name in HEAD_FILES:

@@ -82,8 +82,10 @@ class Answers:
 
     def default(self, scores: Scores, eligible: Bools, reasons: list[Reason]) -> Decision:
         """Serve the declared default arm, with its training means, when a prediction is NaN."""
-        default = self._manifest.decision.default_arm
-        indices = [default, *(i for i in range(len(self._arms)) if i != default)]
+        infos, default = self._manifest.arms, self._manifest.decision.default_arm
+        others = [i for i in range(len(infos)) if i != default]
+        others.sort(key=lambda i: (-infos[i].mean_quality, infos[i].mean_cost_usd))
+        indices = [default, *others]
         order = [i for i in indices if eligible[0, i]][: 1 + FALLBACKS]
         info = self._manifest.arms[order[0]]
         reason = Reason("invalid_prediction", "a prediction was not finite; the default arm serves")
@@ -163,12 +165,16 @@ def request_view(view: PromptView, requires: Requires) -> dict[str, Any]:
 def ranked(rule: Rule, scores: Scores, eligible: Bools) -> list[int]:
     """The chosen arm, then the next best eligible ones by the same rule."""
     chosen = int(rule.choose(scores, eligible)[0])
-    others = [i for i in rule.order(scores).tolist() if eligible[0, i] and i != chosen]
+    others = [i for i in rule.order(scores, eligible).tolist() if eligible[0, i] and i != chosen]
     return [chosen, *others[:FALLBACKS]]
 
 
 def evidence_reason(info: ArmInfo) -> list[Reason]:
-    """A reason for arms whose quality follows from preferences alone; none for the others."""
+    """A reason for arms that have no labelled outcome; none for the others."""
+    if info.like is not None:
+        return [
+            Reason("likened", f"{info.arm.id} has no outcome; it is taken to be like {info.like}")
+        ]
     if info.rows > 0 or info.battles == 0:
         return []
     start = f"{info.arm.id} has no labelled outcome; its quality follows from {info.battles}"

@@ -22,11 +22,13 @@ from ..types import Scores
 from . import features
 from .encoder import Encoder, OnnxEncoder
 from .manifest import EncoderInfo, Manifest, read_manifest, with_public
+from .map_rows import MAP_ROWS, MapRows, read_map_rows
 from .scoring import Scorer
 
 HEADS = "router.onnx"
 GOLDEN = "golden.json"
 ENCODER = "encoder"
+BESIDE = "catalogue.toml"  # in a folder that holds a bundle, a newer catalogue over it
 ENCODER_FILES = ("model.onnx", "tokenizer.json")
 REQUIRED = (HEADS, GOLDEN, *(f"{ENCODER}/{name}" for name in ENCODER_FILES))
 
@@ -38,12 +40,23 @@ GOLDEN_LARGEST_GAP = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A verified bundle, ready to score."""
+    """A verified bundle, ready to score.
+
+    Attributes:
+        path: of its folder.
+        manifest: with the operator's catalogue over it, if there is one.
+        made: the manifest without that, at the prices that its constants were measured at.
+        encoder: from text to vectors.
+        scorer: from vectors to quality and cost.
+        map_rows: that maps of some of its arms are made of; null in older bundles.
+    """
 
     path: Path
     manifest: Manifest
+    made: Manifest
     encoder: Encoder
     scorer: Scorer
+    map_rows: MapRows | None
 
     @classmethod
     def load(cls, path: str | Path) -> Bundle:
@@ -66,7 +79,14 @@ class Bundle:
         content = [manifest.files[f"{ENCODER}/{name}"].sha256 for name in ENCODER_FILES]
         encoder = open_encoder(folder / ENCODER, manifest.encoder, (content[0], content[1]))
         scorer = Scorer(folder / HEADS, manifest)
-        bundle = cls(path=folder, manifest=manifest, encoder=encoder, scorer=scorer)
+        bundle = cls(
+            path=folder,
+            manifest=manifest,
+            made=manifest,
+            encoder=encoder,
+            scorer=scorer,
+            map_rows=read_map_rows(folder / MAP_ROWS) if MAP_ROWS in manifest.files else None,
+        )
         bundle.replay_golden()
         return bundle
 
@@ -135,6 +155,12 @@ def find_bundle(path: Path) -> Path:
         raise BundleError(f"{path} holds several bundles ({names}); name one of them")
     # a store's link may be renamed at any moment: follow it once
     return inside[0].resolve() if inside else path
+
+
+def catalogue_beside(path: Path) -> Path | None:
+    """The catalogue in a folder that holds a bundle, as `tierwise init` writes it; or null."""
+    found = path / BESIDE
+    return found if found.is_file() and not (path / "manifest.json").is_file() else None
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:

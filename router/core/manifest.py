@@ -76,6 +76,7 @@ class ArmInfo:
     rows: int
     mean_output_tokens: float | None = None  # in the unit of the heads; null in older bundles
     battles: int = 0  # preferences that stand in for outcomes, where there are no rows
+    like: str | None = None  # the arm that it is taken to be like, where it has no outcome at all
     max_output_tokens: int | None = None
     audio: bool | None = None
     document: bool | None = None

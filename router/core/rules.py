@@ -46,8 +46,11 @@ class Rule(ABC):
         """(n,) arm indices, -1 where none of `eligible` (n, a) may answer."""
 
     @abstractmethod
-    def order(self, scores: Scores) -> Ints:
-        """(a,) all arms of the first prompt, the one that the rule likes best first."""
+    def order(self, scores: Scores, eligible: Bools) -> Ints:
+        """(a,) all arms of the first prompt, the one that the rule likes best first.
+
+        Those of `eligible` (n, a) come in the order that they have without the others.
+        """
 
     @abstractmethod
     def reason(self, scores: Scores, chosen: int) -> Reason:
@@ -85,7 +88,7 @@ class UtilityRule(Rule):
             band=band,
         )
 
-    def order(self, scores: Scores) -> Ints:
+    def order(self, scores: Scores, _eligible: Bools) -> Ints:
         """See `Rule`."""
         return np.argsort(-(scores.quality - self.cost_weight * scores.cost_usd)[0], kind="stable")
 
@@ -132,12 +135,13 @@ class ThresholdRule(UtilityRule):
         )
         return share if far.all() else np.where(far, share, super().choose(scores, eligible))
 
-    def order(self, scores: Scores) -> Ints:
+    def order(self, scores: Scores, eligible: Bools) -> Ints:
         """See `Rule`: where nothing is known, the best that the share pays, then the cheapest."""
         if not unknown(scores)[0]:
-            return super().order(scores)
+            return super().order(scores, eligible)
         quality, cost = scores.quality[0], scores.cost_usd[0]
-        paid = cost <= cost.min() + self.threshold * (cost.max() - cost.min())
+        able = cost[eligible[0]] if eligible[0].any() else cost
+        paid = cost <= able.min() + self.threshold * (able.max() - able.min())
         return np.lexsort((cost, np.where(paid, -quality, 0.0), ~paid))
 
     def utility(self, scores: Scores) -> Doubles | None:
@@ -226,7 +230,7 @@ class CheapestRule(Rule):
         """See `Rule`."""
         return cheapest(scores.quality, scores.cost_usd, eligible)
 
-    def order(self, scores: Scores) -> Ints:
+    def order(self, scores: Scores, _eligible: Bools) -> Ints:
         """See `Rule`."""
         return np.argsort(scores.cost_usd[0], kind="stable")
 
@@ -249,7 +253,7 @@ class QualityFloor(Rule):
         floor = self.floor(scores)
         return choose_floor(scores.quality, scores.cost_usd, eligible=eligible, floor=floor)
 
-    def order(self, scores: Scores) -> Ints:
+    def order(self, scores: Scores, _eligible: Bools) -> Ints:
         """See `Rule`: those that reach the floor, by cost, before the others, by quality."""
         quality, cost = scores.quality[0], scores.cost_usd[0]
         good = quality >= self.floor(scores)[0]

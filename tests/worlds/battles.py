@@ -10,8 +10,9 @@ import polars as pl
 from data.simulation.world import World
 from data.tables import Tables, load_tables
 from router import Router
+from router.core.threshold_map import price_grid
 from router.types import Doubles
-from training.selection.regret import choices, price_grid
+from training.selection.regret import choices
 
 
 def few_labels(world: World, folder: Path, labelled: int) -> Tables:

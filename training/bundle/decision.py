@@ -12,15 +12,16 @@ from router.catalogue.catalogue import ABILITIES, Catalogue, Model
 from router.catalogue.public import public_catalogue
 from router.core.choice import near_tie_band
 from router.core.manifest import ArmInfo, DecisionInfo, ThresholdMap, retired_by
+from router.core.map_rows import best_single
+from router.core.threshold_map import significant, threshold_map
 from router.types import Arm, Bools, Doubles, Floats
 
 from ..config import TrainConfig
 from ..methods.base import arm_means
 from ..methods.cluster import nearest
 from ..methods.common_level import is_sparse
-from ..methods.costs import Meter, significant
+from ..methods.costs import Meter
 from ..prepare.dataset import Dataset
-from ..selection.threshold_map import threshold_map
 from ..selection.validation import frontier_quality
 from .fit import OutOfFold
 from .model import FittedModel
@@ -82,15 +83,6 @@ def decision_constants(
     )
     labels = {f"{w:g}": round(value, 6) for w, value in tried.items()}
     return Rule(info=info, band=bands[width], tried=labels, among=among)
-
-
-def best_single(mean: Doubles, cost_usd: Doubles, among: Bools) -> int:
-    """Index of the arm of `among` (a,), or of all where it is empty, with the best mean quality.
-
-    Equal ones (a,) go by their mean cost (a,).
-    """
-    left = among if among.any() else ~among
-    return int(np.lexsort((cost_usd, -np.where(left, mean, -np.inf)))[0])
 
 
 def not_retired(arms: Sequence[Arm], catalogue: Catalogue, config: TrainConfig) -> Bools:

@@ -25,15 +25,17 @@ from router.core.bundle import (
     open_encoder,
 )
 from router.core.manifest import MANIFEST, FileEntry, Manifest
+from router.core.map_rows import MAP_ROWS, MapRows
 from router.core.scoring import Scorer
 
 from ..errors import ExportError
 from ..prepare.encoder import ExportedEncoder
 from ..prepare.golden import GOLDEN_PROMPTS
 from .card import render_card
-from .oof_predictions import OOF_PREDICTIONS, OofPredictions
+from .oof_predictions import OOF_PREDICTIONS, OofPredictions, arrays_of, constants
 
 CARD = "card.md"
+OPTIONAL = (OOF_PREDICTIONS, MAP_ROWS)
 
 
 def write_bundle(
@@ -56,7 +58,7 @@ def write_bundle(
     Raises:
         ExportError: `out` exists and is no bundle.
     """
-    return _write(out, manifest, heads.SerializeToString(), encoder.folder, oof)
+    return _write(out, manifest, heads.SerializeToString(), encoder.folder, oof, oof)
 
 
 def rewrite_bundle(
@@ -66,6 +68,7 @@ def rewrite_bundle(
     *,
     heads: onnx.ModelProto | None = None,
     oof: OofPredictions | None = None,
+    rows: MapRows | None = None,
 ) -> Manifest:
     """Write the bundle in `source` anew as `out` (both may be one folder), whole or not at all.
 
@@ -75,17 +78,23 @@ def rewrite_bundle(
         manifest: the new one; `files` and `bundle_id` are filled in.
         heads: a new graph, or None for the same.
         oof: out-of-fold predictions of the training rows, if any.
+        rows: that maps of some of its arms are to be made of; left out, `oof`.
     Returns:
         The completed manifest.
     Raises:
         ExportError: `out` exists and is no bundle.
     """
     graph = (source / HEADS).read_bytes() if heads is None else heads.SerializeToString()
-    return _write(out, manifest, graph, source / ENCODER, oof)
+    return _write(out, manifest, graph, source / ENCODER, oof, oof if rows is None else rows)
 
 
 def _write(
-    out: Path, manifest: Manifest, heads: bytes, encoder: Path, oof: OofPredictions | None
+    out: Path,
+    manifest: Manifest,
+    heads: bytes,
+    encoder: Path,
+    oof: OofPredictions | None,
+    rows: MapRows | None,
 ) -> Manifest:
     check_target(out)
     with replaced_folder(out) as building:
@@ -95,6 +104,8 @@ def _write(
         (building / HEADS).write_bytes(heads)
         if oof is not None:
             (building / OOF_PREDICTIONS).write_bytes(oof.to_onnx())
+        if rows is not None:
+            (building / MAP_ROWS).write_bytes(constants(arrays_of(rows.sample())))
         answered = write_golden(building, manifest)
         finished = finish(building, manifest)
         Bundle.load(building)  # shares the encoder that `answered` still holds open
@@ -121,7 +132,14 @@ def write_golden(folder: Path, manifest: Manifest) -> Bundle:
     model, tokenizer = (file_sha256(folder / ENCODER / name) for name in ENCODER_FILES)
     encoder = open_encoder(folder / ENCODER, manifest.encoder, (model, tokenizer))
     scorer = Scorer(folder / HEADS, manifest)
-    bundle = Bundle(path=folder, manifest=manifest, encoder=encoder, scorer=scorer)
+    bundle = Bundle(
+        path=folder,
+        manifest=manifest,
+        made=manifest,
+        encoder=encoder,
+        scorer=scorer,
+        map_rows=None,
+    )
     quality = bundle.score_texts(list(GOLDEN_PROMPTS)).quality
     rows = [
         {"text": text, "quality": [round(float(q), 6) for q in row]}
@@ -135,8 +153,7 @@ def write_golden(folder: Path, manifest: Manifest) -> Bundle:
 def finish(folder: Path, manifest: Manifest) -> Manifest:
     """Hash every file, derive the bundle's id, write card and manifest, in this order."""
     files = {name: entry(folder / name) for name in REQUIRED}
-    if (folder / OOF_PREDICTIONS).is_file():
-        files[OOF_PREDICTIONS] = entry(folder / OOF_PREDICTIONS)
+    files |= {name: entry(folder / name) for name in OPTIONAL if (folder / name).is_file()}
     manifest = replace(manifest, files=files, bundle_id="")
     manifest = replace(manifest, bundle_id=bundle_id(manifest))
     (folder / CARD).write_text(render_card(manifest), "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -28,6 +29,8 @@ from ..selection.stack import Stack
 from .decision import Origin, Rule
 from .model import Parity
 
+OUTCOMES = "outcomes_by_kind"  # of the training record: arm id -> kind of work -> how many
+KINDS, OTHER = 24, "other"  # kinds that are told apart; the rarest are counted together
 LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "sentence-transformers")
 
 
@@ -75,6 +78,22 @@ class Learned:
     mean: Doubles  # (a,) mean quality of every arm
 
 
+def outcomes_by_kind(data: Dataset) -> dict[str, dict[str, int]]:
+    """Arm id -> kind of work -> how many outcomes; empty where no kind is known of any prompt.
+
+    A prompt's kind is that of its source, or else its domain.
+    """
+    named = [kind or domain for kind, domain in zip(data.kinds, data.domains, strict=True)]
+    kinds = Counter(kind for kind in named if kind)
+    shown = {kind for kind, _ in kinds.most_common(KINDS)}
+    if not shown:
+        return {}
+    labels = np.array([kind if kind in shown else OTHER for kind in named], dtype=object)
+    seen = ~np.isnan(data.quality)
+    counted = {arm.id: Counter(labels[seen[:, i]].tolist()) for i, arm in enumerate(data.arms)}
+    return {arm: dict(sorted(found.items())) for arm, found in counted.items()}
+
+
 def training_record(learned: Learned, origin: Origin) -> dict[str, Any]:
     """What was learned from what: counts, rejects by reason, choices and what they beat."""
     data, fitted, parity = learned.data, learned.fitted, learned.parity
@@ -83,6 +102,7 @@ def training_record(learned: Learned, origin: Origin) -> dict[str, Any]:
         "prompts": len(data),
         "cells": int((~np.isnan(data.quality)).sum()),
         "dropped_arms": data.dropped_arms,
+        OUTCOMES: outcomes_by_kind(data),
         **({"sparse": fitted.targets.record} if fitted.targets.sparse else {}),
         "rejected_rows": dict(origin.rejected),
         "chosen": {name: dict(found.settings) for name, found in fitted.chosen.items()},

@@ -12,6 +12,7 @@ import onnx
 
 from router.core import features
 from router.core.encoder import single_threaded_session
+from router.core.threshold_map import price_grid
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import ExportError
@@ -22,7 +23,7 @@ from ..methods.level import LevelTrees
 from ..methods.onnx_graph import Graph
 from ..prepare.dataset import Dataset
 from ..selection.calibrate import Calibration
-from ..selection.regret import choices, price_grid
+from ..selection.regret import choices
 from ..selection.stack import Stack
 
 PARITY_ROWS = 4096  # prompts on which graph and fitted models are compared

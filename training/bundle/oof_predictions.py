@@ -10,9 +10,10 @@ Arrays are (n prompts, a arms); arm order is the manifest's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,9 +21,11 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from data.split import normalise
+from router.core.map_rows import MapRows
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
+from ..methods.onnx_graph import model_of
 
 OOF_PREDICTIONS = "oof_predictions.onnx"
 OLD_NAME = "validation.onnx"  # of older bundles, in 16 bits
@@ -32,45 +35,16 @@ Keys = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OofPredictions:
+class OofPredictions(MapRows):
     """Predictions of training prompts by models that did not see them, with their outcomes.
 
     Attributes:
         keys: (n,) fingerprints of the prompts, `fingerprints`.
         seen: (m,) those of every training prompt, m >= n, rising.
-        quality: (n, a) calibrated.
-        quality_se: (n, a).
-        output_tokens: (n, a), or micro-dollars where the arm is metered in them.
-        realised: (n, a) quality of the outcomes, NaN where missing.
-        n_chars: (n,) lengths of the prompts.
-        cluster: (n,) nearest centroids.
     """
 
     keys: Keys
     seen: Keys
-    quality: Floats
-    quality_se: Floats
-    output_tokens: Floats
-    realised: Floats
-    n_chars: Ints
-    cluster: Ints
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def arms(self, kept: Sequence[int]) -> OofPredictions:
-        """The same of some arms, in the given order."""
-        index = list(kept)
-        return OofPredictions(
-            keys=self.keys,
-            seen=self.seen,
-            quality=self.quality[:, index],
-            quality_se=self.quality_se[:, index],
-            output_tokens=self.output_tokens[:, index],
-            realised=self.realised[:, index],
-            n_chars=self.n_chars,
-            cluster=self.cluster,
-        )
 
     def trained_on(self, texts: Sequence[str]) -> Bools:
         """(k,) which of the texts were training prompts; one in a few hundred thousand errs."""
@@ -78,20 +52,21 @@ class OofPredictions:
 
     def to_onnx(self) -> bytes:
         """The file's content."""
-        arrays = {
-            "keys": self.keys,
-            "seen": self.seen,
-            "quality": self.quality,
-            "quality_se": self.quality_se,
-            "output_tokens": self.output_tokens,
-            "realised": self.realised,
-            "n_chars": self.n_chars.astype(np.int32),
-            "cluster": self.cluster.astype(np.int32),
-        }
-        constants = [numpy_helper.from_array(values, name) for name, values in arrays.items()]
-        graph = helper.make_graph([], "oof_predictions", [], [], constants)
-        model = helper.make_model(graph, producer_name="tierwise")
-        return bytes(model.SerializeToString())
+        return constants({"keys": self.keys, "seen": self.seen, **arrays_of(self)})
+
+
+def arrays_of(rows: MapRows) -> dict[str, NDArray[Any]]:
+    """The arrays of rows as files keep them, by name."""
+    found = {field.name: getattr(rows, field.name) for field in fields(MapRows)}
+    return found | {name: found[name].astype(np.int32) for name in ("n_chars", "cluster")}
+
+
+def constants(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An ONNX model that answers these arrays to nothing."""
+    tensors = [numpy_helper.from_array(values, name) for name, values in arrays.items()]
+    outputs = [helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)) for t in tensors]
+    graph = helper.make_graph([], "rows", [], outputs, tensors)
+    return bytes(model_of(graph).SerializeToString())
 
 
 def oof_predictions(
@@ -128,8 +103,8 @@ def read_oof_predictions(folder: Path) -> OofPredictions | None:
     if path is None:
         return None
     try:
-        constants = onnx.load(path).graph.initializer
-        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in constants}
+        tensors = onnx.load(path).graph.initializer
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors}
         return OofPredictions(
             keys=arrays["keys"],
             seen=arrays["seen"],

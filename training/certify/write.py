@@ -21,4 +21,6 @@ def store_certificate(router: Router, certificate: Certificate, out: Path) -> Ma
     """
     bundle = router.bundle
     manifest = replace(bundle.manifest, certificate=certificate)
-    return rewrite_bundle(bundle.path, out, manifest, oof=read_oof_predictions(bundle.path))
+    return rewrite_bundle(
+        bundle.path, out, manifest, oof=read_oof_predictions(bundle.path), rows=bundle.map_rows
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from data.prices import PriceTable
 from router import Router
 
 from ..bundle.oof_predictions import oof_file
@@ -49,7 +50,8 @@ def add_model(
     """Add a model to BUNDLE from 50 to 1,000 labelled prompts; the others stay as they are."""
     router = Router.load(bundle)
     able = load_catalogue(None if catalogue is None else str(catalogue))
-    tables, listed = new_tables(data_path, prompts, prices, able)
+    own = None if prices is None else PriceTable.load(prices)
+    tables, listed = new_tables(data_path, prompts, own, able)
     note_rejects(tables.report)
     if oof_file(router.bundle.path) is None:
         note(

@@ -14,6 +14,8 @@ from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
 from router.core.manifest import ArmInfo, Manifest
+from router.core.map_rows import MapRows
+from router.core.threshold_map import significant
 from router.types import Doubles, Ints
 
 from ..bundle.decision import Measured, arm_info
@@ -21,14 +23,14 @@ from ..bundle.export import rewrite_bundle
 from ..bundle.oof_predictions import OofPredictions
 from ..errors import ExportError
 from ..methods.base import Inputs
-from ..methods.costs import Meter, fit_meter, significant, token_targets
+from ..methods.costs import Meter, fit_meter, token_targets
 from ..methods.onnx_graph import Graph
 from ..prepare.catalogue import catalogue_of
 from ..threads import single_threaded
 from .graph_columns import before, find_blend, run, with_columns
 from .labels import Labelled
 from .new_arm import NewArm, Settings, fit_new_arm
-from .rows import MapRows, changed, redecided
+from .rows import changed, map_rows_of, redecided
 
 MAX_GRAPH_GAP = 1e-4  # of the graph against the fitted arm; more is no rounding
 PRIOR_ROWS = 20.0  # of a cell's standard error, where the bundle does not say
@@ -64,7 +66,8 @@ def add_arms(
     Args:
         router: the bundle.
         found: labels and what the bundle says of their prompts.
-        oof: out-of-fold predictions; without them the labelled prompts give the map.
+        oof: out-of-fold predictions; without them the bundle's own rows give the map, or else
+            the labelled prompts.
         out: the new bundle's folder.
         inputs: of the labelled prompts.
         prices: list prices, which go before those that the rows imply.
@@ -78,8 +81,9 @@ def add_arms(
     prior_rows = float(router.manifest.config.get("cluster", {}).get("prior_rows", PRIOR_ROWS))
     settings = Settings(prior_rows=prior_rows, caution=caution, seed=seed)
     new_arms = _fitted(found, meter, settings)
-    base = MapRows.of_prompts(known, data.n_chars) if oof is None else MapRows.of_training_rows(oof)
-    weights = known.weights if oof is None else np.eye(known.weights.shape[1])[oof.cluster]
+    kept: MapRows | None = router.bundle.map_rows if oof is None else oof
+    base = map_rows_of(known, data.n_chars) if kept is None else kept
+    weights = known.weights if kept is None else np.eye(known.weights.shape[1])[kept.cluster]
     rows_now = _with_new_arms(base, list(new_arms.values()), weights)
     infos = _infos(router.manifest, found, meter, rows_now, prices, catalogue)
     graph = extended(onnx.load(router.bundle.path / HEADS), list(new_arms.values()))
@@ -89,8 +93,10 @@ def add_arms(
     manifest = redecided(router.manifest, infos, rows_now, kept_catalogue)
     for name, fitted in new_arms.items():
         manifest = changed(manifest, _record(name, fitted, found))
-    kept = None if oof is None else rows_now.as_oof(oof)
-    manifest = rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=kept)
+    memory = rows_now if isinstance(rows_now, OofPredictions) else None
+    manifest = rewrite_bundle(
+        router.bundle.path, out, manifest, heads=graph, oof=memory, rows=rows_now
+    )
     return Added(manifest=manifest, new_arms=new_arms)
 
 

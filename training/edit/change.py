@@ -14,14 +14,15 @@ from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
 from router.core.manifest import ArmInfo, Manifest
+from router.core.map_rows import MapRows
+from router.core.threshold_map import significant
 
 from ..bundle.export import rewrite_bundle
 from ..bundle.oof_predictions import OofPredictions
 from ..errors import TrainingError
-from ..methods.costs import significant
 from ..prepare.catalogue import catalogue_of
 from .graph_columns import only_columns
-from .rows import MapRows, changed, redecided
+from .rows import changed, redecided
 
 
 def remove_arms(
@@ -32,7 +33,7 @@ def remove_arms(
     Args:
         router: the bundle.
         names: models, or arms as `model|tier`.
-        rows: that give the new map, of all its arms.
+        rows: a sample of which gives the new map, of all its arms.
         oof: the bundle's out-of-fold predictions.
         out: the new bundle's folder.
     Raises:
@@ -49,13 +50,14 @@ def remove_arms(
         left = arms[kept[0]].id if kept else "none"
         raise TrainingError(f"a router needs two arms; without {', '.join(names)} it has {left}")
     graph = only_columns(onnx.load(router.bundle.path / HEADS), kept)
+    fewer = rows.sample().arms(kept)  # what the whole bundle decides by where these are allowed
     infos = tuple(router.manifest.arms[i] for i in kept)
     catalogue = catalogue_of(router.catalogue, tuple(info.arm for info in infos))
-    manifest = redecided(router.manifest, infos, rows.arms(kept), catalogue)
+    manifest = redecided(router.manifest, infos, fewer, catalogue)
     gone = [arm.id for i, arm in enumerate(arms) if i not in kept]
     manifest = changed(manifest, {"change": "removed", "arms": gone})
     smaller = None if oof is None else oof.arms(kept)
-    return rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=smaller)
+    return rewrite_bundle(router.bundle.path, out, manifest, heads=graph, oof=smaller, rows=fewer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def reprice_arms(
         info.arm.id: float(ratio[i]) for i, info in enumerate(old) if named[info.model] is not None
     }
     manifest = changed(manifest, {"change": "repriced", "arms": sorted(moved)})
-    manifest = rewrite_bundle(router.bundle.path, out, manifest, oof=oof)
+    manifest = rewrite_bundle(router.bundle.path, out, manifest, oof=oof, rows=rows)
     return Repriced(manifest=manifest, moved=moved)
 
 

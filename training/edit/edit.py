@@ -16,6 +16,7 @@ from data.tables import Tables, load_tables
 from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
+from router.core.map_rows import MapRows
 
 from ..bundle.oof_predictions import OofPredictions, read_oof_predictions
 from ..errors import TrainingError
@@ -25,16 +26,15 @@ from ..progress import Reporter
 from .add import CAUTION, Added, add_arms
 from .graph_columns import run
 from .labels import Labelled, labelled, new_arms
-from .rows import MapRows
+from .rows import map_rows_of
 
 
 def new_tables(
-    data: Path, prompts: Path, prices: Path | None, catalogue: Catalogue
+    data: Path, prompts: Path, prices: PriceTable | None, catalogue: Catalogue
 ) -> tuple[Tables, PriceTable | None]:
     """Labels of new models, all of them to learn from, and the list prices of these models."""
     names = read_table(data).get_column("model", default=pl.Series([])).unique().to_list()
-    table = None if prices is None else PriceTable.load(prices)
-    listed = list_prices(catalogue, table, [str(name) for name in names])
+    listed = list_prices(catalogue, prices, [str(name) for name in names])
     return load_tables(data, prompts, split=SplitConfig(test_share=0.0), prices=listed), listed
 
 
@@ -80,11 +80,12 @@ def map_rows(
         inputs = bundle_inputs(router, texts, cache, reporter)
         known = run(onnx.load(router.bundle.path / HEADS), inputs)
         lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        return MapRows.of_prompts(known, lengths), oof
-    if oof is None:
+        return map_rows_of(known, lengths), oof
+    rows: MapRows | None = router.bundle.map_rows if oof is None else oof
+    if rows is None:
         raise TrainingError(
-            "this bundle was made before bundles kept out-of-fold predictions; give --prompts, a "
-            "table of a few hundred prompts like your traffic, from which the threshold's map is "
+            "this bundle was made before bundles kept predictions for their maps; give --prompts, "
+            "a table of a few hundred prompts like your traffic, from which the threshold's map is "
             "made, or retrain it with this version"
         )
-    return MapRows.of_training_rows(oof), oof
+    return rows, oof

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import nnls
 
+from router.core.threshold_map import significant
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..config import TrainConfig
@@ -81,11 +82,6 @@ def fit_meter(data: Dataset, prices: PriceTable | None) -> Meter:
         input_per_char=rows[3],
         in_dollars=rows[4] > 0,
     )
-
-
-def significant(value: float, digits: int = 7) -> float:
-    """A float of so many significant digits: enough for any price, and the same everywhere."""
-    return float(f"{value:.{digits}g}")
 
 
 def _line(x: Ints, y: Doubles) -> tuple[float, float]:

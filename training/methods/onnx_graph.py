@@ -112,8 +112,13 @@ class Graph:
         graph = helper.make_graph(
             self._nodes, "router", self._inputs, self._outputs, list(self._constants.values())
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="tierwise")
-        model.ir_version = 9
-        onnx.checker.check_model(model)
-        return model
+        return model_of(graph)
+
+
+def model_of(graph: onnx.GraphProto) -> onnx.ModelProto:
+    """The checked model of a graph, in versions that older runtimes know."""
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    model = helper.make_model(graph, opset_imports=opsets, producer_name="tierwise")
+    model.ir_version = 9
+    onnx.checker.check_model(model)
+    return model

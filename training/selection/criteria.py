@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from router.core.threshold_map import SPARSE
 from router.types import Doubles, Floats
 
 from ..methods.base import counted
 from ..methods.common_level import is_sparse
 from ..prepare.dataset import Dataset
-from .regret import SPARSE, contrast_error, decision_regret, mean_of_counted
+from .regret import contrast_error, decision_regret, mean_of_counted
 
 FEW = 2.0  # outcomes per prompt below which a table counts as a log
 

@@ -1,4 +1,4 @@
-"""Decision regret, and the λ-grid that sweeps run over: what predictions are judged by.
+"""Decision regret: what predictions are judged by.
 
 Regret at one price of money λ is how much utility q - λc the chosen arms lose against the best
 arm of each prompt. Only realised outcomes score; predicted costs decide.
@@ -14,28 +14,8 @@ from router.types import Doubles, Floats, Ints
 from ..methods.base import counted
 from ..prepare.dataset import Dataset
 
-SPARSE = 0.3  # share of missing cells above which realised regret is known for too few prompts
 GRID = 25
 SPAN = (0.05, 20.0)  # λ times the cost span of the arms: from "quality rules" to "cost rules"
-
-
-def price_grid(cost_usd: Doubles, size: int) -> Doubles:
-    """λ from "spend freely" to "spend nothing", logarithmic, rising: (size + 2,).
-
-    Args:
-        cost_usd: (n, a) costs; only the scale of their differences matters.
-        size: interior points.
-    """
-    mean = np.unique(np.nanmean(cost_usd, axis=0))
-    gaps = np.diff(mean)
-    gaps = gaps[gaps > 1e-12 * max(float(mean[-1]), 1e-300)]
-    widest = float(mean[-1] - mean[0]) or float(mean[-1]) or 1.0
-    narrowest = float(gaps.min()) if len(gaps) else widest
-    inner = np.geomspace(1e-3 / widest, 3.0 / narrowest, size)
-    return np.concatenate([[0.0], inner, [MOST]])
-
-
-MOST = 1e12  # quality per US dollar at which any saving outweighs any quality
 
 
 def decision_regret(

@@ -18,7 +18,6 @@ from training.bundle.oof_predictions import (
     read_oof_predictions,
 )
 from training.config import FoldsConfig
-from training.edit.rows import MapRows, new_map
 from training.errors import TrainingError
 from training.selection.crossfit import MAX_JUDGED, split_folds
 
@@ -46,8 +45,8 @@ def test_the_map_is_made_of_the_kept_predictions_bit_for_bit(
     oof: OofPredictions, tiny_bundle: Path
 ) -> None:
     manifest = read_manifest(tiny_bundle)
-    rows = MapRows.of_training_rows(oof)
-    assert new_map(rows, manifest.arms, manifest.decision.tie_band) == manifest.threshold_map
+    found = oof.threshold_map(manifest.arms, manifest.decision.tie_band)
+    assert found == manifest.threshold_map
 
 
 def test_kept_predictions_are_those_of_the_training_rows(

@@ -17,6 +17,7 @@ from router import Policy, Router
 from router.cli.main import main
 from router.core.bundle import Bundle, find_bundle
 from router.core.manifest import Manifest, read_manifest
+from router.core.map_rows import MAP_ROWS
 from tests.router.core.test_certificate import PROMISE
 from tests.training.edit.held_back import aiq, few_labels
 from training.bundle.export import finish
@@ -297,7 +298,8 @@ def test_old_bundles_need_prompts_for_the_map_and_say_so(
     base: Router, world_files: Path, tmp_path: Path
 ) -> None:
     old = Path(shutil.copytree(find_bundle(base.bundle.path), tmp_path / "old"))
-    (old / OOF_PREDICTIONS).unlink()
+    for name in (OOF_PREDICTIONS, MAP_ROWS):
+        (old / name).unlink()
     finish(old, read_manifest(old))
     gone = base.arms[0].id
     refused = run("remove-model", old, gone, "--out", tmp_path / "b")

@@ -8,13 +8,13 @@ import pytest
 from data.prices import Price, PriceTable
 from router.core import features
 from router.core.choice import cost_weight_at
+from router.core.threshold_map import price_grid, threshold_map
 from router.types import Arm
 from training.config import TrainConfig
 from training.methods.base import Folds, Inputs
 from training.methods.costs import fit_meter, fit_tokens, token_targets
 from training.prepare.dataset import Dataset
-from training.selection.regret import choices, decision_regret, price_grid
-from training.selection.threshold_map import threshold_map
+from training.selection.regret import choices, decision_regret
 
 N, ARMS = 600, 3
 RNG = np.random.default_rng(0)

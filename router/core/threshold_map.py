@@ -8,13 +8,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from router.core.manifest import ThresholdMap
-from router.types import Bools, Doubles, Floats
-
-from ..methods.costs import significant
-from .regret import SPARSE, choices, price_grid
+from ..types import Bools, Doubles, Floats
+from .choice import choose
+from .manifest import ThresholdMap
 
 KNOTS = 200
+SPARSE = 0.3  # share of missing cells above which realised quality is known for too few prompts
+MOST = 1e12  # quality per US dollar at which any saving outweighs any quality
+
+
+def significant(value: float, digits: int = 7) -> float:
+    """A float of so many significant digits: enough for any price, and the same everywhere."""
+    return float(f"{value:.{digits}g}")
+
+
+def price_grid(cost_usd: Doubles, size: int) -> Doubles:
+    """λ from "spend freely" to "spend nothing", logarithmic, rising: (size + 2,).
+
+    Args:
+        cost_usd: (n, a) costs; only the scale of their differences matters.
+        size: interior points.
+    """
+    mean = np.unique(np.nanmean(cost_usd, axis=0))
+    gaps = np.diff(mean)
+    gaps = gaps[gaps > 1e-12 * max(float(mean[-1]), 1e-300)]
+    widest = float(mean[-1] - mean[0]) or float(mean[-1]) or 1.0
+    narrowest = float(gaps.min()) if len(gaps) else widest
+    inner = np.geomspace(1e-3 / widest, 3.0 / narrowest, size)
+    return np.concatenate([[0.0], inner, [MOST]])
 
 
 def threshold_map(
@@ -39,12 +60,13 @@ def threshold_map(
     # what this one would get from it is then the calibrated prediction
     rarely = np.isnan(outcomes).mean(axis=0) > SPARSE
     expected = np.where(rarely, quality, outcomes)
-    index = np.arange(len(quality))
+    index, everything = np.arange(len(quality)), np.ones(quality.shape, dtype=np.bool_)
+    predicted = quality.astype(np.float64)
     # no last bits: powers and sums have others on another processor, and the map is in the bundle
     prices = [significant(float(price), 9) for price in price_grid(cost_usd, KNOTS)[::-1]]
     spend, reached = [], []
     for price in prices:
-        arm = choices(quality, cost_usd, price, band)
+        arm = choose(predicted, cost_usd, eligible=everything, cost_weight=price, band=band)
         spend.append(significant(float(cost_usd[index, arm].mean()), 12))
         got = expected[index, arm]
         # none of the chosen cells has an outcome: what is predicted there is promised
