@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from router.core.bundle import catalogue_beside
+
 from .declared import BudgetFileError, Declared, read_budgets
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout, or a Bento's source folder
@@ -75,6 +77,7 @@ class Settings:
             text = found.get(variable, "").strip()
             if text:
                 values[name] = read(variable, text)
+        values.setdefault("catalogue", catalogue_beside(values.get("bundle", STARTER)))
         settings = cls(**values)
         if settings.workers != 1 and settings.budget_dir is None and settings.redis_url is None:
             raise SettingsError(

@@ -90,6 +90,7 @@ class Model:
     """One model, or all that a pattern names; null is unknown."""
 
     family: str | None = None  # null: the model is a family of its own
+    known_as: str | None = None  # whose tokenizer reads, where the name is one of your own
     api: Api = "openai"  # how a tier is put into a request
     context_tokens: int | None = None
     max_output_tokens: int | None = None

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from ..catalogue.catalogue import Catalogue
-from ..core.bundle import Bundle
+from ..core.bundle import Bundle, catalogue_beside
 from ..engine import Router
 from ..errors import RouterError, in_words
 from ..explain import explain as explain_decision
@@ -31,6 +31,7 @@ from .store import candidate, history, promote, rollback
 # `add_model` of training/commands/add_model.py; two are elsewhere, and what they import is in the
 # named extra.
 ELSEWHERE = {
+    "init": "Make a router of the models that you have, in a minute.",
     "data": "Bring outcome tables in, check them, simulate them.",
     "train": "Train a bundle from outcomes and prompts.",
     "evaluate": "Measure a bundle on held-out outcomes.",
@@ -150,7 +151,7 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _router(bundle: Path, catalogue: Path | None) -> Router:
-    router = Router.load(bundle)
+    router, catalogue = Router.load(bundle), catalogue or catalogue_beside(bundle)
     return router if catalogue is None else router.recatalogued(Catalogue.load(catalogue))
 
 

@@ -80,7 +80,7 @@ class Session:
             full,
             np.minimum(cached, full),  # of NaN and a number NaN
             np.where(np.isnan(write), full, write),
-            Counter.of(models),
+            Counter.of([catalogue.model(name).known_as or name for name in models]),
         )
 
     def family(self, current: str) -> str:

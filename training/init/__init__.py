@@ -1,0 +1,1 @@
+"""A router of your own models, from a bundle that knows them: known, wanted, made."""
