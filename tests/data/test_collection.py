@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -172,3 +173,17 @@ def test_tables_come_in_pairs_and_are_named_by_their_files() -> None:
         sources_of([a, b], [a])
     with pytest.raises(FormatError, match="as many of --pairs, or none; got 1"):
         sources_of([a, b], [a, b], [a])
+
+
+def test_the_public_collection_only_measures_what_may_not_be_sold(tmp_path: Path) -> None:
+    toml = Path(__file__).parents[2] / "training" / "benchmarks" / "collection.toml"
+    named = re.findall(r'^(?:outcomes|prompts) = "(.+)"$', toml.read_text("utf-8"), flags=re.M)
+    for name in named:
+        (tmp_path / name).touch()
+    found = read_collection(toml, tmp_path)
+    assert len(found) == len(named) / 2 == 21
+    assert {s.name for s in found if s.use == "measure"} == {
+        s.name for s in found if "NC" in (s.licence or "NC: nobody says")
+    }
+    assert {s.name for s in found if s.per == "task"} >= {"mcpmark", "swebench", "taubench"}
+    assert all(Path(name).parent == Path() for name in named), "nothing of any machine"
