@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from router import Router
 
 from ..errors import TrainingError
 from ..init.build import build, check_out
-from ..init.questions import ask
+from ..init.questions import ask, say
 from ..init.wishes import Wishes, chosen, read_like, read_names, read_price, resolved
 from ..init.words import knowledge, made
 from ..progress import Timings
@@ -64,7 +63,7 @@ def init(
         raise click.UsageError("--labels and --prompts belong together")
     router = Router.load(_base(base))
     if listing:
-        _say(knowledge(router))
+        say(knowledge(router))
         return
     wishes = Wishes(
         patterns=(*models, *more),
@@ -84,7 +83,7 @@ def init(
     source = "the starter" if base is None else str(base)
     own = {model: name for name, model in wishes.names.items()}
     priced = [own.get(row.model, row.model) for row in wishes.prices.rows]
-    _say(made(mine, out, f"{source} ({router.manifest.bundle_id})", left_out, priced))
+    say(made(mine, out, f"{source} ({router.manifest.bundle_id})", left_out, priced))
 
 
 def _base(base: Path | None) -> Path:
@@ -107,8 +106,3 @@ def _asked(router: Router, out: Path, *, force: bool) -> tuple[Wishes, Path]:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nNothing was written.")
         raise SystemExit(130) from None
-
-
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)

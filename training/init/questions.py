@@ -37,11 +37,11 @@ def ask(router: Router, out: Path, *, force: bool) -> tuple[Wishes, Path]:
     Raises:
         click.Abort: whoever is asked leaves.
     """
-    _say(knowledge(router))
+    say(knowledge(router))
     wishes = _models(router)
-    _say(("", "These are yours:"))
+    say(("", "These are yours:"))
     arms = {router.arm_ids[i] for i in _kept(router, wishes)}
-    _say(table([arm for arm in known_arms(router) if arm.info.arm.id in arms], families=False))
+    say(table([arm for arm in known_arms(router) if arm.info.arm.id in arms], families=False))
     wishes = _asked(
         "3. Your own names for them, as MINE=MODEL",
         "as they are",
@@ -78,7 +78,7 @@ def _models(router: Router) -> Wishes:
         try:
             return _checked(router, wishes)
         except TrainingError as err:
-            _say(wrapped(str(err), "   "))
+            say(wrapped(str(err), "   "))
 
 
 def _asked(question: str, default: str, read: Callable[[str], T], empty: T | None) -> T:
@@ -97,7 +97,7 @@ def _asked(question: str, default: str, read: Callable[[str], T], empty: T | Non
         try:
             return read(text or default)
         except (TrainingError, DataError, RouterError) as err:
-            _say(wrapped(str(err), "   "))
+            say(wrapped(str(err), "   "))
 
 
 def _line(question: str) -> str:
@@ -146,6 +146,7 @@ def _free(out: Path, *, force: bool) -> Path:
     return out
 
 
-def _say(lines: Iterable[str]) -> None:
+def say(lines: Iterable[str]) -> None:
+    """Print lines."""
     for line in lines:
         click.echo(line)

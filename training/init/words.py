@@ -10,9 +10,9 @@ from router.core.bundle import BESIDE
 from router.engine import Router
 
 from .build import BUNDLE
+from .catalogue_text import WIDTH
 from .known import Known, kinds_of, known_arms, rows_of
 
-WIDTH = 80
 HEAD = ("model", "$ per 1M in / out", "quality", "known by")
 MOST_KINDS = 12
 MUCH = 0.9  # of the outcomes that another arm has of a kind of work
