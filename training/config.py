@@ -187,6 +187,9 @@ class StackConfig:
     within: float = 0.05  # of the least criterion: a method further behind is left out
     sharpness: float = 1.25  # a mean of predictions is too timid; its contrasts are spread by it
     level_share: float = 0.5  # of the trees in a prompt's level, beside the methods' mean
+    # share of the contrasts that is followed, 0 (the arms' means) to 1; null: what out-of-fold
+    # predictions can prove, see selection/trust.py
+    trust: float | None = None
 
     def __post_init__(self) -> None:
         if self.within < 0.0:
@@ -195,6 +198,8 @@ class StackConfig:
             raise ConfigError(f"stack.sharpness must be above 0, got {self.sharpness}")
         if not 0.0 <= self.level_share <= 1.0:
             raise ConfigError(f"stack.level_share must lie between 0 and 1, got {self.level_share}")
+        if self.trust is not None and not 0.0 <= self.trust <= 1.0:
+            raise ConfigError(f"stack.trust must lie between 0 and 1, got {self.trust}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +207,7 @@ class CalibrationConfig:
     """Per-arm calibration on a fold that neither models nor stack saw."""
 
     method: str = "platt"  # "platt" or "none"
-    prior_rows: tuple[float, ...] = (300.0, 3000.0, 30000.0)  # that pull an arm to the pool
+    prior_rows: tuple[float, ...] = (3000.0, 30000.0)  # that pull an arm to the pool
 
     def __post_init__(self) -> None:
         if self.method not in {"platt", "none"}:

@@ -139,11 +139,11 @@ def learn(
     with reporter.stage("cross-fit methods", len(config.predictors)) as stage:
         fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
     with reporter.stage("stack and calibrate") as stage:
-        stack, calibration, oof_quality = combine(fitted, data, config)
-        stage.note("mean of " + ", ".join(stack.names))
-    oof = OutOfFold(judged, inputs.rows(folds.judged), oof_quality, oof_cost_usd, oof_tokens)
-    with reporter.stage("final fit", len(stack.names)) as stage:
-        model = final_fit(inputs, fitted, stack, calibration, costs, config, stage)
+        mixed = combine(fitted, data, config)
+        stage.note("mean of " + ", ".join(mixed.stack.names))
+    oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
+    with reporter.stage("final fit", len(mixed.stack.names)) as stage:
+        model = final_fit(inputs, fitted, mixed, costs, config, stage)
         model = joined.widened(model) if joined is not None else model
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
@@ -153,7 +153,7 @@ def learn(
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
         parity = check_parity(model, graph, oof.inputs, judged)
-        learned = Learned(data, fitted, stack, rule, table, parity, mean)
+        learned = Learned(data, fitted, mixed, rule, table, parity, mean)
         manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
         manifest = write_bundle(out, manifest, graph, encoder, _kept(model, oof, data, joined))
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
@@ -192,7 +192,7 @@ def _manifest(
         arms=infos,
         rule=learned.rule,
         threshold_map=learned.table,
-        training=record | pairs_record(joined, learned.stack),
+        training=record | pairs_record(joined, learned.combined.stack),
         metrics=validation_metrics(oof.quality[:, :known], oof.cost_usd[:, :known], observed, band),
         config=config,
         catalogue=catalogue_of(origin.catalogue, learned.data.arms),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from ..core.manifest import ArmInfo, Manifest
 
@@ -33,6 +34,7 @@ def _head(manifest: Manifest) -> list[str]:
     if "prompts" in training:
         stack = ", ".join(training.get("stack", ())) or "an earlier bundle's methods"
         lines.append(f"trained on {training['prompts']} prompts by {stack}")
+    lines += routing_line(training)
     found = manifest.certificate
     if found is not None:
         lines.append(
@@ -41,6 +43,23 @@ def _head(manifest: Manifest) -> list[str]:
             f"{found.issued}"
         )
     return lines
+
+
+def routing_line(training: Mapping[str, Any]) -> list[str]:
+    """Whether telling prompts apart pays, in one line; none for bundles that do not say."""
+    found = training.get("routing")
+    if found is None:
+        return []
+    why = (
+        f"outcomes follow {found['slope']:.2f} ± {found['slope_se']:.2f} of the predicted "
+        f"differences, on {found['prompts']} prompts"
+    )
+    if found["aiq"] is not None:
+        told = f"inner AIQ {found['aiq']:.4f} against {found['fixed_mix_aiq']:.4f}"
+        why = f"{told} of the best fixed mix, {why}"
+    if not found["pays"]:
+        return [f"routing does not pay here: {why}; decisions follow the arms' means"]
+    return [f"routing pays: {why}; {found['share']:.0%} of them are followed"]
 
 
 def _arms(manifest: Manifest) -> list[str]:

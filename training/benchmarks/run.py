@@ -14,14 +14,14 @@ CONFIG = Path(__file__).with_name("reported.toml")
 REPORTED = ("alpaca_eval", "dcrouter", "mmlu_pro", "routellm", "zeroeval")  # in the README
 
 
-def dataset_names(datasets: Path) -> list[str]:
-    """The tables of a folder that are reported; all of them where it has none of those.
+def dataset_names(datasets: Path, *, reported: bool = True) -> list[str]:
+    """The tables of a folder that are reported; all of them where it has none, or if all are asked.
 
     A table is NAME.parquet with NAME.prompts.parquet beside it.
     """
     found = (path.name.removesuffix(PROMPTS) for path in datasets.glob(f"*{PROMPTS}"))
     names = sorted(name for name in found if (datasets / f"{name}.parquet").is_file())
-    return [name for name in names if name in REPORTED] or names
+    return ([name for name in names if name in REPORTED] if reported else []) or names
 
 
 def tables(name: str, datasets: Path) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from router.types import Doubles, Floats, Ints
+import numpy as np
 
-from ..config import TrainConfig
+from router.types import Bools, Doubles, Floats, Ints
+
+from ..config import StackConfig, TrainConfig
 from ..methods.base import Inputs
 from ..methods.cluster import ClusterTable
 from ..methods.costs import Meter, TokenModel
@@ -14,7 +17,9 @@ from ..prepare.dataset import Dataset
 from ..progress import Stage
 from ..selection.calibrate import Calibration, fit_calibration
 from ..selection.crossfit import Crossfit
+from ..selection.price_trend import pulled_means
 from ..selection.stack import Stack, leading
+from ..selection.trust import Trust, trust_of
 from .model import FittedModel
 
 UTILITY = "utility"  # the method that knows battles
@@ -40,52 +45,81 @@ class OutOfFold:
     output_tokens: Floats  # (j, a), or micro-dollars where the arm is metered in them
 
 
-def combine(
-    fitted: Crossfit, data: Dataset, config: TrainConfig
-) -> tuple[Stack, Calibration, Floats]:
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The methods as one."""
+
+    stack: Stack
+    trust: Trust
+    calibration: Calibration
+    oof_quality: Floats  # (j, a) calibrated
+
+
+def combine(fitted: Crossfit, data: Dataset, config: TrainConfig) -> Combined:
     """Average the methods, calibrate their stack, and predict the judged rows honestly.
 
     Args:
         fitted: the methods, and their out-of-fold predictions of j rows.
         data: the training rows.
         config: of stack and calibration.
-    Returns:
-        The final stack, its calibration, and (j, a) calibrated out-of-fold predictions.
     """
-    folds, names = fitted.folds, leading(fitted.scores, config.stack.within)
-    parts = {name: fitted.chosen[name].oof_quality for name in names}
-    learned, settings, counts = fitted.targets.quality, config.stack, data.counts
-    if fitted.targets.sparse:  # methods know how arms stand out, and trees alone the level
-        settings = replace(settings, level_share=1.0)
+    names, shares = leading(fitted.scores, config.stack.within), _Shares.of(fitted, data, config)
+    blind = {"blind": fitted.blind(config.stack.within)}
+    means, followed = (shares.held_out(blind, share) for share in (0.0, 1.0))
+    trust = trust_of(means, followed, shares.config, fitted.criterion)
+    raw = shares.held_out({name: fitted.chosen[name].oof_quality for name in names}, trust.share)
+    judged, folds = data.rows(fitted.folds.judged), fitted.folds.of_judged
+    calibration = fit_calibration(raw, judged.quality, config.calibration, folds, judged.counts)
+    stack = shares.stack(names, np.ones(len(data), dtype=np.bool_), trust.share)
+    return Combined(stack, trust, calibration, calibration.apply(raw))
 
-    def predict(fold: int, places: Ints) -> Floats:
-        known = folds.of != fold
-        some = None if counts is None else counts[known]
-        stack = Stack.of(names, learned[known], settings, some)
-        seen = {name: values[places] for name, values in parts.items()}
-        return stack.predict(seen, fitted.oof_level[places])
 
-    raw = folds.held_out(predict, len(data.arms))
-    judged = data.rows(folds.judged)
-    calibration = fit_calibration(
-        raw, judged.quality, config.calibration, folds.of_judged, judged.counts
-    )
-    stack = Stack.of(names, learned, settings, counts)
-    return stack, calibration, calibration.apply(raw)
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """Stacks of some rows that follow a share of what methods say."""
+
+    fitted: Crossfit
+    config: StackConfig
+    cost_usd: Doubles  # (a,) mean costs
+    counts: Doubles | None  # (n, a) how much outcomes count
+
+    @classmethod
+    def of(cls, fitted: Crossfit, data: Dataset, config: TrainConfig) -> _Shares:
+        settings = config.stack
+        if fitted.targets.sparse:  # methods know how arms stand out, and trees alone the level
+            settings = replace(settings, level_share=1.0)
+        return cls(fitted, settings, np.nanmean(data.cost_usd, axis=0), data.counts)
+
+    def stack(self, names: Sequence[str], rows: Bools, share: float) -> Stack:
+        """By the outcomes of some rows (n,)."""
+        quality, levelled = self.fitted.targets.quality[rows], self.fitted.targets.sparse
+        counts = None if self.counts is None else self.counts[rows]
+        means = pulled_means(quality, self.cost_usd, counts, levelled=levelled)
+        return Stack.of(names, quality, self.config, counts, means=means, trust=share)
+
+    def held_out(self, parts: Mapping[str, Floats], share: float) -> Floats:
+        """(j, a) of out-of-fold predictions by name, each by a stack of the other folds."""
+        folds = self.fitted.folds
+
+        def predict(fold: int, places: Ints) -> Floats:
+            seen = {name: values[places] for name, values in parts.items()}
+            stack = self.stack(list(parts), folds.of != fold, share)
+            return stack.predict(seen, self.fitted.oof_level[places])
+
+        return folds.held_out(predict, len(self.cost_usd))
 
 
 def final_fit(
     inputs: Inputs,
     fitted: Crossfit,
-    stack: Stack,
-    calibration: Calibration,
+    combined: Combined,
     costs: Costs,
     config: TrainConfig,
     stage: Stage,
 ) -> FittedModel:
     """The stack's methods on all training rows, with the settings that cross-fitting chose."""
     predictors = {}
-    for name in stack.names:
+    for name in combined.stack.names:
         predictors[name] = fitted.chosen[name].fit()
         stage.advance()
         stage.note(name)
@@ -104,9 +138,9 @@ def final_fit(
     return FittedModel(
         predictors=predictors,
         table=table,
-        stack=stack,
+        stack=combined.stack,
         trees=fitted.trees,
-        calibration=calibration,
+        calibration=combined.calibration,
         tokens=costs.tokens,
         meter=costs.meter,
     )

@@ -25,8 +25,8 @@ from router.version import __version__
 from ..config import TrainConfig
 from ..prepare.dataset import Dataset
 from ..selection.crossfit import Crossfit
-from ..selection.stack import Stack
 from .decision import Origin, Rule
+from .fit import Combined
 from .model import Parity
 
 OUTCOMES = "outcomes_by_kind"  # of the training record: arm id -> kind of work -> how many
@@ -71,7 +71,7 @@ class Learned:
 
     data: Dataset
     fitted: Crossfit
-    stack: Stack
+    combined: Combined
     rule: Rule
     table: ThresholdMap
     parity: Parity
@@ -97,7 +97,7 @@ def outcomes_by_kind(data: Dataset) -> dict[str, dict[str, int]]:
 def training_record(learned: Learned, origin: Origin) -> dict[str, Any]:
     """What was learned from what: counts, rejects by reason, choices and what they beat."""
     data, fitted, parity = learned.data, learned.fitted, learned.parity
-    names = learned.stack.names
+    names = learned.combined.stack.names
     return {
         "prompts": len(data),
         "cells": int((~np.isnan(data.quality)).sum()),
@@ -108,6 +108,7 @@ def training_record(learned: Learned, origin: Origin) -> dict[str, Any]:
         "chosen": {name: dict(found.settings) for name, found in fitted.chosen.items()},
         "tried": fitted.scores,
         "tie_bands_tried": learned.rule.tried,
+        "routing": learned.combined.trust.record(),
         "stack": {name: round(1.0 / len(names), 4) for name in names},
         "parity": {
             "rows": parity.rows,

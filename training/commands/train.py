@@ -10,6 +10,7 @@ import click
 from data.collection import Source
 from data.pricelists import load_prices
 from data.tables import load_sources
+from router.cli.inspect_text import routing_line
 from router.core.manifest import Manifest
 
 from ..config import load_config
@@ -60,6 +61,8 @@ def train(
         title="out-of-fold figures of the training rows",
         err=True,
     )  # fmt: skip
+    for line in routing_line(trained.manifest.training):
+        note(line)
     for line in told(trained.manifest.training.get("sparse", {})):
         note(line)
     click.echo(f"bundle {trained.manifest.bundle_id} in {out}")

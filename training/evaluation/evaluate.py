@@ -24,11 +24,11 @@ from ..prepare.dataset import SPLITS, Dataset, dataset_of
 from ..prepare.encoder import export_encoder
 from ..prepare.inputs import embed_inputs, inputs_by
 from ..progress import Reporter
-from ..selection.validation import complete, outcomes_of
+from ..selection.validation import comparable, complete, outcomes_of
 from ..threads import single_threaded
 from .baselines.evidence import Evidence, Fitted
 from .runs import runs_of
-from .sparse import Observed, comparable, joined, observed_at, of_arms, of_rows
+from .sparse import Observed, joined, observed_at, of_arms, of_rows
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51

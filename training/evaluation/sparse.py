@@ -17,10 +17,8 @@ from router import Policy, Router
 from router.types import Bools, Scores
 
 from ..prepare.dataset import Dataset
-from ..selection.validation import complete, known
+from ..selection.validation import known
 
-MOST = 0.5  # share of complete prompts from which on all arms are compared
-LEAST_ROWS = 30  # complete prompts that fewer arms are compared on, or half of fewer prompts
 THRESHOLDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -66,37 +64,6 @@ def observed_at(router: Router, scores: Scores, data: Dataset) -> tuple[Observed
             )
         )
     return tuple(found)
-
-
-def comparable(data: Dataset) -> Bools:
-    """(a,) arms to compare: all that answered any, or most prompts together; maybe none.
-
-    From the arm with most outcomes on, the next is always the one that leaves most prompts
-    complete; of all these blocks the one with most comparisons counts.
-    """
-    seen = known(data)
-    everything = np.asarray(seen.any(axis=0))
-    if everything.sum() < 2:
-        return np.zeros_like(everything)
-    full = complete(data.of_arms(everything))
-    if full.mean() >= MOST:
-        return everything
-    least = min(LEAST_ROWS, MOST * len(data))
-    order = [int(seen.sum(axis=0).argmax())]
-    rows, best, most = seen[:, order[0]], 0, 1
-    while len(order) < len(data.arms):
-        left = (seen & rows[:, None]).sum(axis=0)
-        left[order] = -1
-        order.append(int(left.argmax()))
-        rows = rows & seen[:, order[-1]]
-        worth = int(rows.sum()) * (len(order) - 1)
-        if rows.sum() >= least and worth > best:
-            best, most = worth, len(order)
-    if best == 0:
-        return everything if full.any() else np.zeros_like(everything)
-    among = np.zeros_like(everything)
-    among[order[:most]] = True
-    return among
 
 
 def of_arms(scores: Scores, among: Bools) -> Scores:

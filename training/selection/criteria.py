@@ -10,6 +10,8 @@ is also what effects are best selected by (Schuler et al. 2018).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from router.core.threshold_map import SPARSE
@@ -18,7 +20,7 @@ from router.types import Doubles, Floats
 from ..methods.base import counted
 from ..methods.common_level import is_sparse
 from ..prepare.dataset import Dataset
-from .regret import contrast_error, decision_regret, mean_of_counted
+from .regret import contrast, decision_regret
 
 FEW = 2.0  # outcomes per prompt below which a table counts as a log
 
@@ -49,24 +51,48 @@ def standing_out(
     return np.asarray((quality - level[:, None] - ahead) ** 2)
 
 
-def selection_criterion(
-    oof_quality: Floats, oof_cost_usd: Doubles, data: Dataset, level: Doubles | None = None
-) -> float:
-    """What settings are chosen by, smaller is better.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """What predictions of j judged rows are held against.
 
-    Args:
-        oof_quality: (n, a) predictions.
-        oof_cost_usd: (n, a) predicted costs.
-        data: the outcomes.
-        level: (n,) of `methods.common_level`; a log needs it.
+    Attributes:
+        data: their outcomes.
+        cost_usd: (j, a) predicted costs.
+        level: (j,) of `methods.common_level`, of a log; null else.
     """
-    counts = data.counts
-    if np.isnan(data.quality).mean() <= SPARSE:
-        sparse = is_sparse(data.quality)
-        return decision_regret(oof_quality, oof_cost_usd, data, among_answered=sparse)
-    if level is not None:
-        return mean_of_counted(standing_out(oof_quality, data.quality, level, counts), counts)
-    if is_log(data.quality):
-        # contrasts of one outcome are all 0: every prediction would look perfect
-        raise ValueError("a log is judged against its common level")
-    return contrast_error(oof_quality, data.quality, counts)
+
+    data: Dataset
+    cost_usd: Doubles
+    level: Doubles | None = None
+
+    def losses(self, oof_quality: Floats) -> Doubles:
+        """What predictions (j, a) cost on every prompt (j,), each as often as it counts.
+
+        NaN where nobody can tell.
+        """
+        quality, counts = self.data.quality, self.data.counts
+        if np.isnan(quality).mean() <= SPARSE:
+            sparse = is_sparse(quality)
+            lost = decision_regret(oof_quality, self.cost_usd, self.data, among_answered=sparse)
+            weight = self.data.prompt_counts
+            return lost if weight is None else lost * weight / weight[~np.isnan(lost)].mean()
+        if self.level is not None:
+            return _by_prompt(standing_out(oof_quality, quality, self.level, counts), counts)
+        if is_log(quality):
+            # contrasts of one outcome are all 0: every prediction would look perfect
+            raise ValueError("a log is judged against its common level")
+        share = counted(quality, counts)
+        gap = contrast(oof_quality, share) - contrast(quality, share)
+        return _by_prompt(np.where(share > 0, gap**2, np.nan), counts)
+
+    def score(self, oof_quality: Floats) -> float:
+        """The mean of the losses, what settings are chosen by."""
+        return float(np.nanmean(self.losses(oof_quality)))
+
+
+def _by_prompt(cells: Doubles, counts: Doubles | None) -> Doubles:
+    """(n,) whose mean is that of the known cells (n, a); NaN where a prompt has none."""
+    share = counted(cells, counts)
+    known = share.sum(axis=1)
+    total = (np.where(share > 0, cells, 0.0) * share).sum(axis=1)
+    return np.where(known > 0, total / known[known > 0].mean(), np.nan)

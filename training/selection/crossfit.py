@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data.split import folds
-from router.types import Doubles, Floats
+from router.types import Doubles, Floats, Ints
 
 from ..config import FoldsConfig, TrainConfig
 from ..errors import TrainingError
@@ -21,7 +21,8 @@ from ..methods.pairs import Battles
 from ..methods.registry import REGISTRY
 from ..prepare.dataset import Dataset
 from ..progress import Stage
-from .criteria import is_log, selection_criterion
+from .criteria import Criterion, is_log
+from .stack import leading
 
 MAX_JUDGED = 8192  # rows predicted out of fold; an even sample beyond that says the same
 
@@ -37,6 +38,8 @@ class Crossfit:
         trees: the same, fitted on every row.
         chosen: method -> the candidate with the least criterion.
         scores: method -> settings -> that criterion.
+        criterion: what the judged rows are held against.
+        tried: method -> its candidates, and what each lost on every judged row (j,).
         counts: (n, a) how much outcomes count; null where all count alike.
     """
 
@@ -44,9 +47,33 @@ class Crossfit:
     targets: Targets
     oof_level: Doubles
     trees: LevelTrees
+    criterion: Criterion
     chosen: dict[str, Candidate] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     counts: Doubles | None = None
+    tried: dict[str, list[tuple[Candidate, Doubles]]] = field(default_factory=dict)
+
+    def blind(self, within: float) -> Floats:
+        """The methods' mean (j, a), its settings and members chosen without each row's fold.
+
+        Args:
+            within: of the least criterion: a method further behind is left out.
+        """
+        arms = next(iter(self.chosen.values())).oof_quality.shape[1]
+
+        def predict(fold: int, places: Ints) -> Floats:
+            away = self.folds.of_judged != fold
+            scores = {
+                name: {str(i): float(np.nanmean(lost[away])) for i, (_, lost) in enumerate(found)}
+                for name, found in self.tried.items()
+            }
+            parts = []
+            for name in leading(scores, within):
+                best = min(scores[name], key=lambda i: scores[name][i])
+                parts.append(self.tried[name][int(best)][0].oof_quality[places])
+            return np.asarray(np.mean(parts, axis=0), dtype=np.float32)
+
+        return self.folds.held_out(predict, arms)
 
 
 def split_folds(groups: tuple[str, ...], config: FoldsConfig) -> Folds:
@@ -82,18 +109,21 @@ def crossfit(
         TrainingError: no configured method can learn from this table.
     """
     targets = targets_of(inputs, data.quality, folds_of_rows, data.arms, config, data.counts)
-    task = _task(inputs, data, targets, folds_of_rows, oof_cost_usd, config, battles)
-    out = _with_trees(targets, inputs, folds_of_rows, config, task.counts)
+    criterion = _criterion(data, targets, folds_of_rows, oof_cost_usd)
+    task = _task(inputs, data, targets, folds_of_rows, criterion, config, battles)
+    out = _with_trees(targets, inputs, folds_of_rows, criterion, config, task.counts)
     for name in config.predictors:
         found = REGISTRY[name](task, config)
         stage.advance()
         if not found:
             continue
-        scores = [task.score(candidate.oof_quality) for candidate in found]
+        lost = [criterion.losses(candidate.oof_quality) for candidate in found]
+        scores = [float(np.nanmean(rows)) for rows in lost]
         labels = [_label(candidate) for candidate in found]
         out.scores[name] = {k: float(f"{v:.6g}") for k, v in zip(labels, scores, strict=True)}
         best = int(np.argmin(scores))
         out.chosen[name] = found[best]
+        out.tried[name] = list(zip(found, lost, strict=True))
         stage.note(f"{name} {labels[best]}".strip())
     if not out.chosen:
         raise TrainingError(
@@ -108,6 +138,7 @@ def _with_trees(
     targets: Targets,
     inputs: Inputs,
     folds_of_rows: Folds,
+    criterion: Criterion,
     config: TrainConfig,
     counts: Doubles | None,
 ) -> Crossfit:
@@ -123,7 +154,17 @@ def _with_trees(
         counts=targets.level_counts,
     )
     levels = oof_levels(trees, inputs, folds_of_rows)
-    return Crossfit(folds_of_rows, targets, levels, trees[-1], counts=counts)
+    return Crossfit(folds_of_rows, targets, levels, trees[-1], criterion, counts=counts)
+
+
+def _criterion(
+    data: Dataset, targets: Targets, folds_of_rows: Folds, oof_cost_usd: Doubles
+) -> Criterion:
+    """Of the judged rows; a log is held against the level by others."""
+    judged, level = folds_of_rows.judged, None
+    if targets.expected is not None and is_log(data.quality):
+        level = targets.expected[judged]
+    return Criterion(data=data.rows(judged), cost_usd=oof_cost_usd, level=level)
 
 
 def _task(
@@ -131,17 +172,10 @@ def _task(
     data: Dataset,
     targets: Targets,
     folds_of_rows: Folds,
-    oof_cost_usd: Doubles,
+    criterion: Criterion,
     config: TrainConfig,
     battles: Battles | None,
 ) -> Task:
-    judged = data.rows(folds_of_rows.judged)
-    log = targets.expected is not None and is_log(data.quality)
-    level = targets.expected[folds_of_rows.judged] if log and targets.expected is not None else None
-
-    def score(oof_quality: Floats) -> float:
-        return selection_criterion(oof_quality, oof_cost_usd, judged, level)
-
     count, seed = config.folds.folds, config.folds.seed
     return Task(
         inputs=inputs,
@@ -150,7 +184,7 @@ def _task(
         folds=folds_of_rows,
         # labels of several sources tell these apart, and often what is right
         labels=data.domains if len(data.collection) < 2 else (None,) * len(data),
-        score=score,
+        score=criterion.score,
         counts=data.counts,
         battles=None if battles is None else (battles, folds(battles.texts, count, seed)),
     )

@@ -20,8 +20,8 @@ SPAN = (0.05, 20.0)  # λ times the cost span of the arms: from "quality rules" 
 
 def decision_regret(
     predicted: Floats, oof_cost_usd: Doubles, data: Dataset, *, among_answered: bool = False
-) -> float:
-    """Regret averaged over the λ-grid and the prompts whose chosen arms all have outcomes.
+) -> Doubles:
+    """Regret of every prompt, averaged over the λ-grid; NaN where a chosen arm has no outcome.
 
     In quality units however dear money is: the loss at λ is divided by 1 + λ·(dearest arm's
     mean cost). 0 for an oracle.
@@ -32,22 +32,43 @@ def decision_regret(
         data: realised outcomes.
         among_answered: whether of each prompt only arms with an outcome are chosen from: where
             much is missing, prompts whose choices all have outcomes are a choice of their own.
+    Returns:
+        (n,)
     """
-    mean = np.nanmean(data.cost_usd, axis=0)
-    dearest = float(mean.max())
-    # nothing to trade off where all arms are free: any price says the same
-    prices = np.geomspace(*SPAN, GRID) / ((dearest - float(mean.min())) or dearest or 1.0)
+    prices, weights = _weighted_prices(data)
     rows, quality = np.arange(len(data)), predicted.astype(np.float64)
     if among_answered:
         quality = np.where(np.isnan(data.quality), -np.inf, quality)
     total = np.zeros(len(data))
-    for price in prices:
+    for price, weight in zip(prices, weights, strict=True):
         utility = data.quality - price * data.cost_usd
         best = np.where(np.isnan(utility), -np.inf, utility).max(axis=1)
         # the live rule without its bands, quickly
         index = (quality - price * oof_cost_usd).argmax(axis=1)
-        total += (best - utility[rows, index]) / (1.0 + price * dearest)
-    return mean_of_counted(total / len(prices), data.prompt_counts)
+        total += (best - utility[rows, index]) * weight
+    return np.asarray(total / len(prices))
+
+
+def chosen_shares(predicted: Floats, oof_cost_usd: Doubles, data: Dataset, among: Bools) -> Doubles:
+    """How often each arm would be chosen among some (n, a), over the λ-grid: (a,), sum 1.
+
+    A choice counts as regret counts it.
+    """
+    quality = np.where(among, predicted.astype(np.float64), -np.inf)
+    counts, asked = np.zeros(quality.shape[1]), among.any(axis=1)
+    for price, weight in zip(*_weighted_prices(data), strict=True):
+        index = (quality - price * oof_cost_usd).argmax(axis=1)[asked]
+        counts += weight * np.bincount(index, minlength=len(counts))
+    return np.asarray(counts / counts.sum())
+
+
+def _weighted_prices(data: Dataset) -> tuple[Doubles, Doubles]:
+    """The λ-grid, and what makes a loss at each one of quality, however dear money is."""
+    mean = np.nanmean(data.cost_usd, axis=0)
+    dearest = float(mean.max())
+    # nothing to trade off where all arms are free: any price says the same
+    prices = np.geomspace(*SPAN, GRID) / ((dearest - float(mean.min())) or dearest or 1.0)
+    return prices, 1.0 / (1.0 + prices * dearest)
 
 
 def mean_of_counted(values: Doubles, counts: Doubles | None) -> float:

@@ -3,8 +3,9 @@
 A prompt's overall difficulty moves all arms together and never changes a choice. Methods are
 therefore averaged as *contrasts*, an arm's quality minus the mean over the prompt's arms. A mean of
 predictions is too timid even where none of them is (Ranjan and Gneiting 2010), so its contrasts are
-spread by one factor around those of the arms' means. The level of a prompt is the methods' mean
-level and that of `methods.level`, half and half.
+spread by one factor around those of the arms' means; where the evidence on a table is thin, by less
+(`selection.trust`). The level of a prompt is the methods' mean level and that of `methods.level`,
+half and half.
 
 Every weighting by past regret that was tried is level with the plain mean (EXPERIMENTS.md), so the
 mean is plain. Only a method that is clearly behind is left out of it: labels that are sources say
@@ -30,8 +31,10 @@ class Stack:
     """A plain mean of methods, its contrasts spread, its level shared with the trees."""
 
     names: tuple[str, ...]
-    base: Doubles  # (a,) contrast of the arms' means, what no information would predict
+    base: Doubles  # (a,) contrast of the arms' means, what methods say where they know nothing
+    means: Doubles  # (a,) the same pulled to what an arm of its price brings
     config: StackConfig
+    trust: float = 1.0  # share of the spread contrasts that is followed; 0 leaves the arms' means
 
     @classmethod
     def of(
@@ -40,10 +43,24 @@ class Stack:
         quality: Floats,
         config: StackConfig,
         counts: Doubles | None = None,
+        *,
+        means: Doubles | None = None,
+        trust: float = 1.0,
     ) -> Stack:
-        """The stack of some methods, for arms with outcomes (n, a), NaN where missing."""
+        """The stack of some methods, for arms with outcomes (n, a), NaN where missing.
+
+        Args:
+            names: of the methods.
+            quality: what they learned.
+            config: how they are combined.
+            counts: (n, a) how much outcomes count; null is 1.
+            means: (a,) contrasts of `selection.arm_means`; null is those of the outcomes.
+            trust: 0 to 1.
+        """
         mean = arm_means(quality, counts)
-        return cls(names=tuple(names), base=mean - mean.mean(), config=config)
+        base = mean - mean.mean()
+        pulled = base if means is None else means
+        return cls(names=tuple(names), base=base, means=pulled, config=config, trust=trust)
 
     def predict(self, predictions: Mapping[str, Floats], level: Doubles) -> Floats:
         """Combine (n, a) predictions by name with the trees' level (n,)."""
@@ -56,13 +73,13 @@ class Stack:
     def _affine(self) -> tuple[Floats, Floats]:
         """Methods to quality, as one matrix (m·a, a) and a shift (a,).
 
-        A method adds sharpness·(prediction - its level) + what the trees leave of its level, over
-        m; its level is a mean over arms, so both are linear in its a predictions.
+        A method adds trust·sharpness·(prediction - its level) + what the trees leave of its level,
+        over m; its level is a mean over arms, so both are linear in its a predictions.
         """
-        arms, spread = len(self.base), self.config.sharpness
+        arms, spread = len(self.base), self.trust * self.config.sharpness
         level = np.full((arms, arms), 1.0 / arms)
         one = spread * (np.eye(arms) - level) + (1.0 - self.config.level_share) * level
-        shift = (1.0 - spread) * self.base
+        shift = self.means - spread * self.base
         mixing = np.tile(one / len(self.names), (len(self.names), 1))
         return mixing.astype(np.float32), shift.astype(np.float32)
 

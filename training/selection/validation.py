@@ -16,7 +16,8 @@ from ..measure.sweeps import lambda_sweep, single_arms
 from ..prepare.dataset import Dataset
 
 DIGITS = 4
-LEAST, MOST = 30, 0.5  # complete prompts, and their share: fewer than both give no figures
+# complete prompts, and their share: fewer than both give no figures of all arms
+LEAST, MOST = 30, 0.5
 
 
 def known(data: Dataset) -> Bools:
@@ -27,6 +28,37 @@ def known(data: Dataset) -> Bools:
 def complete(data: Dataset) -> Bools:
     """(n,) prompts that every arm answered at a known cost: only they compare arms fairly."""
     return np.asarray(known(data).all(axis=1))
+
+
+def comparable(data: Dataset) -> Bools:
+    """(a,) arms to compare: all that answered any, or most prompts together; maybe none.
+
+    From the arm with most outcomes on, the next is always the one that leaves most prompts
+    complete; of all these blocks the one with most comparisons counts.
+    """
+    seen = known(data)
+    everything = np.asarray(seen.any(axis=0))
+    if everything.sum() < 2:
+        return np.zeros_like(everything)
+    full = complete(data.of_arms(everything))
+    if full.mean() >= MOST:
+        return everything
+    least = min(LEAST, MOST * len(data))
+    order = [int(seen.sum(axis=0).argmax())]
+    rows, best, most = seen[:, order[0]], 0, 1
+    while len(order) < len(data.arms):
+        left = (seen & rows[:, None]).sum(axis=0)
+        left[order] = -1
+        order.append(int(left.argmax()))
+        rows = rows & seen[:, order[-1]]
+        worth = int(rows.sum()) * (len(order) - 1)
+        if rows.sum() >= least and worth > best:
+            best, most = worth, len(order)
+    if best == 0:
+        return everything if full.any() else np.zeros_like(everything)
+    among = np.zeros_like(everything)
+    among[order[:most]] = True
+    return among
 
 
 def outcomes_of(data: Dataset) -> Outcomes:

@@ -14,10 +14,9 @@ from data.tables import Tables
 from router import Router
 from tests.training.small import small_dataset
 from training.evaluation.evaluate import evaluate_bundle
-from training.evaluation.sparse import LEAST_ROWS, comparable
 from training.prepare.cache import CACHE
 from training.progress import Timings
-from training.selection.validation import complete
+from training.selection.validation import LEAST, comparable, complete
 
 
 @given(
@@ -43,7 +42,7 @@ def test_the_compared_arms_share_prompts_or_there_are_none(
         assert not full.any()
     elif not np.array_equal(among, there):
         assert among.sum() >= 2
-        assert complete(data.of_arms(among)).sum() >= min(LEAST_ROWS, n / 2)
+        assert complete(data.of_arms(among)).sum() >= min(LEAST, n / 2)
 
 
 def test_of_two_blocks_the_one_with_more_comparisons_counts() -> None:

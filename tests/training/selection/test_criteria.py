@@ -11,7 +11,7 @@ from tests.training.small import small_dataset
 from training.config import TrainConfig
 from training.methods.base import Folds, Inputs
 from training.methods.common_level import targets_of
-from training.selection.criteria import is_log, selection_criterion, standing_out
+from training.selection.criteria import Criterion, is_log, standing_out
 
 N, ARMS = 600, 3
 RNG = np.random.default_rng(4)
@@ -78,17 +78,15 @@ def test_a_log_prefers_who_knows_the_better_arm_to_who_knows_the_difficulty() ->
     log = small_dataset(quality, COST)
     level = level_of(quality)
     with pytest.raises(ValueError, match="common level"):
-        selection_criterion(knows_arms, COST, log)
+        Criterion(data=log, cost_usd=COST).score(knows_arms)
     assert np.nanmean((knows_difficulty - quality) ** 2) < np.nanmean((knows_arms - quality) ** 2)
-    assert selection_criterion(knows_arms, COST, log, level) < selection_criterion(
-        knows_difficulty, COST, log, level
-    )
+    criterion = Criterion(data=log, cost_usd=COST, level=level)
+    assert criterion.score(knows_arms) < criterion.score(knows_difficulty)
 
 
 def test_sparse_tables_compare_the_arms_that_they_have() -> None:
     hidden = np.where(np.arange(ARMS) == FOLD[:, None] % ARMS, np.nan, TRUTH).astype(np.float32)
     sparse = replace(small_dataset(TRUTH, COST), quality=hidden)
     assert not is_log(sparse.quality)
-    assert selection_criterion(TRUTH - EASE.astype(np.float32), COST, sparse) == pytest.approx(
-        0.0, abs=1e-12
-    )
+    criterion = Criterion(data=sparse, cost_usd=COST)
+    assert criterion.score(TRUTH - EASE.astype(np.float32)) == pytest.approx(0.0, abs=1e-12)

@@ -44,7 +44,7 @@ def one_choice(tiny_config: TrainConfig) -> TrainConfig:
         tiny_config,
         cluster=replace(tiny_config.cluster, k=(8,)),
         predictors=("cluster", "knn", "kernel"),
-        stack=replace(tiny_config.stack, within=9.0),
+        stack=replace(tiny_config.stack, within=9.0, trust=1.0),
     )
 
 
@@ -55,7 +55,7 @@ def test_outcomes_of_a_fold_do_not_move_its_stacked_predictions(one_choice: Trai
     found = []
     for quality in (QUALITY, np.where(held[:, None], 1.0 - QUALITY, QUALITY).astype(np.float32)):
         data = small_dataset(quality, COST)
-        found.append(combine(fitted(quality, uncalibrated), data, uncalibrated)[2])
+        found.append(combine(fitted(quality, uncalibrated), data, uncalibrated).oof_quality)
     assert np.array_equal(found[0][held], found[1][held])
     assert (found[0][~held] != found[1][~held]).any()
 

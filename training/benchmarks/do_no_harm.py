@@ -1,0 +1,78 @@
+"""Does routing pay, table by table, and does it harm where it does not?
+
+    python -m training.benchmarks.do_no_harm --datasets ../shared/datasets
+
+Trains and evaluates every table of a folder and prints one row each: what out-of-fold predictions
+said before (inner lead over the best fixed mix of the other folds), whether training says that
+routing pays, and the lead on the test split over the zero router, which knows the best fixed mix of
+that very split. A table that cannot be learned from says why.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import click
+
+from .run import CONFIG, REPORTED, Json, dataset_names, read, tables, tierwise
+
+HEAD = (
+    "| table | prompts train, test | arms | inner AIQ, fixed mix | pays | followed "
+    "| test AIQ, zero router | lead [95 %] |\n|---|---|---|---|---|---|---|---|"
+)
+
+
+def measured(name: str, datasets: Path, out: Path, *, reuse: bool) -> tuple[Json, Json] | None:
+    """Manifest and evaluation of one table; null where no bundle comes of it."""
+    folder = out / name
+    bundle, figures = folder / "bundle", folder / "evaluation.json"
+    asked = tables(name, datasets)
+    config = ["--config", str(CONFIG)] if name in REPORTED else []
+    try:
+        if not (reuse and (bundle / "manifest.json").is_file()):
+            tierwise("train", *asked, *config, "--out", str(bundle))
+            figures.unlink(missing_ok=True)
+        if not figures.is_file():
+            tierwise("evaluate", str(bundle), *asked, "--json", str(figures))
+    except subprocess.CalledProcessError:
+        return None
+    found = read(figures)
+    return None if found is None else (json.loads((bundle / "manifest.json").read_text()), found)
+
+
+def row(name: str, found: tuple[Json, Json] | None) -> str:
+    """One line of the table."""
+    if found is None:
+        return f"| {name} | | | no bundle: see above | | | | |"
+    manifest, figures = found
+    told = manifest["training"]["routing"]
+    inner = f"{told['aiq']:.4f}, {told['fixed_mix_aiq']:.4f}" if told["aiq"] is not None else "–"
+    sizes = f"{manifest['training']['prompts']}, {figures['n_prompts']}"
+    if "zero_router" not in figures:
+        return f"| {name} | {sizes} | {len(manifest['arms'])} | {inner} | | | – | – |"
+    lead = figures["zero_router"]["aiq_difference"]
+    low, high = lead["ci95"]
+    pays = "yes" if told["pays"] else "no"
+    return (
+        f"| {name} | {sizes} | {len(manifest['arms'])} | {inner} | {pays} "
+        f"| {told['share']:.0%} | {figures['router']['aiq']:.4f}, "
+        f"{figures['zero_router']['aiq']:.4f} | {lead['value']:+.4f} [{low:+.4f}, {high:+.4f}] |"
+    )
+
+
+@click.command()
+@click.option("--datasets", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts/do_no_harm"))
+@click.option("--only", multiple=True, help="Tables to run; default: all of the folder.")
+@click.option("--reuse", is_flag=True, help="Keep what an earlier run has finished.")
+def main(datasets: Path, out: Path, only: tuple[str, ...], reuse: bool) -> None:
+    """Train and evaluate every table in DATASETS, and print what routing brings."""
+    names = list(only) or dataset_names(datasets, reported=False)
+    rows = [row(name, measured(name, datasets, out, reuse=reuse)) for name in names]
+    click.echo("\n".join([HEAD, *rows]))
+
+
+if __name__ == "__main__":
+    main()
