@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from router.core.choice import choose
-from router.types import Doubles, Floats, Ints
+from router.types import Bools, Doubles, Floats, Ints
 
 from ..methods.base import counted
 from ..prepare.dataset import Dataset
@@ -79,7 +79,7 @@ def mean_of_counted(values: Doubles, counts: Doubles | None) -> float:
     return float(np.average(values[there], weights=counts[there]))
 
 
-def contrast(values: Floats, share: Doubles) -> Doubles:
+def contrast(values: Floats | Doubles, share: Doubles) -> Doubles:
     """(n, a) `values` minus their mean over each prompt's arms, by shares, 0 where missing."""
     total = share.sum(axis=1, keepdims=True)
     level = (np.where(share > 0, values, 0.0) * share).sum(axis=1, keepdims=True)

@@ -36,7 +36,7 @@ class Trust:
 
     Attributes:
         share: of the contrasts that is followed, 0 to 1.
-        slope, slope_se: of outcomes on predicted contrasts, and its standard error over groups of prompts.
+        slope, slope_se: of outcomes on predicted contrasts, and its standard error over groups.
         prompts: that could be compared.
         aiq: out of fold, by that share, or by all of the contrasts where it is 0; null where too
             few prompts compare the arms.

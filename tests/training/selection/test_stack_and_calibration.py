@@ -80,7 +80,7 @@ def test_an_arm_with_little_evidence_stays_with_the_pool() -> None:
 def test_an_arm_with_much_evidence_leaves_the_pool() -> None:
     off = TRUTH.copy()
     off[:, 0] = np.clip(off[:, 0] + 0.25, 0.02, 0.98)  # one arm is promised too much
-    found = fit_calibration(off, QUALITY, CalibrationConfig(), FOLD)
+    found = fit_calibration(off, QUALITY, CalibrationConfig(prior_rows=(300.0,)), FOLD)
     assert found.apply(off)[:, 0].mean() == pytest.approx(QUALITY[:, 0].mean(), abs=0.02)
     assert found.apply(off)[:, 1].mean() == pytest.approx(QUALITY[:, 1].mean(), abs=0.02)
 

@@ -9,7 +9,8 @@ import pytest
 
 from router.types import Doubles, Floats
 from tests.training.small import small_dataset
-from training.config import ConfigError, StackConfig
+from training.config import StackConfig
+from training.errors import ConfigError
 from training.methods.base import arm_means
 from training.selection.criteria import Criterion
 from training.selection.price_trend import pulled_means
