@@ -3,24 +3,35 @@
     python -m training.benchmarks.do_no_harm --datasets ../shared/datasets
 
 Trains and evaluates every table of a folder and prints one row each: what out-of-fold predictions
-said before (inner lead over the best fixed mix of the other folds), whether training says that
+said before (inner AIQ, and that of the arms' means of the other folds), whether training says that
 routing pays, and the lead on the test split over the zero router, which knows the best fixed mix of
-that very split. A table that cannot be learned from says why.
+that very split. The fixed mix beside it follows the bundle's mean of every arm, as one can who
+reads no prompt and knows no test outcome. A table that cannot be learned from says why.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
 import click
+import numpy as np
 
-from .run import CONFIG, REPORTED, Json, dataset_names, read, tables, tierwise
+from data.tables import load_tables
+from router import Router
+
+from ..config import recorded
+from ..evaluation.evaluate import evaluate_bundle
+from ..measure.metrics import measure
+from ..measure.sweeps import lambda_sweep
+from ..prepare.cache import CACHE
+from ..progress import Timings
+from ..selection.validation import outcomes_of
+from .run import CONFIG, PROMPTS, REPORTED, Json, dataset_names, read, tables, tierwise
 
 HEAD = (
     "| table | prompts train, test | arms | inner AIQ, fixed mix | pays | followed "
-    "| test AIQ, zero router | lead [95 %] |\n|---|---|---|---|---|---|---|---|"
+    "| test AIQ, fixed mix, zero router | lead [95 %] |\n|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -38,8 +49,24 @@ def measured(name: str, datasets: Path, out: Path, *, reuse: bool) -> tuple[Json
             tierwise("evaluate", str(bundle), *asked, "--json", str(figures))
     except subprocess.CalledProcessError:
         return None
-    found = read(figures)
-    return None if found is None else (json.loads((bundle / "manifest.json").read_text()), found)
+    found, manifest = read(figures), read(bundle / "manifest.json")
+    if found is None or manifest is None:
+        return None
+    return manifest, found | {"fixed_mix_aiq": fixed_mix_aiq(name, datasets, bundle)}
+
+
+def fixed_mix_aiq(name: str, datasets: Path, bundle: Path) -> float | None:
+    """Test AIQ of decisions by the mean of every arm; null where nothing compares the arms."""
+    router = Router.load(bundle)
+    data, prompts = datasets / f"{name}.parquet", datasets / f"{name}{PROMPTS}"
+    found = load_tables(data, prompts, split=recorded(router.manifest.config).split)
+    compared, scored = evaluate_bundle(router, found, cache=CACHE, reporter=Timings(), resamples=2)
+    if compared is None:
+        return None
+    means = np.array([arm.mean_quality for arm in router.manifest.arms])[scored.among]
+    cost_usd = scored.scores.cost_usd
+    sweep = lambda_sweep("fixed_mix", np.broadcast_to(means, cost_usd.shape), cost_usd)
+    return measure(sweep, outcomes_of(scored.data)).aiq
 
 
 def row(name: str, found: tuple[Json, Json] | None) -> str:
@@ -57,7 +84,7 @@ def row(name: str, found: tuple[Json, Json] | None) -> str:
     pays = "yes" if told["pays"] else "no"
     return (
         f"| {name} | {sizes} | {len(manifest['arms'])} | {inner} | {pays} "
-        f"| {told['share']:.0%} | {figures['router']['aiq']:.4f}, "
+        f"| {told['share']:.0%} | {figures['router']['aiq']:.4f}, {figures['fixed_mix_aiq']:.4f}, "
         f"{figures['zero_router']['aiq']:.4f} | {lead['value']:+.4f} [{low:+.4f}, {high:+.4f}] |"
     )
 

@@ -14,6 +14,7 @@ MANIFEST = {"training": {"routing": TOLD, "prompts": 131}, "arms": ["a", "b"]}
 FIGURES = {
     "n_prompts": 41,
     "router": {"aiq": 0.62},
+    "fixed_mix_aiq": 0.6101,
     "zero_router": {
         "aiq": 0.6229,
         "aiq_difference": {"value": -0.0029, "ci95": [-0.0201, 0.0131]},
@@ -23,7 +24,7 @@ FIGURES = {
 
 def test_a_row_says_what_was_expected_and_what_came() -> None:
     assert row("thin", (MANIFEST, FIGURES)) == (
-        "| thin | 131, 41 | 2 | 0.7312, 0.7331 | no | 0% | 0.6200, 0.6229 "
+        "| thin | 131, 41 | 2 | 0.7312, 0.7331 | no | 0% | 0.6200, 0.6101, 0.6229 "
         "| -0.0029 [-0.0201, +0.0131] |"
     )
 
