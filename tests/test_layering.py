@@ -41,7 +41,7 @@ FLOORS = {
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "
-        "preferences evaluation tiers pipeline starter retrain status certify gate edit init "
+        "sources preferences evaluation tiers pipeline starter retrain status certify gate edit init "
         "batch commands benchmarks"
     ),
 }

@@ -10,6 +10,7 @@ the tables say is `data`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,9 @@ from .prepare.inputs import embed_inputs, open_encoder
 from .progress import Reporter
 from .selection.crossfit import crossfit, split_folds
 from .selection.validation import validation_metrics
+from .sources.crossfit import crossfit_sources, is_collection, judged_evenly
+from .sources.levels import Sources, numbers
+from .sources.tokens import as_requests, fit_source_tokens
 from .threads import single_threaded
 
 if TYPE_CHECKING:
@@ -131,13 +135,22 @@ def learn(
         reporter: shows stages, counts and remaining time.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
-    folds = split_folds(data.groups, config.folds)
+    folds, sources = split_folds(data.groups, config.folds), None
+    if is_collection(data):
+        data = as_requests(data)
+        folds = judged_evenly(folds, numbers(data)[1], config.seed)
+        sources = Sources.of(inputs, data, folds, config)
     battles = None if joined is None else joined.battles
     judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     with reporter.stage("cost model"):
-        costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config)
-    with reporter.stage("cross-fit methods", len(config.predictors)) as stage:
-        fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
+        costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, sources)
+    steps = len(config.predictors if sources is None else sources.names)
+    with reporter.stage("cross-fit methods", steps) as stage:
+        fitted = (
+            crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
+            if sources is None
+            else crossfit_sources(sources, inputs, data, folds, config, stage)
+        )
     with reporter.stage("stack and calibrate") as stage:
         mixed = combine(fitted, data, config)
         stage.note("mean of " + ", ".join(mixed.stack.names))
@@ -161,11 +174,17 @@ def learn(
 
 
 def _costs(
-    data: Dataset, inputs: Inputs, folds: Folds, origin: Origin, config: TrainConfig
+    data: Dataset,
+    inputs: Inputs,
+    folds: Folds,
+    origin: Origin,
+    config: TrainConfig,
+    sources: Sources | None,
 ) -> tuple[Costs, Floats, Doubles]:
     """Prices and token model; out-of-fold tokens and costs (j, a) of the judged rows."""
     meter = fit_meter(data, origin.prices)
-    oof_tokens, tokens = fit_tokens(inputs, token_targets(data, meter), folds, config, data.counts)
+    fit = fit_tokens if sources is None else partial(fit_source_tokens, sources)
+    oof_tokens, tokens = fit(inputs, token_targets(data, meter), folds, config, data.counts)
     n_chars = data.n_chars[folds.judged]
     return Costs(meter, tokens), oof_tokens, meter.cost_usd(n_chars, oof_tokens)
 

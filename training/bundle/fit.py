@@ -53,6 +53,7 @@ class Combined:
     trust: Trust
     calibration: Calibration
     oof_quality: Floats  # (j, a) calibrated
+    oof_raw: Floats  # (j, a) before calibration
 
 
 def combine(fitted: Crossfit, data: Dataset, config: TrainConfig) -> Combined:
@@ -71,7 +72,7 @@ def combine(fitted: Crossfit, data: Dataset, config: TrainConfig) -> Combined:
     judged, folds = data.rows(fitted.folds.judged), fitted.folds.of_judged
     calibration = fit_calibration(raw, judged.quality, config.calibration, folds, judged.counts)
     stack = shares.stack(names, np.ones(len(data), dtype=np.bool_), trust.share)
-    return Combined(stack, trust, calibration, calibration.apply(raw))
+    return Combined(stack, trust, calibration, calibration.apply(raw), raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def final_fit(
         predictors[name] = fitted.chosen[name].fit()
         stage.advance()
         stage.note(name)
-    table = predictors.get("cluster")
+    table = fitted.table or predictors.get("cluster")
     if table is None and "cluster" in fitted.chosen:  # it names regions, in the stack or not
         table = fitted.chosen["cluster"].fit()
     if not isinstance(table, ClusterTable):

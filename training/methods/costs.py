@@ -18,9 +18,9 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from ..config import TrainConfig
 from ..prepare.dataset import Dataset
-from .base import Folds, GraphInputs, Inputs, spaced
+from .base import Folds, GraphInputs, Inputs, Predictor, spaced
 from .level import LevelTrees, fit_level
-from .linear import LinearHead, linear_head, ridge_on_design
+from .linear import linear_head, ridge_on_design
 from .onnx_graph import Graph
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def token_targets(data: Dataset, meter: Meter) -> Floats:
 class TokenModel:
     """The logarithm of output tokens: trees for the prompt's level, ridge for the differences."""
 
-    head: LinearHead
+    head: Predictor
     level: LevelTrees
     low: Doubles  # (a,) bounds of the logarithm seen in training
     high: Doubles

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 from router.types import Doubles, Floats, Ints
 
@@ -25,10 +24,9 @@ from .base import (
     GraphInputs,
     Inputs,
     Task,
-    group_sums,
-    spaced,
 )
 from .cluster import cell_means
+from .discriminants import moments_of, shares_of
 from .onnx_graph import Graph
 
 Labels = Sequence[str | None]  # of n prompts; None where nobody said
@@ -49,7 +47,7 @@ class LabelTable:
         for start in range(0, len(inputs), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             raw = self.design.matrix(inputs.rows(rows)) @ self.weights + self.intercept
-            out[rows] = _shares(raw) @ self.values
+            out[rows] = shares_of(raw) @ self.values
         return out
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
@@ -61,31 +59,6 @@ class LabelTable:
         return graph.cast(graph.gemm(share, self.values, nothing, np.float64), np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moments:
-    """Of every fold's labelled prompts in the design: counts, sums and sums of squares."""
-
-    count: Doubles  # (folds, l)
-    total: Doubles  # (folds, l, m)
-    square: Doubles  # (folds, m, m)
-
-    def classifier(self, left_out: int, shrinkage: float) -> tuple[Doubles, Doubles]:
-        """Weights (m, l) and intercepts (l,) without a fold, or with all for one beyond the last.
-
-        Discriminants are x'Σ⁻¹μ - ½μ'Σ⁻¹μ + log π; Σ is pulled to a multiple of the identity.
-        """
-        kept = np.arange(len(self.count)) != left_out
-        count = self.count[kept].sum(axis=0)
-        mean = self.total[kept].sum(axis=0) / np.maximum(count, 1.0)[:, None]
-        within = self.square[kept].sum(axis=0) - (mean * count[:, None]).T @ mean
-        within /= max(float(count.sum()), 1.0)
-        scale = max(float(np.trace(within)) / len(within), 1e-9)
-        pooled = (1.0 - shrinkage) * within + shrinkage * scale * np.eye(len(within))
-        weights = linalg.solve(pooled, mean.T, assume_a="pos")
-        prior = np.log((count + 0.5) / (count.sum() + 0.5 * len(count)))
-        return weights, prior - 0.5 * np.einsum("lm,ml->l", mean, weights)
-
-
 def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
     """Tables by predicted label, at every temperature; none where no two labels are usable."""
     names = usable(task.labels, config.labels)
@@ -94,7 +67,7 @@ def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
     place = {name: i for i, name in enumerate(names)}
     code = np.array([place.get(label or "", -1) for label in task.labels])
     design = Design.fit(task.inputs, config.linear.feature_scale)
-    moments = _moments(task, design, code, config.labels.max_rows, config.seed)
+    moments = moments_of(task.inputs, task.folds, design, code, config.labels.max_rows, config.seed)
     asked = design.matrix(task.judged)
 
     def values(left_out: int) -> Doubles:
@@ -110,7 +83,7 @@ def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
         def predict(fold: int, places: Ints) -> Doubles:
             weights, shift = known[fold]
             return np.asarray(
-                _shares((asked[places] @ weights + shift) / temperature) @ tables[fold]
+                shares_of((asked[places] @ weights + shift) / temperature) @ tables[fold]
             )
 
         def fit() -> LabelTable:
@@ -121,27 +94,6 @@ def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
         return Candidate({"temperature": temperature}, oof_quality, fit)
 
     return [candidate(temperature) for temperature in config.labels.temperature]
-
-
-def _moments(task: Task, design: Design, code: Ints, most: int, seed: int) -> _Moments:
-    labelled = np.flatnonzero(code >= 0)
-    labelled = labelled[spaced(len(labelled), most, seed)]
-    count, size = int(code.max()) + 1, len(design.mean) + task.inputs.embedding.shape[1]
-    folds = task.folds.count
-    out = _Moments(np.zeros((folds, count)), np.zeros((folds, count, size)),
-                   np.zeros((folds, size, size)))  # fmt: skip
-    for fold in range(folds):
-        chosen = labelled[task.folds.of[labelled] == fold]
-        matrix = design.matrix(task.inputs.rows(chosen))
-        out.count[fold] = np.bincount(code[chosen], minlength=count)
-        out.total[fold] = group_sums(matrix, code[chosen], count)
-        out.square[fold] = matrix.T @ matrix
-    return out
-
-
-def _shares(raw: Doubles) -> Doubles:
-    share = np.exp(raw - raw.max(axis=1, keepdims=True))
-    return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
 def usable(labels: Labels, config: LabelsConfig) -> list[str]:

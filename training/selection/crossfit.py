@@ -6,6 +6,7 @@ Equal prompts share a fold, and an added row moves no other.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from router.types import Doubles, Floats, Ints
 from ..config import FoldsConfig, TrainConfig
 from ..errors import TrainingError
 from ..methods.base import Candidate, Folds, Inputs, Task, spaced
+from ..methods.cluster import ClusterTable
 from ..methods.common_level import Targets, targets_of
 from ..methods.level import LevelTrees, fit_level, oof_levels
 from ..methods.pairs import Battles
@@ -41,6 +43,8 @@ class Crossfit:
         criterion: what the judged rows are held against.
         tried: method -> its candidates, and what each lost on every judged row (j,).
         counts: (n, a) how much outcomes count; null where all count alike.
+        table: names regions and says how sure values are; null where the methods have one.
+        record: what the manifest says of how it was fitted, beside the choices.
     """
 
     folds: Folds
@@ -52,6 +56,8 @@ class Crossfit:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     counts: Doubles | None = None
     tried: dict[str, list[tuple[Candidate, Doubles]]] = field(default_factory=dict)
+    table: ClusterTable | None = None
+    record: dict[str, Any] = field(default_factory=dict)
 
     def blind(self, within: float) -> Floats:
         """The methods' mean (j, a), its settings and members chosen without each row's fold.

@@ -1,0 +1,1 @@
+"""Learning from several tables: what each source knows of every arm, completed and mixed."""

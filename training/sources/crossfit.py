@@ -1,0 +1,243 @@
+"""Cross-fit a collection: every source's own methods, what it never tried, and their mixture.
+
+Each source is cross-fitted as a table of its own, so in its own region the mixture is what its own
+bundle would be. What is held out of one is held out of all that is made of outcomes, but for the
+heads of *other* sources, whose rows are other prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from router.types import Doubles, Floats, Ints
+
+from ..config import TrainConfig
+from ..methods.base import Candidate, Folds, Inputs, spaced
+from ..methods.cluster import ClusterTable, nearest
+from ..methods.common_level import Targets
+from ..methods.level import fit_level, oof_levels
+from ..prepare.dataset import Dataset
+from ..progress import Stage
+from ..selection.crossfit import MAX_JUDGED, Crossfit, crossfit
+from ..selection.regret import contrast_error
+from ..selection.stack import Stack, leading
+from .completion import Completed
+from .gate import Gate
+from .levels import Completions, Sources, levels
+from .mixture import Mixture, SourceHead
+
+MIXTURE = "mixture"
+CLUSTERS = 64  # that name regions
+LANDMARKS, REFERENCES = 128, 1024  # of one source's head: a bundle holds those of all
+
+
+def is_collection(data: Dataset) -> bool:
+    """Whether the rows are of several sources."""
+    return len(set(data.sources)) > 1
+
+
+def judged_evenly(folds: Folds, source: Ints, seed: int) -> Folds:
+    """The same folds, judged rows drawn alike from every source: small ones are judged whole."""
+    rows = np.sort(np.bincount(source))
+    left, most = MAX_JUDGED, 0
+    for place, size in enumerate(rows):
+        most = left // (len(rows) - place)
+        if size > most:
+            break
+        left -= int(size)
+    kept = [
+        members[spaced(len(members), max(most, 1), seed)]
+        for members in (np.flatnonzero(source == s) for s in range(len(rows)))
+    ]
+    return Folds(folds.of, np.sort(np.concatenate(kept)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """One source: its head, and what held-out fits say of its judged rows."""
+
+    head: SourceHead
+    oof_beyond: Doubles  # (j of the source, b)
+    record: dict[str, Any]
+
+
+def crossfit_sources(
+    sources: Sources,
+    inputs: Inputs,
+    data: Dataset,
+    folds: Folds,
+    config: TrainConfig,
+    stage: Stage,
+) -> Crossfit:
+    """Cross-fit the sources, complete what they never tried, and mix them by the gate.
+
+    Args:
+        sources: of the training prompts.
+        inputs: these prompts.
+        data: their outcomes.
+        folds: every fit leaves one out; see `judged_evenly`.
+        config: methods and their candidates.
+        stage: advances once per source.
+    """
+    names, source, gates = sources.names, sources.number, sources.gates
+    completed = Completions(data.quality, sources, folds, data.counts)
+    fitted = {}
+    for number, name in enumerate(names):
+        found = _fit_source(inputs, data, folds, np.flatnonzero(source == number), config, stage)
+        stage.advance()
+        if found is not None:
+            fitted[number] = found
+            stage.note(f"{name}: {', '.join(found.head.stack.names)}")
+    heads = {number: one.head for number, one in fitted.items()}
+    own = {number: one.oof_beyond for number, one in fitted.items()}
+    oof_quality = _held_out(inputs, folds, source, gates, completed, heads, own)
+    level = levels(data.quality, completed[-1].mean, source, data.counts)
+    targets = Targets(
+        quality=(data.quality - level[:, None]).astype(np.float32),
+        level=level[:, None].astype(np.float32),
+        expected=level,
+    )
+    trees = fit_level(inputs, targets.level, folds, config.level, share=False, seed=config.seed)
+    chosen = Candidate(
+        {"sources": len(names)}, oof_quality, lambda: Mixture.of(gates[-1], completed[-1], heads)
+    )
+    error = contrast_error(oof_quality, data.quality[folds.judged])
+    return Crossfit(
+        folds=folds,
+        targets=targets,
+        oof_level=oof_levels(trees, inputs, folds),
+        trees=trees[-1],
+        chosen={MIXTURE: chosen},
+        scores={MIXTURE: {"": float(f"{error:.6g}")}},
+        counts=data.counts,
+        # heads have spread their contrasts already, and the trees alone know levels
+        stack=replace(config.stack, sharpness=1.0, level_share=1.0),
+        table=_regions(inputs, targets.quality, source, completed[-1], config, data.counts),
+        record=_record(names, source, data, completed, fitted),
+    )
+
+
+def _fit_source(
+    inputs: Inputs,
+    data: Dataset,
+    folds: Folds,
+    rows: Ints,
+    config: TrainConfig,
+    stage: Stage,
+) -> _Fitted | None:
+    """One source as a table of its own; null where too little was tried."""
+    tried = (~np.isnan(data.quality[rows])).sum(axis=0) >= config.arms.min_rows
+    if tried.sum() < 2:
+        return None
+    small = replace(
+        config,
+        kernel=replace(config.kernel, landmarks=min(config.kernel.landmarks, LANDMARKS)),
+        knn=replace(config.knn, max_reference=min(config.knn.max_reference, REFERENCES)),
+    )
+    part, own = data.rows(rows).of_arms(tried), inputs.rows(rows)
+    part = replace(part, sources=(), collection=())
+    judged = np.flatnonzero(np.isin(rows, folds.judged))
+    within = Folds(folds.of[rows], judged)
+    cost_usd = np.broadcast_to(np.nanmean(part.cost_usd, axis=0), (len(judged), len(part.arms)))
+    found = crossfit(own, part, within, cost_usd, small, stage)
+    names = leading(found.scores, config.stack.within)
+    settings = replace(config.stack, level_share=1.0)  # levels are the collection's
+    arms = np.flatnonzero(tried)
+
+    def head_of(known: Any, predictors: Mapping[str, Any]) -> SourceHead:  # noqa: ANN401
+        counts = None if found.counts is None else found.counts[known]
+        stack = Stack.of(names, found.targets.quality[known], settings, counts)
+        return SourceHead(arms=arms, predictors=predictors, stack=stack)
+
+    def beyond(fold: int, places: Ints) -> Doubles:
+        parts = {name: found.chosen[name].oof_quality[places] for name in names}
+        return head_of(within.of != fold, {}).beyond(parts)
+
+    fits = {name: found.chosen[name].fit() for name in names}
+    return _Fitted(
+        head=head_of(np.ones(len(rows), dtype=np.bool_), fits),
+        oof_beyond=within.held_out(beyond, len(arms)).astype(np.float64),
+        record={"methods": list(names), "arms": len(arms)},
+    )
+
+
+def _held_out(
+    inputs: Inputs,
+    folds: Folds,
+    source: Ints,
+    gates: Sequence[Gate],
+    completed: Completions,
+    heads: Mapping[int, SourceHead],
+    own: Mapping[int, Doubles],
+) -> Floats:
+    """(j, a) of the judged rows by gates, averages and heads that did not see them."""
+    judged = source[folds.judged]
+    asked = inputs.rows(folds.judged)
+    beyond = {}
+    for number, head in heads.items():
+        beyond[number] = head.predict(asked)
+        beyond[number][judged == number] = own[number]
+
+    def predict(fold: int, places: Ints) -> Doubles:
+        mixture = Mixture.of(gates[fold], completed[fold], heads)
+        share = gates[fold].shares(asked.rows(places))
+        return mixture.mixed(share, {n: values[places] for n, values in beyond.items()})
+
+    return folds.held_out(predict, completed[-1].mean.shape[1])
+
+
+def _regions(
+    inputs: Inputs,
+    above: Floats,
+    source: Ints,
+    completed: Completed,
+    config: TrainConfig,
+    counts: Doubles | None,
+) -> ClusterTable:
+    """Clusters that name regions, their errors widened by what nobody tried there."""
+    even = judged_evenly(Folds(np.zeros(len(source), dtype=np.int64), source), source, config.seed)
+    marks = ClusterTable.fit(
+        inputs.rows(even.judged),
+        above[even.judged],
+        config.cluster,
+        k=CLUSTERS,
+        seed=config.seed,
+        counts=None if counts is None else counts[even.judged],
+    )
+    region = nearest(inputs.embedding[even.judged], marks.centroids)[0]
+    share = np.zeros((len(marks.centroids), len(completed.mean)))
+    np.add.at(share, (region, source[even.judged]), 1.0)
+    share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
+    unsure = 1.0 / np.maximum(share @ completed.precision, 1e-6)
+    return replace(marks, errors=np.sqrt(marks.errors**2 + unsure))
+
+
+def _record(
+    names: Sequence[str],
+    source: Ints,
+    data: Dataset,
+    completed: Completions,
+    fitted: Mapping[int, _Fitted],
+) -> dict[str, Any]:
+    """What the manifest says of the sources, and of what was never tried."""
+    tried = {n: (~np.isnan(data.quality[source == n])).any(axis=0) for n in range(len(names))}
+    spread = np.sqrt(completed[-1].variance)
+    return {
+        "pulls": {k: round(v, 6) for k, v in completed.pulls.to_dict().items()},
+        "sources": {
+            name: {
+                "prompts": int((source == n).sum()),
+                "tried_arms": int(tried[n].sum()),
+                **(fitted[n].record if n in fitted else {"methods": [], "arms": 0}),
+                "error_of_tried": round(float(np.median(spread[n][tried[n]])), 4),
+                "error_of_untried": None
+                if tried[n].all()
+                else round(float(np.median(spread[n][~tried[n]])), 4),
+            }
+            for n, name in enumerate(names)
+        },
+    }

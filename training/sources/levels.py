@@ -1,0 +1,115 @@
+"""A collection as matrices: numbers of sources, how alike they are, and levels of prompts."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.types import Doubles, Floats, Ints
+
+from ..config import TrainConfig
+from ..methods.base import Folds, Inputs, counted
+from ..prepare.dataset import Dataset
+from .completion import Cells, Completed, Process, Pulls, cells_of, choose_pulls
+from .gate import Gate, fit_gates
+from .kin import Kin, kin_of
+
+# what makes sources alike: being the same, being the same kinds of work, reading alike
+SAME, BY_KIND, BY_TEXT = 0.3, 0.35, 0.35
+
+
+def numbers(data: Dataset) -> tuple[list[str], Ints]:
+    """The sources' names, sorted, and the number of each row's (n,)."""
+    names, number = np.unique(np.array(data.sources), return_inverse=True)
+    return [str(name) for name in names], number.reshape(-1)
+
+
+def likeness(data: Dataset, inputs: Inputs, source: Ints) -> Doubles:
+    """(s, s) how alike the work of sources is, 1 on the diagonal."""
+    count = int(source.max()) + 1
+    centre = np.stack([inputs.embedding[source == s].mean(axis=0) for s in range(count)])
+    text = _unit(centre.astype(np.float64) - inputs.embedding.mean(axis=0))
+    kinds = [kind or f"kind of source {s}" for kind, s in zip(data.kinds, source, strict=True)]
+    _, code = np.unique(np.array(kinds), return_inverse=True)
+    table = np.zeros((count, int(code.max()) + 1))
+    np.add.at(table, (source, code.reshape(-1)), 1.0)
+    work = _unit(np.sqrt(table))
+    by_text = 0.5 * (1.0 + text @ text.T)
+    return np.asarray(SAME * np.eye(count) + BY_KIND * work @ work.T + BY_TEXT * by_text)
+
+
+def _unit(rows: Doubles) -> Doubles:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
+
+
+def kin_of_data(data: Dataset, source: Ints) -> Kin:
+    """The kin of its arms, with prices as its rows paid them."""
+    with warnings.catch_warnings():  # an arm that a source never tried has no price there
+        warnings.simplefilter("ignore", RuntimeWarning)
+        cost = [np.nanmean(data.cost_usd[source == s], axis=0) for s in range(source.max() + 1)]
+    return kin_of(data.arms, data.families, np.stack(cost))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What is known of a collection's sources beside their outcomes."""
+
+    names: list[str]
+    number: Ints  # (n,) of each row's source
+    kin: Kin
+    alike: Doubles  # (s, s)
+    gates: list[Gate]  # without each fold, and of all rows
+
+    @classmethod
+    def of(cls, inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig) -> Sources:
+        """Of the n training prompts."""
+        names, number = numbers(data)
+        return cls(
+            names=names,
+            number=number,
+            kin=kin_of_data(data, number),
+            alike=likeness(data, inputs, number),
+            gates=fit_gates(inputs, number, folds, config),
+        )
+
+
+class Completions:
+    """Completed averages of values without each fold, and of all: `[left_out]`, folds + 1."""
+
+    def __init__(
+        self, values: Floats | Doubles, sources: Sources, folds: Folds, counts: Doubles | None
+    ) -> None:
+        """Choose the pulls by all cells; each completion then knows its own rows alone."""
+        count = len(sources.names)
+
+        def cells(rows: Ints) -> Cells:
+            some = None if counts is None else counts[rows]
+            return cells_of(values[rows], sources.number[rows], count, some)
+
+        every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
+        kin, alike = sources.kin, sources.alike
+        self.pulls: Pulls = choose_pulls(cells(every[-1]), kin, alike)
+        self._found = [Process.of(cells(r), kin, alike, self.pulls).complete() for r in every]
+
+    def __getitem__(self, left_out: int) -> Completed:
+        return self._found[left_out]
+
+
+def levels(
+    values: Floats | Doubles, averages: Doubles, source: Ints, counts: Doubles | None
+) -> Doubles:
+    """(n,) what the mean of all arms would be on a prompt, NaN where nothing is known.
+
+    Args:
+        values: (n, a), NaN where missing.
+        averages: (s, a) how far arms stand out.
+        source: (n,) numbers.
+        counts: (n, a) how much values count; null is 1.
+    """
+    share = counted(values, counts)
+    above = averages - averages.mean(axis=1, keepdims=True)
+    left = np.where(share > 0, values - above[source], 0.0) * share
+    known = share.sum(axis=1)
+    return np.where(known > 0, left.sum(axis=1) / np.where(known > 0, known, 1.0), np.nan)

@@ -1,0 +1,100 @@
+"""What answers cost across sources: in requests' units, and arms compared within sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from router.types import Doubles, Floats, Ints
+
+from ..config import TrainConfig
+from ..methods.base import Folds, Inputs
+from ..methods.costs import TokenModel
+from ..methods.level import fit_level
+from ..prepare.dataset import Dataset
+from .completion import LEAST_ROWS
+from .levels import Completions, Sources, levels
+from .mixture import Mixture
+
+CHARS = 4.0  # of a token, near enough for what one request of a task holds
+
+
+def as_requests(data: Dataset) -> Dataset:
+    """Tokens and dollars of agents' whole tasks, scaled to those of one request of the task.
+
+    A task is dozens of calls that send its history again and again. Ratios between arms are kept;
+    a request is then priced by its own tokens, like every other.
+    """
+    factor = np.ones(len(data))
+    for source in data.collection:
+        rows = np.array([name == source.name for name in data.sources])
+        if source.per != "task" or not rows.any():
+            continue
+        whole = data.input_tokens[rows]
+        if not np.isnan(whole).all():
+            factor[rows] = data.n_chars[rows].mean() / CHARS / np.nanmean(whole)
+    scaled = factor[:, None]
+    return replace(
+        data,
+        input_tokens=data.input_tokens * scaled,
+        output_tokens=data.output_tokens * scaled,
+        cost_usd=data.cost_usd * scaled,
+    )
+
+
+def fit_source_tokens(
+    sources: Sources,
+    inputs: Inputs,
+    tokens: Floats,
+    folds: Folds,
+    config: TrainConfig,
+    counts: Doubles | None = None,
+) -> tuple[Floats, TokenModel]:
+    """What `fit_tokens` fits, arms compared within sources and completed where never tried.
+
+    Args:
+        sources: of the n training prompts.
+        inputs: these prompts.
+        tokens: (n, a), > 0, NaN where missing.
+        folds: of the rows.
+        config: of the trees.
+        counts: (n, a) how much outcomes count; null is 1.
+    Returns:
+        Out-of-fold tokens of the judged rows (j, a), and the final model.
+    """
+    logs = _smeared(np.log(np.maximum(tokens.astype(np.float64), 1e-3)), sources.number)
+    completed = Completions(logs, sources, folds, counts)
+    level = levels(logs, completed[-1].mean, sources.number, counts)
+    trees = fit_level(inputs, level[:, None], folds, config.level, share=False, seed=config.seed)
+    low, high = np.nanpercentile(logs, (1, 99))
+    arms = tokens.shape[1]
+
+    def fitted(left_out: int) -> TokenModel:
+        return TokenModel(
+            head=Mixture.of(sources.gates[left_out], completed[left_out], {}),
+            level=trees[left_out],
+            low=np.full(arms, low),
+            high=np.full(arms, high),
+            smear=np.ones(arms),
+        )
+
+    asked = inputs.rows(folds.judged)
+    oof_tokens = folds.held_out(lambda fold, places: fitted(fold).predict(asked.rows(places)), arms)
+    return oof_tokens, fitted(folds.count)
+
+
+def _smeared(logs: Doubles, source: Ints) -> Doubles:
+    """Logarithms moved so that their means, not medians, are told (Duan 1983), by source and arm.
+
+    Thinking has a long tail: its mean is dearer than its median.
+    """
+    out = logs.copy()
+    for number in range(int(source.max()) + 1):
+        rows = np.flatnonzero(source == number)
+        part = logs[rows]
+        left = part - np.nanmean(part, axis=1, keepdims=True)
+        tried = (~np.isnan(left)).sum(axis=0) >= LEAST_ROWS
+        left = left[:, tried] - np.nanmean(left[:, tried], axis=0)
+        out[np.ix_(rows, tried)] += np.log(np.nanmean(np.exp(left), axis=0))
+    return out
