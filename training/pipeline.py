@@ -40,7 +40,7 @@ from .selection.crossfit import crossfit, split_folds
 from .selection.validation import validation_metrics
 from .sources.crossfit import crossfit_sources, is_collection, judged_evenly
 from .sources.levels import Sources, numbers
-from .sources.tokens import as_requests, fit_source_tokens
+from .sources.tokens import fit_source_tokens
 from .threads import single_threaded
 
 if TYPE_CHECKING:
@@ -137,7 +137,6 @@ def learn(
     """
     folds, sources = split_folds(data.groups, config.folds), None
     if is_collection(data):
-        data = as_requests(data)
         folds = judged_evenly(folds, numbers(data)[1], config.seed)
         sources = Sources.of(inputs, data, folds, config)
     battles = None if joined is None else joined.battles

@@ -1,8 +1,6 @@
-"""What answers cost across sources: in requests' units, and arms compared within sources."""
+"""How long answers are across sources: arms are compared within them."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,35 +10,9 @@ from ..config import TrainConfig
 from ..methods.base import Folds, Inputs
 from ..methods.costs import TokenModel
 from ..methods.level import fit_level
-from ..prepare.dataset import Dataset
 from .completion import LEAST_ROWS
 from .levels import Completions, Sources, levels
 from .mixture import Mixture
-
-CHARS = 4.0  # of a token, near enough for what one request of a task holds
-
-
-def as_requests(data: Dataset) -> Dataset:
-    """Tokens and dollars of agents' whole tasks, scaled to those of one request of the task.
-
-    A task is dozens of calls that send its history again and again. Ratios between arms are kept;
-    a request is then priced by its own tokens, like every other.
-    """
-    factor = np.ones(len(data))
-    for source in data.collection:
-        rows = np.array([name == source.name for name in data.sources])
-        if source.per != "task" or not rows.any():
-            continue
-        whole = data.input_tokens[rows]
-        if not np.isnan(whole).all():
-            factor[rows] = data.n_chars[rows].mean() / CHARS / np.nanmean(whole)
-    scaled = factor[:, None]
-    return replace(
-        data,
-        input_tokens=data.input_tokens * scaled,
-        output_tokens=data.output_tokens * scaled,
-        cost_usd=data.cost_usd * scaled,
-    )
 
 
 def fit_source_tokens(

@@ -1,0 +1,120 @@
+"""Sources mixed: each is its own router where it is at home, and the graph says what was fitted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.core import features
+from router.core.encoder import single_threaded_session
+from router.types import Doubles
+from tests.training.sources.made_up import DIMENSION, MadeUp, made_up
+from training.config import KernelConfig, TrainConfig
+from training.methods.base import Folds, GraphInputs, Inputs
+from training.methods.onnx_graph import Graph
+from training.progress import Timings
+from training.selection.crossfit import Crossfit
+from training.sources.crossfit import (
+    MIXTURE,
+    crossfit_sources,
+    is_collection,
+    judged_evenly,
+)
+from training.sources.levels import Completions, Sources
+from training.sources.mixture import Mixture
+
+CONFIG = replace(
+    TrainConfig(), predictors=("cluster", "kernel"), kernel=KernelConfig(alpha=(3.0, 10.0))
+)
+
+
+def learned(world: MadeUp) -> Crossfit:
+    sources = Sources.of(world.inputs, world.data, world.folds, CONFIG)
+    with Timings().stage("cross-fit") as stage:
+        return crossfit_sources(sources, world.inputs, world.data, world.folds, CONFIG, stage)
+
+
+@pytest.fixture(scope="module")
+def world() -> MadeUp:
+    return made_up(4, rows=300, per_prompt=0.25)
+
+
+@pytest.fixture(scope="module")
+def found(world: MadeUp) -> Crossfit:
+    return learned(world)
+
+
+def gap(contrasts: Doubles, world: MadeUp) -> float:
+    """Root mean squared error of contrasts between the arms that each row's source tried."""
+    truth = world.ability[world.source] + world.shift
+    off = np.where(world.tried[world.source], contrasts - truth, np.nan)
+    return float(np.sqrt(np.nanmean((off - np.nanmean(off, axis=1, keepdims=True)) ** 2)))
+
+
+def test_held_out_prompts_are_told_apart_beyond_the_averages_of_their_source(
+    world: MadeUp, found: Crossfit
+) -> None:
+    sources = Sources.of(world.inputs, world.data, world.folds, CONFIG)
+    averages = Completions(world.data.quality, sources, world.folds, None)[-1].mean
+    mixed = gap(found.chosen[MIXTURE].oof_quality, world)
+    assert mixed < 0.75 * gap(averages[world.source], world)
+
+
+def test_the_graph_says_what_the_mixture_says(world: MadeUp, found: Crossfit) -> None:
+    mixture = found.chosen[MIXTURE].fit()
+    assert isinstance(mixture, Mixture)
+    graph = Graph()
+    embedding = graph.input("embedding", DIMENSION)
+    text = graph.input("features", len(features.NAMES))
+    inputs = GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+    width = mixture.averages.shape[1]
+    graph.output(mixture.add_to(graph, inputs), "quality", np.float32, width)
+    session = single_threaded_session(graph.model().SerializeToString())
+    feed = {"embedding": world.inputs.embedding, "features": world.inputs.features}
+    (said,) = session.run(["quality"], feed)
+    assert np.abs(said - mixture.predict(world.inputs)).max() < 1e-5
+
+
+def test_regions_are_less_sure_of_arms_that_were_never_tried_there(
+    world: MadeUp, found: Crossfit
+) -> None:
+    table = found.table
+    assert table is not None
+    errors = table.blended(world.inputs, table.errors)
+    tried = world.tried[world.source]
+    assert np.median(errors[~tried]) > 2.0 * np.median(errors[tried])
+
+
+def test_a_prompt_like_none_gets_the_mean_of_sources_and_wider_errors(
+    world: MadeUp, found: Crossfit
+) -> None:
+    mixture = found.chosen[MIXTURE].fit()
+    assert isinstance(mixture, Mixture)
+    centre = world.inputs.embedding.mean(axis=0, keepdims=True)
+    odd = Inputs(centre / np.linalg.norm(centre), np.zeros((1, len(features.NAMES)), np.float32))
+    assert mixture.gate.shares(odd).max() < mixture.gate.shares(world.inputs).max(axis=1).min()
+
+
+def test_the_same_rows_make_the_same_mixture(world: MadeUp, found: Crossfit) -> None:
+    again = learned(world)
+    assert np.array_equal(again.chosen[MIXTURE].oof_quality, found.chosen[MIXTURE].oof_quality)
+
+
+def test_one_source_is_no_collection(world: MadeUp) -> None:
+    assert is_collection(world.data)
+    assert not is_collection(world.data.rows(world.source == 0))
+
+
+@given(sizes=st.lists(st.integers(1, 9000), min_size=2, max_size=6))
+def test_small_sources_are_judged_whole_and_large_ones_alike(sizes: list[int]) -> None:
+    source = np.repeat(np.arange(len(sizes)), sizes)
+    folds = judged_evenly(Folds(np.arange(len(source)) % 5, source), source, 0)
+    kept = np.bincount(source[folds.judged], minlength=len(sizes))
+    assert len(folds.judged) <= 8192 + len(sizes)
+    cut = kept < np.array(sizes)
+    assert len(set(kept[cut].tolist())) <= 1
+    assert (kept[~cut] <= kept[cut].max()).all() if cut.any() else len(folds.judged) == len(source)
