@@ -38,7 +38,12 @@ from .prepare.inputs import embed_inputs, open_encoder
 from .progress import Reporter
 from .selection.crossfit import crossfit, split_folds
 from .selection.validation import validation_metrics
-from .sources.crossfit import crossfit_sources, is_collection, judged_evenly
+from .sources.crossfit import (
+    combine_sources,
+    crossfit_sources,
+    is_collection,
+    judged_evenly,
+)
 from .sources.levels import Sources, numbers
 from .sources.tokens import fit_source_tokens
 from .threads import single_threaded
@@ -148,10 +153,12 @@ def learn(
         fitted = (
             crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
             if sources is None
-            else crossfit_sources(sources, inputs, data, folds, config, stage)
+            else crossfit_sources(sources, inputs, data, folds, oof_cost_usd, config, stage)
         )
     with reporter.stage("stack and calibrate") as stage:
-        mixed = combine(fitted, data, config)
+        mixed = (
+            combine(fitted, data, config) if sources is None else combine_sources(fitted, config)
+        )
         stage.note("mean of " + ", ".join(mixed.stack.names))
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:

@@ -90,9 +90,23 @@ def validation_measures(
 
 
 def frontier_quality(quality: Floats, cost_usd: Doubles, data: Dataset, band: Doubles) -> float:
-    """AIQ of out-of-fold predictions, 0 where no prompt has every arm's outcome."""
-    found = validation_measures(quality, cost_usd, data, band)
-    return 0.0 if found is None else found.aiq
+    """AIQ of out-of-fold predictions, 0 where no prompt has every arm's outcome.
+
+    Of several sources the mean, each among the arms that it compares.
+    """
+    names = sorted(set(data.sources))
+    if len(names) < 2:
+        found = validation_measures(quality, cost_usd, data, band)
+        return 0.0 if found is None else found.aiq
+    of, reached = np.array(data.sources), []
+    for name in names:
+        rows = of == name
+        among = comparable(data.rows(rows))
+        part = data.rows(rows).of_arms(among)
+        own = quality[rows][:, among], cost_usd[rows][:, among]
+        found = validation_measures(*own, part, band[rows]) if among.sum() > 1 else None
+        reached += [] if found is None else [found.aiq]
+    return float(np.mean(reached)) if reached else 0.0
 
 
 def validation_metrics(

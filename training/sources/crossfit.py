@@ -15,6 +15,7 @@ import numpy as np
 
 from router.types import Doubles, Floats, Ints
 
+from ..bundle.fit import Combined, combine
 from ..config import TrainConfig
 from ..methods.base import Candidate, Folds, Inputs, spaced
 from ..methods.cluster import ClusterTable, nearest
@@ -22,9 +23,12 @@ from ..methods.common_level import Targets
 from ..methods.level import fit_level, oof_levels
 from ..prepare.dataset import Dataset
 from ..progress import Stage
+from ..selection.calibrate import fit_calibration
+from ..selection.criteria import Criterion
 from ..selection.crossfit import MAX_JUDGED, Crossfit, crossfit
-from ..selection.regret import contrast_error
-from ..selection.stack import Stack, leading
+from ..selection.price_trend import pulled_means
+from ..selection.stack import Stack
+from ..selection.trust import trust_of
 from .completion import Completed
 from .gate import Gate
 from .levels import Completions, Sources, levels
@@ -32,6 +36,7 @@ from .mixture import Mixture, SourceHead
 
 MIXTURE = "mixture"
 CLUSTERS = 64  # that name regions
+POOLED = 1e9  # rows that pull every arm to the calibration of all
 LANDMARKS, REFERENCES = 128, 1024  # of one source's head: a bundle holds those of all
 
 
@@ -70,6 +75,7 @@ def crossfit_sources(
     inputs: Inputs,
     data: Dataset,
     folds: Folds,
+    oof_cost_usd: Doubles,
     config: TrainConfig,
     stage: Stage,
 ) -> Crossfit:
@@ -80,6 +86,7 @@ def crossfit_sources(
         inputs: these prompts.
         data: their outcomes.
         folds: every fit leaves one out; see `judged_evenly`.
+        oof_cost_usd: (j, a) predicted costs of the judged rows.
         config: methods and their candidates.
         stage: advances once per source.
     """
@@ -105,20 +112,39 @@ def crossfit_sources(
     chosen = Candidate(
         {"sources": len(names)}, oof_quality, lambda: Mixture.of(gates[-1], completed[-1], heads)
     )
-    error = contrast_error(oof_quality, data.quality[folds.judged])
+    criterion = Criterion(data=data.rows(folds.judged), cost_usd=oof_cost_usd)
     return Crossfit(
         folds=folds,
         targets=targets,
         oof_level=oof_levels(trees, inputs, folds),
         trees=trees[-1],
         chosen={MIXTURE: chosen},
-        scores={MIXTURE: {"": float(f"{error:.6g}")}},
+        scores={MIXTURE: {"": float(f"{criterion.score(oof_quality):.6g}")}},
+        criterion=criterion,
         counts=data.counts,
-        # heads have spread their contrasts already, and the trees alone know levels
-        stack=replace(config.stack, sharpness=1.0, level_share=1.0),
         table=_regions(inputs, targets.quality, source, completed[-1], config, data.counts),
         record=_record(names, source, data, completed, fitted),
     )
+
+
+def combine_sources(fitted: Crossfit, config: TrainConfig) -> Combined:
+    """The mixture as it is: its heads have been combined, trusted and spread, source by source.
+
+    All arms are calibrated alike: an arm's own calibration by one source would move it against the
+    other arms of another.
+    """
+    judged, arms = fitted.criterion.data, len(fitted.criterion.data.arms)
+    oof_quality = fitted.chosen[MIXTURE].oof_quality
+    settings = replace(config.stack, sharpness=1.0, level_share=1.0)
+    nothing = np.zeros(arms)
+    stack = Stack(names=(MIXTURE,), base=nothing, means=nothing, config=settings)
+    raw = stack.predict({MIXTURE: oof_quality}, fitted.oof_level)
+    pooled = replace(config.calibration, prior_rows=(POOLED,))
+    of = fitted.folds.of_judged
+    calibration = fit_calibration(raw, judged.quality, pooled, of, judged.counts)
+    blind = stack.predict({MIXTURE: np.zeros_like(oof_quality)}, fitted.oof_level)
+    trust = trust_of(blind, raw, replace(settings, trust=1.0), fitted.criterion)
+    return Combined(stack, trust, calibration, calibration.apply(raw), raw)
 
 
 def _fit_source(
@@ -142,26 +168,27 @@ def _fit_source(
     part = replace(part, sources=(), collection=())
     judged = np.flatnonzero(np.isin(rows, folds.judged))
     within = Folds(folds.of[rows], judged)
-    cost_usd = np.broadcast_to(np.nanmean(part.cost_usd, axis=0), (len(judged), len(part.arms)))
+    part_usd = np.nanmean(part.cost_usd, axis=0)
+    cost_usd = np.broadcast_to(part_usd, (len(judged), len(part.arms)))
     found = crossfit(own, part, within, cost_usd, small, stage)
-    names = leading(found.scores, config.stack.within)
-    settings = replace(config.stack, level_share=1.0)  # levels are the collection's
-    arms = np.flatnonzero(tried)
-
-    def head_of(known: Any, predictors: Mapping[str, Any]) -> SourceHead:  # noqa: ANN401
-        counts = None if found.counts is None else found.counts[known]
-        stack = Stack.of(names, found.targets.quality[known], settings, counts)
-        return SourceHead(arms=arms, predictors=predictors, stack=stack)
+    mixed = combine(found, part, small)
+    arms, names = np.flatnonzero(tried), mixed.stack.names
 
     def beyond(fold: int, places: Ints) -> Doubles:
-        parts = {name: found.chosen[name].oof_quality[places] for name in names}
-        return head_of(within.of != fold, {}).beyond(parts)
+        known = within.of != fold
+        counts = None if found.counts is None else found.counts[known]
+        learned, levelled = found.targets.quality[known], found.targets.sparse
+        means = pulled_means(learned, part_usd, counts, levelled=levelled)
+        raw = mixed.oof_raw[places].astype(np.float64)
+        return np.asarray(raw - raw.mean(axis=1, keepdims=True) - means)
 
+    # the levels of prompts are the collection's
+    stack = replace(mixed.stack, config=replace(mixed.stack.config, level_share=1.0))
     fits = {name: found.chosen[name].fit() for name in names}
     return _Fitted(
-        head=head_of(np.ones(len(rows), dtype=np.bool_), fits),
+        head=SourceHead(arms=arms, predictors=fits, stack=stack),
         oof_beyond=within.held_out(beyond, len(arms)).astype(np.float64),
-        record={"methods": list(names), "arms": len(arms)},
+        record={"methods": list(names), "arms": len(arms), "routing": mixed.trust.record()},
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from router.types import Doubles, Floats, Ints
 
 from ..config import TrainConfig
-from ..methods.base import Folds, Inputs, counted
+from ..methods.base import Folds, Inputs, counted, group_sums
 from ..prepare.dataset import Dataset
 from .completion import Cells, Completed, Process, Pulls, cells_of, choose_pulls
 from .gate import Gate, fit_gates
@@ -46,10 +45,11 @@ def _unit(rows: Doubles) -> Doubles:
 
 def kin_of_data(data: Dataset, source: Ints) -> Kin:
     """The kin of its arms, with prices as its rows paid them."""
-    with warnings.catch_warnings():  # an arm that a source never tried has no price there
-        warnings.simplefilter("ignore", RuntimeWarning)
-        cost = [np.nanmean(data.cost_usd[source == s], axis=0) for s in range(source.max() + 1)]
-    return kin_of(data.arms, data.families, np.stack(cost))
+    seen = ~np.isnan(data.cost_usd)
+    count = group_sums(seen, source, int(source.max()) + 1)
+    paid = group_sums(np.where(seen, data.cost_usd, 0.0), source, len(count))
+    cost = np.where(count > 0, paid / np.maximum(count, 1), np.nan)
+    return kin_of(data.arms, data.families, cost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ class SourceHead:
     def beyond(self, parts: Mapping[str, Floats]) -> Doubles:
         """The same of what the methods say, (n, b) each."""
         nothing = np.zeros(len(next(iter(parts.values()))))
-        return self.stack.predict(parts, nothing) - self.stack.base
+        return self.stack.predict(parts, nothing) - self.stack.means
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the methods into a graph; the averages stay with the mixture."""
@@ -93,7 +93,7 @@ class Mixture:
         averages, columns = self.averages.copy(), []
         for number, head in self.heads.items():
             # a head writes its average too, which is no average of the source's completed ones
-            averages[number, head.arms] -= head.stack.base
+            averages[number, head.arms] -= head.stack.means
             columns.append(head.add_to(graph, inputs))
         known = graph.gemm(share, self.precision * averages, nothing, np.float64)
         if columns:

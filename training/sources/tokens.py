@@ -64,9 +64,11 @@ def _smeared(logs: Doubles, source: Ints) -> Doubles:
     out = logs.copy()
     for number in range(int(source.max()) + 1):
         rows = np.flatnonzero(source == number)
-        part = logs[rows]
-        left = part - np.nanmean(part, axis=1, keepdims=True)
-        tried = (~np.isnan(left)).sum(axis=0) >= LEAST_ROWS
-        left = left[:, tried] - np.nanmean(left[:, tried], axis=0)
-        out[np.ix_(rows, tried)] += np.log(np.nanmean(np.exp(left), axis=0))
+        seen = ~np.isnan(logs[rows])
+        left = np.where(seen, logs[rows], 0.0)
+        left = left - left.sum(axis=1, keepdims=True) / np.maximum(seen.sum(axis=1), 1)[:, None]
+        count = np.maximum(seen.sum(axis=0), 1)
+        left = left - (left * seen).sum(axis=0) / count
+        tail = np.log(np.maximum((np.exp(left) * seen).sum(axis=0) / count, 1.0))
+        out[rows] += np.where(seen.sum(axis=0) >= LEAST_ROWS, tail, 0.0)
     return out
