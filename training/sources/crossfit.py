@@ -28,7 +28,7 @@ from ..selection.criteria import Criterion
 from ..selection.crossfit import MAX_JUDGED, Crossfit, crossfit
 from ..selection.price_trend import pulled_means
 from ..selection.stack import Stack
-from ..selection.trust import trust_of
+from ..selection.trust import Trust
 from .completion import Completed
 from .gate import Gate
 from .levels import Completions, Sources, levels
@@ -37,7 +37,7 @@ from .mixture import Mixture, SourceHead
 MIXTURE = "mixture"
 CLUSTERS = 64  # that name regions
 POOLED = 1e9  # rows that pull every arm to the calibration of all
-LANDMARKS, REFERENCES = 128, 1024  # of one source's head: a bundle holds those of all
+LANDMARKS, REFERENCES, CELLS = 128, 1024, 32  # of one source's head: a bundle holds those of all
 
 
 def is_collection(data: Dataset) -> bool:
@@ -142,9 +142,26 @@ def combine_sources(fitted: Crossfit, config: TrainConfig) -> Combined:
     pooled = replace(config.calibration, prior_rows=(POOLED,))
     of = fitted.folds.of_judged
     calibration = fit_calibration(raw, judged.quality, pooled, of, judged.counts)
-    blind = stack.predict({MIXTURE: np.zeros_like(oof_quality)}, fitted.oof_level)
-    trust = trust_of(blind, raw, replace(settings, trust=1.0), fitted.criterion)
-    return Combined(stack, trust, calibration, calibration.apply(raw), raw)
+    return Combined(stack, _trust(fitted), calibration, calibration.apply(raw), raw)
+
+
+def _trust(fitted: Crossfit) -> Trust:
+    """What `trust_of` said of the sources, on average over their prompts."""
+    heads = [part for part in fitted.record["sources"].values() if "routing" in part]
+    rows = np.array([part["prompts"] for part in heads], dtype=np.float64)
+
+    def mean(name: str) -> float:
+        values = [part["routing"][name] for part in heads]
+        return float(np.average(values, weights=rows)) if heads else 0.0
+
+    return Trust(
+        share=mean("share"),
+        slope=mean("slope"),
+        slope_se=mean("slope_se"),
+        prompts=sum(part["routing"]["prompts"] for part in heads),
+        aiq=None,
+        fixed_mix_aiq=None,
+    )
 
 
 def _fit_source(
@@ -161,6 +178,7 @@ def _fit_source(
         return None
     small = replace(
         config,
+        cluster=replace(config.cluster, k=tuple(min(k, CELLS) for k in config.cluster.k)),
         kernel=replace(config.kernel, landmarks=min(config.kernel.landmarks, LANDMARKS)),
         knn=replace(config.knn, max_reference=min(config.knn.max_reference, REFERENCES)),
     )

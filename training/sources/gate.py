@@ -66,7 +66,7 @@ def fit_gates(inputs: Inputs, source: Ints, folds: Folds, config: TrainConfig) -
     for left_out in range(folds.count + 1):
         weights, intercept = moments.classifier(left_out, SHRINKAGE)
         # a large source is more likely, but not as much as it is large: traffic is not the tables
-        intercept = intercept - 0.5 * np.log(rows)
+        intercept = intercept - np.log(rows)
         gates.append(
             Gate(design=design, weights=weights / TEMPERATURE, intercept=intercept / TEMPERATURE)
         )
