@@ -20,7 +20,7 @@ from router.types import Doubles, Floats
 
 from .bundle.decision import Origin, arm_infos, decision_constants, mean_quality
 from .bundle.export import check_target, write_bundle
-from .bundle.fit import Costs, OutOfFold, combine, final_fit
+from .bundle.fit import Combined, Costs, OutOfFold, combine, final_fit
 from .bundle.manifest import Learned, describe, training_record
 from .bundle.model import FittedModel, Parity, check_parity
 from .bundle.oof_predictions import OofPredictions, oof_predictions
@@ -28,6 +28,7 @@ from .config import TrainConfig
 from .methods.base import Folds, Inputs
 from .methods.cluster import nearest
 from .methods.costs import fit_meter, fit_tokens, token_targets
+from .methods.pairs import Battles
 from .methods.runs_as_requests import as_requests
 from .preferences.evidence import pairs_record, split_battles
 from .preferences.pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
@@ -36,15 +37,10 @@ from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
 from .progress import Reporter
-from .selection.crossfit import crossfit, split_folds
+from .selection.crossfit import Crossfit, crossfit, split_folds
 from .selection.validation import validation_metrics
-from .sources.crossfit import (
-    combine_sources,
-    crossfit_sources,
-    is_collection,
-    judged_evenly,
-)
-from .sources.levels import Sources, numbers
+from .sources.crossfit import combine_sources, crossfit_sources, sources_of
+from .sources.levels import Sources
 from .sources.tokens import fit_source_tokens
 from .threads import single_threaded
 
@@ -140,26 +136,14 @@ def learn(
         reporter: shows stages, counts and remaining time.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
-    folds, sources = split_folds(data.groups, config.folds), None
-    if is_collection(data):
-        folds = judged_evenly(folds, numbers(data)[1], config.seed)
-        sources = Sources.of(inputs, data, folds, config)
+    folds, sources = sources_of(inputs, data, split_folds(data.groups, config.folds), config)
     battles = None if joined is None else joined.battles
     judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     with reporter.stage("cost model"):
         costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, sources)
-    steps = len(config.predictors if sources is None else sources.names)
-    with reporter.stage("cross-fit methods", steps) as stage:
-        fitted = (
-            crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
-            if sources is None
-            else crossfit_sources(sources, inputs, data, folds, oof_cost_usd, config, stage)
-        )
-    with reporter.stage("stack and calibrate") as stage:
-        mixed = (
-            combine(fitted, data, config) if sources is None else combine_sources(fitted, config)
-        )
-        stage.note("mean of " + ", ".join(mixed.stack.names))
+    fitted, mixed = _quality(
+        data, inputs, folds, oof_cost_usd, config, reporter, sources=sources, battles=battles
+    )
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
         model = final_fit(inputs, fitted, mixed, costs, config, stage)
@@ -193,6 +177,31 @@ def _costs(
     oof_tokens, tokens = fit(inputs, token_targets(data, meter), folds, config, data.counts)
     n_chars = data.n_chars[folds.judged]
     return Costs(meter, tokens), oof_tokens, meter.cost_usd(n_chars, oof_tokens)
+
+
+def _quality(
+    data: Dataset,
+    inputs: Inputs,
+    folds: Folds,
+    oof_cost_usd: Doubles,
+    config: TrainConfig,
+    reporter: Reporter,
+    *,
+    sources: Sources | None,
+    battles: Battles | None,
+) -> tuple[Crossfit, Combined]:
+    """The methods, or the sources and their methods, and the whole that they make."""
+    steps = len(config.predictors if sources is None else sources.names)
+    with reporter.stage("cross-fit methods", steps) as stage:
+        if sources is None:
+            fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
+        else:
+            fitted = crossfit_sources(sources, inputs, data, folds, oof_cost_usd, config, stage)
+    with reporter.stage("stack and calibrate") as stage:
+        whole = sources is not None
+        mixed = combine_sources(fitted, config) if whole else combine(fitted, data, config)
+        stage.note("mean of " + ", ".join(mixed.stack.names))
+    return fitted, mixed
 
 
 def _manifest(

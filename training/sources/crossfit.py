@@ -31,7 +31,7 @@ from ..selection.stack import Stack
 from ..selection.trust import Trust
 from .completion import Completed
 from .gate import Gate
-from .levels import Completions, Sources, levels
+from .levels import Completions, Sources, levels, numbers
 from .mixture import Mixture, SourceHead
 
 MIXTURE = "mixture"
@@ -59,6 +59,16 @@ def judged_evenly(folds: Folds, source: Ints, seed: int) -> Folds:
         for members in (np.flatnonzero(source == s) for s in range(len(rows)))
     ]
     return Folds(folds.of, np.sort(np.concatenate(kept)))
+
+
+def sources_of(
+    inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig
+) -> tuple[Folds, Sources | None]:
+    """The folds, judged evenly, and the sources of a collection; null of a single table."""
+    if not is_collection(data):
+        return folds, None
+    folds = judged_evenly(folds, numbers(data)[1], config.seed)
+    return folds, Sources.of(inputs, data, folds, config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +102,7 @@ def crossfit_sources(
     """
     names, source, gates = sources.names, sources.number, sources.gates
     completed = Completions(data.quality, sources, folds, data.counts)
-    fitted = {}
-    for number, name in enumerate(names):
-        found = _fit_source(inputs, data, folds, np.flatnonzero(source == number), config, stage)
-        stage.advance()
-        if found is not None:
-            fitted[number] = found
-            stage.note(f"{name}: {', '.join(found.head.stack.names)}")
+    fitted = _fit_sources(sources, inputs, data, folds, config, stage)
     heads = {number: one.head for number, one in fitted.items()}
     own = {number: one.oof_beyond for number, one in fitted.items()}
     oof_quality = _held_out(inputs, folds, source, gates, completed, heads, own)
@@ -162,6 +166,26 @@ def _trust(fitted: Crossfit) -> Trust:
         aiq=None,
         fixed_mix_aiq=None,
     )
+
+
+def _fit_sources(
+    sources: Sources,
+    inputs: Inputs,
+    data: Dataset,
+    folds: Folds,
+    config: TrainConfig,
+    stage: Stage,
+) -> dict[int, _Fitted]:
+    """Every source that can have a head, by its number."""
+    fitted = {}
+    for number, name in enumerate(sources.names):
+        rows = np.flatnonzero(sources.number == number)
+        found = _fit_source(inputs, data, folds, rows, config, stage)
+        stage.advance()
+        if found is not None:
+            fitted[number] = found
+            stage.note(f"{name}: {', '.join(found.head.stack.names)}")
+    return fitted
 
 
 def _fit_source(
