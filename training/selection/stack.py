@@ -54,7 +54,7 @@ class Stack:
             quality: what they learned.
             config: how they are combined.
             counts: (n, a) how much outcomes count; null is 1.
-            means: (a,) contrasts of `selection.arm_means`; null is those of the outcomes.
+            means: (a,) contrasts of `selection.price_trend`; null is those of the outcomes.
             trust: 0 to 1.
         """
         mean = arm_means(quality, counts)
