@@ -20,6 +20,25 @@ from .types import Floats
 
 VERSION = 1
 
+# what may become of a call of an upstream in place of a whole answer
+FAILURES = (
+    "busy",  # at the operator's limit for it
+    "open",  # left alone for a while, after failures in a row
+    "connection",  # nobody there, or it hung up before a byte came
+    "first_byte_timeout",
+    "overloaded",  # 429
+    "status",  # 408 or 5xx
+    "refused",  # 401 or 403: the operator's key is not accepted there
+    "redirect",
+    "rejected",  # any other 4xx, which the caller gets as it is
+    "broken",  # the answer ended in its middle
+    "stalled",  # no piece of it came for too long
+    "error_event",  # a stream told of an error
+    "unreadable",  # an answer that is not of the wire; the caller gets it as it is
+    "client_gone",  # the caller hung up
+    "internal",
+)
+GATEWAY = "gateway"  # the source of what this service measured itself
 Source = str  # who gave feedback: "user", "judge", "test" or a name of one's own
 
 
@@ -74,7 +93,8 @@ class DecisionEvent:
         wire: by which API's rules the request was read; null in older lines, as the next two.
         max_output_tokens: that the request allowed; null without a limit.
         n: answers that it asked for.
-        role: "live", or what a candidate would have answered ("shadow"), or "canary".
+        role: "live", or what a candidate would have answered ("shadow"), or "canary"; "named"
+            where the caller named the model and nothing was decided.
         text: the prompt, only where the operator switched that on.
     """
 
@@ -129,8 +149,19 @@ class FeedbackEvent:
             null: the arm that was chosen.
         offered: whether that is the chosen arm or one of its fallbacks; null where no arm is
             named, and where the service had forgotten the decision.
-        source: who says so; a decision counts once per source.
+        source: who says so; a decision counts once per source. "gateway" is the service itself,
+            of an answer that it fetched, and the fields below are its own.
         key: fingerprint of the API key that sent it, "" where none is needed.
+        reasoning_tokens: of the output tokens.
+        first_token_ms: from the call of who answered to the first piece of a stream; null where
+            the answer came in one.
+        finish_reason: as the upstream said it, such as "stop", "end_turn" or "max_tokens".
+        upstream: who was called last, by the operator's name.
+        asked_model: the model that it was asked for, as it is called there.
+        served_model: the one that it said it was.
+        attempts: calls that were made, those that failed before a byte came among them.
+        error: what went wrong with the answer, a code of `FAILURES`; null where nothing
+            did.
     """
 
     time: float
@@ -148,6 +179,14 @@ class FeedbackEvent:
     cache_write_tokens: int | None = None
     arm: str | None = None
     offered: bool | None = None
+    reasoning_tokens: int | None = None
+    first_token_ms: float | None = None
+    finish_reason: str | None = None
+    upstream: str | None = None
+    asked_model: str | None = None
+    served_model: str | None = None
+    attempts: int | None = None
+    error: str | None = None
     v: int = VERSION
     type: Literal["feedback"] = "feedback"
 

@@ -20,8 +20,8 @@ class Format:
         of: its name.
         read, written: members whose sum is the input, and the output; the first is its own mark.
         cached, cache_write: members of which the first that is there counts.
-        thought: reasoning tokens that stand beside the output where the total says so.
-        total: input, output and what stands beside it.
+        thought: reasoning tokens, among the output tokens.
+        total: input and output; where it says so, thinking stands beside the output.
     """
 
     of: str
@@ -56,15 +56,16 @@ APIS = (
         of="OpenAI Responses", read=("input_tokens",), written=("output_tokens",),
         cached=("input_tokens_details.cached_tokens", "input_token_details.cache_read"),
         cache_write=("input_token_details.cache_creation",),
+        thought="output_tokens_details.reasoning_tokens",
     ),
     Format(
         of="Gemini", read=("promptTokenCount", "toolUsePromptTokenCount"),
-        written=("candidatesTokenCount", "thoughtsTokenCount"),
+        written=("candidatesTokenCount", "thoughtsTokenCount"), thought="thoughtsTokenCount",
         cached=("cachedContentTokenCount",),
     ),
     Format(
         of="Gemini in Python", read=("prompt_token_count", "tool_use_prompt_token_count"),
-        written=("candidates_token_count", "thoughts_token_count"),
+        written=("candidates_token_count", "thoughts_token_count"), thought="thoughts_token_count",
         cached=("cached_content_token_count",),
     ),
     Format(of="Ollama", read=("prompt_eval_count",), written=("eval_count",)),

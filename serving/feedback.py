@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from router.engine import Router
-from router.events import FeedbackEvent
+from router.events import GATEWAY, FeedbackEvent
 
 from .ids import Ids
 from .offers import Answering, answering
@@ -41,6 +41,7 @@ VALUES = (
     "output_tokens",
     "cached_tokens",
     "cache_write_tokens",
+    "reasoning_tokens",
     "cost_usd",
     "latency_ms",
     "arm",
@@ -134,6 +135,12 @@ def _took(asked: FeedbackRequest) -> Usage:
 
 def _check(asked: FeedbackRequest, ids: Ids) -> None:
     """Refuse what contradicts itself or is about no decision of ours."""
+    if asked.source == GATEWAY:
+        raise Problem(
+            "invalid_request",
+            f"the source {GATEWAY} is this service's own; say user, or a name of your own",
+            field="source",
+        )
     if asked.correct is not None and asked.score is not None:
         raise Problem("invalid_request", "give correct or score, not both", field="score")
     if (asked.preferred_to is None) != (asked.preference is None):

@@ -6,7 +6,7 @@ How each API counts says `router.usage`. Members that nobody knows are skipped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from router.usage import APIS, Format, Names
@@ -29,12 +29,14 @@ class Usage:
         input_tokens: all of them, those that a prompt cache had or took included.
         output_tokens: thinking included.
         cached_tokens, cache_write_tokens: of the input tokens.
+        reasoning_tokens: of the output tokens.
     """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
     cost_usd: float | None = None
     latency_ms: float | None = None
 
@@ -56,14 +58,7 @@ def read_usage(raw: Mapping[str, Any]) -> Usage:
     # proxies that speak two formats leave one of them at zero
     told = next((c for c in counts if c.input_tokens or c.output_tokens), None)
     found = told or next(iter(counts), Usage())
-    return Usage(
-        input_tokens=found.input_tokens,
-        output_tokens=found.output_tokens,
-        cached_tokens=found.cached_tokens,
-        cache_write_tokens=found.cache_write_tokens,
-        cost_usd=usd,
-        latency_ms=None if ns is None else ns / 1e6,
-    )
+    return replace(found, cost_usd=usd, latency_ms=None if ns is None else ns / 1e6)
 
 
 def _is(raw: Mapping[str, Any], form: Format) -> bool:
@@ -79,7 +74,7 @@ def _counts(raw: Mapping[str, Any], form: Format) -> Usage:
     if read is not None and _tokens(raw, form.read[0]) is None:
         read = None  # what a cache had is not what was read
     thought = _tokens(raw, form.thought) if form.thought else None
-    if thought and read is not None and written is not None:
+    if thought and form.total and read is not None and written is not None:
         beside = _tokens(raw, form.total) == read + written + thought
         written += thought if beside else 0
     cached, cache_write = (
@@ -97,6 +92,7 @@ def _counts(raw: Mapping[str, Any], form: Format) -> Usage:
         output_tokens=written,
         cached_tokens=cached,
         cache_write_tokens=cache_write,
+        reasoning_tokens=thought,
     )
 
 

@@ -172,3 +172,16 @@ def wild(pattern: str) -> bool:
     (True, True, True, False)
     """
     return set(pattern.partition("|")[0].rpartition("/")[2]) <= WILDCARDS
+
+
+def as_asked(served: str, asked: str) -> bool:
+    """Whether the model that an API says it served is the one that it was asked for.
+
+    A name without a date means any of its snapshots; one with a date means that one alone.
+
+    >>> as_asked("gpt-4o-2024-08-06", "gpt-4o"), as_asked("openai/gpt-4o", "gpt-4o")
+    (True, True)
+    >>> as_asked("gpt-4o-2024-11-20", "gpt-4o-2024-08-06"), as_asked("gpt-4o-mini", "gpt-4o")
+    (False, False)
+    """
+    return same(served, asked) or bare(served) == bare(asked) or undated(served) == bare(asked)

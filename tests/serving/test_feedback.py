@@ -289,3 +289,10 @@ def test_numbers_of_any_length_are_refused(fuzzed: Driver) -> None:
 @pytest.fixture(scope="module")
 def fuzzed(make_app: Make, tmp_path_factory: pytest.TempPathFactory) -> Driver:
     return make_app(log_dir=tmp_path_factory.mktemp("log"))
+
+
+def test_the_service_s_own_source_is_nobody_else_s(ask: Any) -> None:  # noqa: ANN401
+    made = ask({"prompt": "Who may say what was measured?"}).json()["decision_id"]
+    body = {"decision_id": made, "cost_usd": 1.0, "source": "gateway"}
+    reply = ask(body, path="/feedback")
+    assert (reply.status, reply.json()["field"]) == (422, "source")

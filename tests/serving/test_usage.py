@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,14 +22,14 @@ OBJECTS: dict[str, tuple[dict[str, Any], Usage]] = {
             "prompt_tokens_details": {"cached_tokens": 100, "audio_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": 64, "audio_tokens": 0},
         },
-        Usage(input_tokens=120, output_tokens=80, cached_tokens=100),
+        Usage(input_tokens=120, output_tokens=80, cached_tokens=100, reasoning_tokens=64),
     ),
     "openai responses": (
         {
             "input_tokens": 36, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 87,
             "output_tokens_details": {"reasoning_tokens": 64}, "total_tokens": 123,
         },
-        Usage(input_tokens=36, output_tokens=87, cached_tokens=4),
+        Usage(input_tokens=36, output_tokens=87, cached_tokens=4, reasoning_tokens=64),
     ),
     "anthropic": (
         {
@@ -48,11 +49,11 @@ OBJECTS: dict[str, tuple[dict[str, Any], Usage]] = {
             "promptTokenCount": 10, "candidatesTokenCount": 20, "thoughtsTokenCount": 300,
             "totalTokenCount": 330, "promptTokensDetails": [{"modality": "TEXT"}],
         },
-        Usage(input_tokens=10, output_tokens=320),
+        Usage(input_tokens=10, output_tokens=320, reasoning_tokens=300),
     ),
     "gemini that only thought": (
         {"promptTokenCount": 10, "cachedContentTokenCount": 4, "thoughtsTokenCount": 300},
-        Usage(input_tokens=10, output_tokens=300, cached_tokens=4),
+        Usage(input_tokens=10, output_tokens=300, cached_tokens=4, reasoning_tokens=300),
     ),
     "gemini in Python": (
         {"prompt_token_count": 10, "candidates_token_count": 2, "thoughts_token_count": None},
@@ -94,7 +95,7 @@ OBJECTS: dict[str, tuple[dict[str, Any], Usage]] = {
             "prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135,
             "completion_tokens_details": {"reasoning_tokens": 94},
         },
-        Usage(input_tokens=32, output_tokens=103),
+        Usage(input_tokens=32, output_tokens=103, reasoning_tokens=94),
     ),
     "deepseek": (
         {"prompt_tokens": 30, "completion_tokens": 4, "prompt_cache_hit_tokens": 20},
@@ -161,7 +162,12 @@ def test_the_same_answer_costs_the_same_tokens_in_every_format(
         {"inputTokens": fresh, "outputTokens": out, "cacheReadInputTokens": cached},
     ]  # fmt: skip
     wanted = Usage(input_tokens=total, output_tokens=out, cached_tokens=cached)
-    assert [read_usage(raw) for raw in same] == [wanted] * len(same)
+    read = [read_usage(raw) for raw in same]
+    assert [replace(usage, reasoning_tokens=None) for usage in read] == [wanted] * len(same)
+    assert [usage.reasoning_tokens for usage in read] == [thought] * 2 + [None] * 2 + [
+        thought,
+        None,
+    ]
 
 
 VALUES = (
