@@ -17,6 +17,7 @@ import numpy as np
 from .catalogue.catalogue import Catalogue
 from .catalogue.hints import tier_document
 from .constraints.admission import Admission
+from .constraints.filters import Reach
 from .core import features
 from .core.answers import FALLBACKS, Answers, ranked, request_view
 from .core.bundle import Bundle
@@ -47,6 +48,7 @@ class Router:
         overlay: Overlay | None = None,
         expired: str | None = None,
         today: date | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """Make a router of a loaded bundle.
 
@@ -58,6 +60,7 @@ class Router:
             expired: why its certificate has ended, if it has.
             today: models that have retired by then are left out unless a request names them;
                 null leaves none out.
+            reach: the only arms that can be called; null: all.
 
         Raises:
             BundleError: the manifest's catalogue is not one.
@@ -73,7 +76,7 @@ class Router:
             self.tiers = {arm.id: tier_document(self.catalogue, arm) for arm in self._arms}
         except CatalogueError as err:
             raise BundleError(f"the manifest's catalogue cannot be used: {err}") from err
-        self.admission = Admission(self.catalogue, self.manifest.arms, today)
+        self.admission = Admission(self.catalogue, self.manifest.arms, today, reach)
         retired = self.admission.pool.retired
         known = retired_by(self.manifest.decision.today, [i.retired for i in self.manifest.arms])
         # the map speaks of the arms that were there when it was made, at their prices
@@ -99,13 +102,15 @@ class Router:
         expired = read_expiry(bundle.path, bundle.manifest.bundle_id)
         return cls(bundle, expired=expired, today=today or date.today())
 
-    def recatalogued(self, catalogue: Catalogue) -> Router:
-        """This router with a newer catalogue over its bundle; see `overlay`.
+    def recatalogued(self, *catalogues: Catalogue) -> Router:
+        """This router with newer catalogues over its bundle, the last one on top; see `overlay`.
 
         Raises:
             BundleError: the API of an arm's model has no words for what its tier asks.
         """
-        bundle = overlaid(self.bundle, catalogue)
+        bundle = self.bundle
+        for catalogue in catalogues:
+            bundle = overlaid(bundle, catalogue)
         overlay = overlay_of(self.manifest, bundle.manifest)
         return Router(bundle, overlay=overlay, expired=self.expired, today=self.today)
 
@@ -119,6 +124,12 @@ class Router:
     def with_expiry(self, expired: str | None) -> Router:
         """This router with a certificate that has ended for a reason, or stands again."""
         return Router(self.bundle, overlay=self.overlay, expired=expired, today=self.today)
+
+    def reaching(self, reach: Reach) -> Router:
+        """This router where only some arms can be called."""
+        return Router(
+            self.bundle, overlay=self.overlay, expired=self.expired, today=self.today, reach=reach
+        )
 
     @property
     def arms(self) -> tuple[Arm, ...]:

@@ -22,7 +22,7 @@ from ..request.kinds import CHEAP
 from ..request.view import PromptView
 from ..types import Arm, Bools, Doubles, Reason, Scores
 from .abilities import Filter
-from .filters import Pool
+from .filters import Pool, Reach
 
 SHOWN = 5  # arms that a message names
 
@@ -31,10 +31,14 @@ class Admission:
     """The arms of a bundle, and what a catalogue says of them."""
 
     def __init__(
-        self, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None
+        self,
+        catalogue: Catalogue,
+        infos: Sequence[ArmInfo],
+        today: date | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        """Look every arm up once; without a day nobody has retired."""
-        self.pool = Pool.of(catalogue, infos, today)
+        """Look every arm up once; without a day nobody has retired, without a reach all is near."""
+        self.pool = Pool.of(catalogue, infos, today, reach)
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in infos)
 
     def filters(self, view: PromptView, policy: Policy) -> Iterator[Filter]:

@@ -30,6 +30,14 @@ NAME_IT = "name one in allowed_models to have it all the same"
 NO_LIMIT_TOKENS = 256  # room for an answer whose length the request does not limit
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Arms that can be called, by id, and in words what calls them."""
+
+    arms: frozenset[str]
+    asked: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """A bundle's arms with all that a catalogue says of them.
@@ -44,6 +52,7 @@ class Pool:
         windows: (a,) tokens that prompt and answer may have together; infinite where unknown.
         abilities: what the arms are able to.
         retired: (a,) whether the model answers no more; all false where no day is given.
+        reach: who can be called, as a filter; null: everybody.
     """
 
     infos: tuple[ArmInfo, ...]
@@ -54,9 +63,16 @@ class Pool:
     windows: Doubles
     abilities: Abilities
     retired: Bools
+    reach: Filter | None = None
 
     @classmethod
-    def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None) -> Pool:
+    def of(
+        cls,
+        catalogue: Catalogue,
+        infos: Sequence[ArmInfo],
+        today: date | None = None,
+        reach: Reach | None = None,
+    ) -> Pool:
         """Look every arm up once; `today` decides who has retired."""
         day = None if today is None else today.isoformat()
         return cls(
@@ -68,6 +84,7 @@ class Pool:
             windows=np.array([i.context_tokens or np.inf for i in infos], dtype=np.float64),
             abilities=Abilities(catalogue, infos),
             retired=retired_by(day, [info.retired for info in infos]),
+            reach=None if reach is None else _reached(infos, reach),
         )
 
     def filters(self, view: PromptView, policy: Policy, input_tokens: Doubles) -> Iterator[Filter]:
@@ -79,6 +96,8 @@ class Pool:
             input_tokens: (a,) of the whole request.
         """
         request, patterns = view.asked.request, policy.allowed_models
+        if self.reach is not None:
+            yield self.reach
         if patterns:
             asked = f"allowed_models={list(patterns)}"
             yield Filter("allowed_models", self.meant(patterns), asked)
@@ -108,6 +127,11 @@ class Pool:
         named = self.meant(tuple(p for p in policy.allowed_models if not wild(p)))
         current = policy.current_arm
         return named if current is None else named | self.session.stays(current)
+
+
+def _reached(infos: Sequence[ArmInfo], reach: Reach) -> Filter:
+    passed = np.array([info.arm.id in reach.arms for info in infos], dtype=np.bool_)
+    return Filter("upstream", passed, reach.asked)
 
 
 def looping(view: PromptView, policy: Policy) -> bool:

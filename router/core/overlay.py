@@ -26,7 +26,8 @@ def overlaid(bundle: Bundle, catalogue: Catalogue) -> Bundle:
     old = bundle.manifest
     arms = tuple(_arm(info, catalogue) for info in old.arms)
     manifest = replace(old, arms=arms, catalogue=_merged(old, catalogue).to_dict())
-    scorer = Scorer(bundle.path / HEADS, manifest)
+    # health and latency are none of the heads' business: they stay open
+    scorer = bundle.scorer if arms == old.arms else Scorer(bundle.path / HEADS, manifest)
     return replace(bundle, manifest=manifest, scorer=scorer)
 
 
