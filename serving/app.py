@@ -11,13 +11,15 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
 from .batch import route_prompts
 from .explaining import explain_prompt
 from .feedback import Memory, take_feedback
+from .gateway.gateway import MODELS, Gateway, problem_response
+from .gateway.streamed import Streamed
 from .metrics import MEDIA_TYPE
 from .openapi import document
 from .problems import Problem
@@ -32,6 +34,7 @@ log = logging.getLogger("tierwise.serving")
 POST, GET = ("POST",), ("GET", "HEAD")
 HEALTH = ("/livez", "/healthz", "/readyz")  # BentoML's own; listed here for their 405 only
 MAX_FEEDBACK_BYTES = 16 * 1024
+Reply = Response | Streamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class App(Worker):
             "/metrics": (GET, self._rendered),
             "/openapi.json": (GET, self._described),
         }
-        self._keyed: dict[str, tuple[tuple[str, ...], Callable[[Call], Awaitable[Response]]]] = {
+        self._keyed: dict[str, tuple[tuple[str, ...], Callable[[Call], Awaitable[Reply]]]] = {
             "/route": (POST, self._route),
             "/feedback": (POST, self._feedback),
             "/route/batch": (POST, self._route_batch),
@@ -71,8 +74,26 @@ class App(Worker):
             "/frontier": (GET, self._frontier),
             "/budgets": (GET, self._budgets),
         }
+        self.gateway: Gateway | None = None
+        if settings.upstreams is not None:
+            self.gateway = Gateway(self, settings.upstreams)
+            for path, wire in self.gateway.wires.items():
+                self._keyed[path] = (POST, partial(self.gateway.answer, wire=wire))
+            self._keyed[MODELS] = (GET, self._models)
         served = {path: methods for path, (methods, _) in (self._keyed | self._open).items()}
         self.paths = served | dict.fromkeys(HEALTH, GET)
+
+    def start(self) -> None:
+        """Begin to load the bundle, and to look at the upstreams."""
+        super().start()
+        if self.gateway is not None:
+            self.gateway.start()
+
+    async def stop(self) -> None:
+        """Finish what was begun."""
+        if self.gateway is not None:
+            await self.gateway.stop()
+        await super().stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -80,26 +101,30 @@ class App(Worker):
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1000})
             return
+        response: Reply
         try:
             response = await self._respond(scope, receive)
         except ClientGone:
             return
         except Problem as problem:
-            self.metrics.refused(problem.code)
-            response = Response.of(problem)
+            response = self._refused(problem, scope["path"])
         except Exception as err:
-            response = self._failed(err)
+            response = self._refused(self._failed(err), scope["path"])
         await response.send(send, head=scope["method"] == "HEAD")
 
-    def _failed(self, err: Exception) -> Response:
+    def _refused(self, problem: Problem, path: str) -> Response:
+        """A refusal, as the client of a path understands it."""
+        self.metrics.refused(problem.code)
+        wire = None if self.gateway is None else self.gateway.wires.get(path)
+        return Response.of(problem) if wire is None else problem_response(wire, problem)
+
+    def _failed(self, err: Exception) -> Problem:
         """Our own fault. The log says where and what kind, never the message: it may quote."""
         where = traceback.extract_tb(err.__traceback__)[-1]
         log.error("internal error: %s at %s:%s", type(err).__name__, where.filename, where.lineno)
-        problem = Problem("internal_error", "the service failed; its log names the place")
-        self.metrics.refused(problem.code)
-        return Response.of(problem)
+        return Problem("internal_error", "the service failed; its log names the place")
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Reply:
         """The answer of a path.
 
         Raises:
@@ -149,15 +174,19 @@ class App(Worker):
         live = await self.loaded(call.deadline)
         return Response(encode(self.pacer.view(live.router, call.key)))
 
+    async def _models(self, call: Call) -> Response:  # noqa: ARG002
+        assert self.gateway is not None  # noqa: S101
+        return await self.gateway.models()
+
     async def _rendered(self) -> Response:
         body = await asyncio.to_thread(rendered, self.metrics, self.settings.status_metrics)
         return Response(body, media_type=MEDIA_TYPE)
 
     async def _described(self) -> Response:
-        return Response(openapi())
+        return Response(openapi(executes=self.gateway is not None))
 
 
 @cache
-def openapi() -> bytes:
+def openapi(*, executes: bool) -> bytes:
     """The contract, made on first use: no decision waits for it."""
-    return encode(document())
+    return encode(document(executes=executes))

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from router.core.policy import Policy
+from router.engine import Router
 from router.request.view import PromptView
 from router.types import Decision, Reading, Scores
 
@@ -21,8 +22,9 @@ Key = tuple[bytes, int]
 
 @dataclass(slots=True)
 class Latest:
-    """What was decided last on a prompt: for which policy and, by its hash, which request."""
+    """What was decided last on a prompt: by whom, for which policy and, by its hash, request."""
 
+    router: Router | None = None
     policy: Policy | None = None
     request: int = 0
     decision: Decision | None = None

@@ -7,14 +7,17 @@ depends on the bundle travels in the same object, so no answer mixes two of them
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from router.catalogue.catalogue import Catalogue
 from router.core.certificate import read_expiry
 from router.core.manifest import Manifest
 from router.core.store import Store, is_store
 from router.engine import Router
+from router.errors import NoArmAllowed
 
 from .cache import ScoreCache
 from .reading import encode
@@ -31,10 +34,12 @@ WARM_UP = "Which answer is worth its price?"
 class Live:
     """A loaded bundle with the cache of its scores and its fixed answers.
 
-    `bundled` is the router as the bundle has it, `router` with the operator's catalogue over it.
+    `bundled` is the router as the bundle has it, `stated` with the operator's catalogue over it and
+    the latency that was measured, `router` without the models that cannot be reached, besides.
     """
 
     bundled: Router
+    stated: Router
     router: Router
     cache: ScoreCache
     arms: bytes
@@ -55,8 +60,22 @@ class Trial:
     share: float
 
 
+class Measured(Protocol):
+    """What is measured of models while the service runs."""
+
+    version: int
+
+    @property
+    def catalogues(self) -> tuple[Catalogue, Catalogue]:
+        """Latency and health, to be put over the operator's catalogue."""
+        ...
+
+
 class Holder:
     """The references to the bundle that answers and to the one that is tried."""
+
+    measured: Measured | None = None
+    _seen = 0  # version of what was measured
 
     def __init__(self, cache_size: int, catalogue: Path | None = None) -> None:
         self._cache_size = cache_size
@@ -82,7 +101,7 @@ class Holder:
             BundleError, StoreError, CatalogueError: it cannot be trusted; what answered before
                 still does.
         """
-        refreshed, changed = self._refresh(), self._heed_expiry()
+        refreshed, changed = self._refresh() | self._heed_measured(), self._heed_expiry()
         changed = changed or refreshed
         if not is_store(path):
             return changed
@@ -119,8 +138,8 @@ class Holder:
         expired = read_expiry(bundle.path, bundle.manifest.bundle_id)
         if expired == live.router.expired:
             return False
-        bundled, router = (r.with_expiry(expired) for r in (live.bundled, live.router))
-        self._live = self._dressed(bundled, router)
+        routers = (live.bundled, live.stated, live.router)
+        self._live = self._dressed(*(router.with_expiry(expired) for router in routers))
         return True
 
     def _refresh(self) -> bool:
@@ -131,6 +150,18 @@ class Holder:
         newer = self._of(live.bundled)
         tried = None if trial is None else replace(trial, live=self._of(trial.live.bundled))
         self._live, self._trial, self._stamp = newer, tried, stamp
+        return True
+
+    def _heed_measured(self) -> bool:
+        """Put what was measured since over what is loaded; scores do not depend on it."""
+        live, trial, measured = self._live, self._trial, self.measured
+        if measured is None or live is None or measured.version == self._seen:
+            return False
+        self._seen = measured.version
+        self._live = replace(self._of(live.bundled), cache=live.cache)
+        if trial is not None:
+            tried = replace(self._of(trial.live.bundled), cache=trial.live.cache)
+            self._trial = replace(trial, live=tried)
         return True
 
     def _modified(self) -> int | None:
@@ -147,15 +178,19 @@ class Holder:
         return live
 
     def _of(self, bundled: Router) -> Live:
-        router = bundled
-        if self._catalogue is not None:
-            router = bundled.recatalogued(Catalogue.load(self._catalogue))
-        router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
-        return self._dressed(bundled, router)
+        over = [] if self._catalogue is None else [Catalogue.load(self._catalogue)]
+        seen = () if self.measured is None else self.measured.catalogues
+        latency, health = ([one] if one.models else [] for one in (seen or (Catalogue(),) * 2))
+        stated = bundled.recatalogued(*over, *latency) if over or latency else bundled
+        router = bundled.recatalogued(*over, *latency, *health) if health else stated
+        with suppress(NoArmAllowed):  # of models that are all down for now
+            router.route(WARM_UP)  # the first decision pays for lazy imports; no caller should
+        return self._dressed(bundled, stated, router)
 
-    def _dressed(self, bundled: Router, router: Router) -> Live:
+    def _dressed(self, bundled: Router, stated: Router, router: Router) -> Live:
         return Live(
             bundled=bundled,
+            stated=stated,
             router=router,
             cache=ScoreCache(self._cache_size),
             arms=encode(arms_view(router)),

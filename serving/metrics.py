@@ -32,6 +32,7 @@ REASONS = (
     "capability_filter",
     "context_filter",
     "health_filter",
+    "upstream_filter",
     "tool_loop_filter",
     "latency_filter",
     "prompt_cache",
@@ -79,6 +80,7 @@ class Metrics:
         self.logged, self.unlogged = events["written"], events["dropped"]
         self.feedback = count("feedback", "Feedback taken", "result", ("recorded", "known"))
         self.budgets = BudgetMetrics(registry)
+        self.upstreams = UpstreamMetrics(registry)
         steps = Histogram(
             "tierwise_step_seconds",
             "Time per step of a decision",
@@ -175,6 +177,46 @@ class BudgetMetrics:
         self._sums[budget.name if named else OTHERS].inc(cost_usd)
         if named:
             self._left[budget.name].set(max(before_usd - cost_usd, 0.0))
+
+
+class UpstreamMetrics:
+    """The series of upstreams. Labels are the operator's names and our own words."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            "tierwise_upstream_calls",
+            "Requests executed on upstreams, and what they came to",
+            ["upstream", "result"],
+            registry=registry,
+        )
+        self._aliases = Counter(
+            "tierwise_upstream_aliases",
+            "Answers by another model than the one that was asked for",
+            ["upstream"],
+            registry=registry,
+        )
+        self._up = Gauge(
+            "tierwise_upstream_up",
+            "Whether an upstream is called; 0 while it is left alone after failures",
+            ["upstream"],
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.spent_usd = Counter(
+            "tierwise_upstream_spent_usd", "Dollars of executed requests", registry=registry
+        )
+
+    def called(self, upstream: str, result: str) -> None:
+        """Count one call; `result` is "ok" or a code of `router.events.FAILURES`."""
+        self._calls.labels(upstream, result).inc()
+
+    def aliased(self, upstream: str) -> None:
+        """Count one answer by another model."""
+        self._aliases.labels(upstream).inc()
+
+    def well(self, upstream: str, up: bool) -> None:
+        """Say whether an upstream is called."""
+        self._up.labels(upstream).set(up)
 
 
 def _counters(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from router.version import __version__
 
 from . import schemas
+from .gateway import contract
 from .problems import MEDIA_TYPE, PROBLEMS
 
 READS = ("unauthorized", "request_timeout", "body_too_large", "unsupported_media_type")
@@ -28,6 +28,7 @@ PROMPTS = (
 )
 BUDGETS = ("unknown_budget", "budget_exhausted", "too_many_budgets")
 FEEDBACK = ("unknown_decision", "contradictory_feedback", "log_off", "log_full")
+UPSTREAMS = ("upstream_busy", "upstream_failed", "upstream_timeout")
 VIEW = ("unauthorized", "not_ready", "internal_error")
 
 
@@ -40,6 +41,7 @@ class Operation(NamedTuple):
         codes: of `problems.PROBLEMS` that may be answered in its place.
         takes: type of the body, null without one.
         examples: bodies that are accepted, by name.
+        refuses: type of a refusal.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Operation(NamedTuple):
     codes: tuple[str, ...] = ()
     takes: type | None = None
     examples: dict[str, dict[str, Any]] = {}  # noqa: RUF012  a tuple's default, never changed
+    refuses: type = schemas.ProblemDocument
 
     @property
     def method(self) -> str:
@@ -125,13 +128,36 @@ OPERATIONS = (
     Operation("/livez", "200 while the process runs"),
     Operation("/readyz", "200 once a bundle has answered, else 503"),
 )
+CALLS = (*PROMPTS, *BUDGETS, "unknown_model", *UPSTREAMS)
+# where upstreams are configured
+EXECUTED = (
+    *(
+        Operation(
+            f"/v1/{path}",
+            f"Execute a request of {name}",
+            contract.CallAnswer,
+            CALLS,
+            contract.CallRequest,
+            {"auto": {**body, "model": "auto"}, "threshold": {**body, "model": "auto:0.7"}},
+            contract.CallError,
+        )
+        for path, name, body in (
+            ("chat/completions", "Chat Completions", {"messages": CHAT["messages"]}),
+            ("responses", "Responses", {"input": QUESTION}),
+            ("messages", "Messages", {"messages": MESSAGES["messages"], "max_tokens": 300}),
+        )
+    ),
+    Operation("/v1/models", "What `model` may be", contract.CallModels, VIEW),
+)
 
 
-def document() -> dict[str, Any]:
-    """The whole document, as plain values."""
-    named = [kind for one in OPERATIONS for kind in (one.takes, one.gives) if kind is not None]
+def document(*, executes: bool = False) -> dict[str, Any]:
+    """The whole document, as plain values; with the gateway's paths where it executes."""
+    operations = (*OPERATIONS, *EXECUTED) if executes else OPERATIONS
+    kinds = [kind for one in operations for kind in (one.takes, one.gives, one.refuses)]
+    named = [kind for kind in dict.fromkeys(kinds) if kind is not None]
     _, components = msgspec.json.schema_components(
-        [*named, schemas.ProblemDocument], ref_template="#/components/schemas/{name}"
+        named, ref_template="#/components/schemas/{name}"
     )
     return {
         "openapi": "3.1.0",
@@ -143,7 +169,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {"bearer": []}, {"key": []}],  # a key where the operator set some
-        "paths": {one.path: {one.method: _operation(one)} for one in OPERATIONS},
+        "paths": {one.path: {one.method: _operation(one)} for one in operations},
         "components": {
             "schemas": components,
             "securitySchemes": {
@@ -161,7 +187,7 @@ def _operation(one: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": f"{one.method}{one.path.replace('/', '_')}",
         "summary": one.summary,
-        "responses": {"200": answer, **_problems(one.codes)},
+        "responses": {"200": answer, **_problems(one)},
     }
     if one.takes is not None:
         examples = {name: {"value": body} for name, body in one.examples.items()}
@@ -170,13 +196,15 @@ def _operation(one: Operation) -> dict[str, Any]:
     return found
 
 
-def _problems(codes: Iterable[str]) -> dict[str, Any]:
+def _problems(one: Operation) -> dict[str, Any]:
     """Refusals by status; one status may have several codes."""
     found: dict[str, Any] = {}
-    for code in codes:
+    ours = one.refuses is schemas.ProblemDocument
+    media_type = MEDIA_TYPE.decode() if ours else "application/json"
+    for code in one.codes:
         status, title = PROBLEMS[code]
-        schema = _ref(schemas.ProblemDocument)
-        content = {MEDIA_TYPE.decode(): {"schema": schema}}
+        status = 400 if status == 422 and not ours else status
+        content = {media_type: {"schema": _ref(one.refuses)}}
         entry = found.setdefault(str(status), {"description": "", "content": content})
         entry["description"] += f"{'; ' if entry['description'] else ''}`{code}`: {title}"
     return dict(sorted(found.items()))

@@ -19,6 +19,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),
     "unauthorized": (401, "An API key is needed"),
     "not_found": (404, "There is nothing here"),
+    "unknown_model": (404, "No upstream has this model"),
     "unknown_decision": (404, "No such decision was made here"),
     "method_not_allowed": (405, "This method is not allowed here"),
     "request_timeout": (408, "The body did not arrive in time"),
@@ -38,10 +39,13 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "budget_exhausted": (429, "The budget is spent"),
     "too_many_budgets": (429, "Too many budgets are in use"),
     "too_many_requests": (429, "Too many requests"),
+    "upstream_busy": (429, "Every upstream is busy"),
     "internal_error": (500, "The service failed"),
+    "upstream_failed": (502, "No upstream answered"),
     "log_off": (503, "The service keeps no log"),
     "log_full": (503, "The log cannot keep up"),
     "not_ready": (503, "The service has no bundle yet"),
+    "upstream_timeout": (504, "No upstream answered in time"),
     "timeout": (504, "The answer would have come too late"),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from router.errors import PolicyError
 from router.request import names
 from router.request.needs import media_of
 from router.request.read import read_request
+from router.request.types import Wire
 from router.request.view import PromptView, view_of
 
 from .problems import PROBLEMS, Problem
@@ -143,13 +144,20 @@ def _invalid(message: str, at: str) -> Problem:
     return Problem("invalid_request", f"{path or 'the body'}: {text}", field=path or None)
 
 
-def read_view(body: object, settings: Settings, knobs: Collection[str] = OURS) -> PromptView:
+def read_view(
+    body: object,
+    settings: Settings,
+    knobs: Collection[str] = OURS,
+    *,
+    wire: Wire | None = None,
+) -> PromptView:
     """What the models see of a request.
 
     Args:
         body: plain values, as `read_request` takes them.
         settings: the operator's limits.
         knobs: fields that are read elsewhere.
+        wire: that it came by; null is told from its fields.
 
     Raises:
         Problem: it cannot be read, or there is nothing in it or too much.
@@ -158,6 +166,8 @@ def read_view(body: object, settings: Settings, knobs: Collection[str] = OURS) -
         request = read_request(body, knobs)
     except PolicyError as err:
         raise policy_problem(err) from None
+    if wire is not None:
+        request = replace(request, wire=wire)
     turns = len(request.turns)
     if turns > settings.max_messages:
         limit = f"{settings.max_messages} (TIERWISE_MAX_MESSAGES)"

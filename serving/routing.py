@@ -6,6 +6,7 @@ waits, so that no two requests are granted the same dollars.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -46,15 +47,44 @@ async def route(worker: Worker, body: bytes, key: str, deadline: float) -> bytes
     Raises:
         Problem: the request cannot be read, or nobody may answer it, or not in time.
     """
-    live, trial = await worker.loaded(deadline), worker.holder.trial
+    await worker.loaded(deadline)
     read = await worker.read(read_route, body, deadline)
+    routed = await choose(worker, read, key, deadline)
+    return encode(answer_to(routed))
+
+
+async def choose(
+    worker: Worker,
+    read: RouteBody,
+    key: str,
+    deadline: float,
+    *,
+    through: Callable[[Live], Router] = lambda live: live.router,
+    named: bool = False,
+) -> Routed:
+    """The decision on a request that was read, written down.
+
+    Args:
+        worker: whose bundle, budgets and log.
+        read: the request.
+        key: fingerprint of the caller's API key.
+        deadline: when a decision comes too late, by `perf_counter`.
+        through: which router of a loaded bundle decides.
+        named: whether the caller named the model, so that there is nothing to draw.
+
+    Raises:
+        Problem: nobody may answer it, or not in time.
+    """
+    live, trial = await worker.loaded(deadline), None if named else worker.holder.trial
     admitted = admit(worker, read, key, live, trial)
-    entry = await worker.scoring.conversation(admitted.live, admitted.asked.view, deadline)
+    asked = replace(admitted.asked, router=through(admitted.live))
+    admitted = replace(admitted, asked=replace(asked, role="named") if named else asked)
+    entry = await worker.scoring.conversation(admitted.live, asked.view, deadline)
     scored = perf_counter()
     routed = decide(worker, admitted, entry)
-    answer = record(worker, routed, trial)
+    record(worker, routed, None if trial is None else through(trial.live))
     worker.metrics.steps["decide"].observe(perf_counter() - scored)
-    return answer
+    return routed
 
 
 def admit(worker: Worker, read: RouteBody, key: str, live: Live, trial: Trial | None) -> Admitted:
@@ -89,7 +119,7 @@ def decide(worker: Worker, admitted: Admitted, entry: Entry) -> Routed:
     """
     asked, budget, pacer = admitted.asked, admitted.budget, worker.pacer
     if budget is None:
-        exploring = worker.recorder.exploration.rate > 0
+        exploring = worker.recorder.exploration.rate > 0 and asked.role != "named"
         number = draw(worker.settings.seed, asked.decision_id) if exploring else None
         decision = _cached_decision(worker.recorder, asked, entry, number)
         return Routed(asked, entry, decision, number=number)
@@ -99,13 +129,12 @@ def decide(worker: Worker, admitted: Admitted, entry: Entry) -> Routed:
     return Routed(asked, entry, decision, grant=paced.grant)
 
 
-def record(worker: Worker, routed: Routed, trial: Trial | None) -> bytes:
-    """Log and count a decision, have a candidate decide it, too, and encode the answer."""
+def record(worker: Worker, routed: Routed, tried: Router | None) -> None:
+    """Log and count a decision, and have a candidate decide it, too."""
     worker.recorder.decided(routed)
     worker.metrics.decided(routed.decision)
-    if trial is not None and routed.asked.role == "live":
-        worker.scoring.shadow(partial(shadow, trial.live.router, routed, worker.recorder))
-    return encode(answer_to(routed))
+    if tried is not None and routed.asked.role == "live":
+        worker.scoring.shadow(partial(shadow, tried, routed, worker.recorder))
 
 
 def answer_to(routed: Routed) -> dict[str, Any]:
@@ -138,9 +167,10 @@ def _cached_decision(
     if number is not None:
         return _decision(recorder, asked, entry, number=number)
     latest, request = entry.latest, hash(asked.view.asked.request)
-    if latest.decision is None or (latest.policy, latest.request) != (asked.policy, request):
+    same = latest.router is asked.router and latest.policy == asked.policy
+    if latest.decision is None or not same or latest.request != request:
         latest.decision = _decision(recorder, asked, entry)
-        latest.policy, latest.request = asked.policy, request
+        latest.router, latest.policy, latest.request = asked.router, asked.policy, request
     return latest.decision
 
 

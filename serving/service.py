@@ -28,7 +28,8 @@ try:
 except SettingsError as err:  # one line, not a traceback through the loader
     raise SystemExit(f"tierwise: {err}") from None
 APP = App(SETTINGS)
-LONGEST_S = SETTINGS.timeout_s + SETTINGS.max_batch * SETTINGS.batch_prompt_s + 1.0
+EXECUTED_S = 0.0 if SETTINGS.upstreams is None else SETTINGS.upstreams.longest_s
+LONGEST_S = SETTINGS.timeout_s + SETTINGS.max_batch * SETTINGS.batch_prompt_s + EXECUTED_S + 1.0
 GC_THRESHOLDS = (50_000, 50, 1_000)
 
 logging.getLogger("tierwise").setLevel(logging.INFO)

@@ -16,6 +16,7 @@ from typing import Any
 from router.core.bundle import catalogue_beside
 
 from .declared import BudgetFileError, Declared, read_budgets
+from .gateway.upstreams import UpstreamFileError, Upstreams, read_upstreams
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout, or a Bento's source folder
 STARTER = ROOT / "artifacts" / "starter"
@@ -57,6 +58,7 @@ class Settings:
     explore_quality_loss: float = 0.1  # predicted quality that a trial may give up
     explore_cost_ratio: float = 3.0  # a tried arm may cost so many times the ruling one
     seed: int = 0  # of the draws
+    upstreams: Upstreams | None = field(default=None, repr=False)  # that execute requests
     status_metrics: Path | None = None  # what `tierwise status --metrics` wrote; told at /metrics
     budgets: tuple[Declared, ...] = ()  # that requests may name
     max_budgets: int = 1000  # of the requests' own, per worker
@@ -78,6 +80,8 @@ class Settings:
             if text:
                 values[name] = read(variable, text)
         values.setdefault("catalogue", catalogue_beside(values.get("bundle", STARTER)))
+        if "upstreams" in values:
+            values["upstreams"] = _upstreams(values["upstreams"], found)
         settings = cls(**values)
         if settings.workers != 1 and settings.budget_dir is None and settings.redis_url is None:
             raise SettingsError(
@@ -140,6 +144,13 @@ def _budgets(variable: str, text: str) -> tuple[Declared, ...]:
         return read_budgets(_path(variable, text))
     except BudgetFileError as err:
         raise SettingsError(f"{variable}: {err}") from None
+
+
+def _upstreams(path: Path, env: Mapping[str, str]) -> Upstreams:
+    try:
+        return read_upstreams(path, env)
+    except UpstreamFileError as err:
+        raise SettingsError(f"TIERWISE_UPSTREAMS: {err}") from None
 
 
 def _redis(variable: str, text: str) -> str:
@@ -211,6 +222,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "explore_quality_loss": ("TIERWISE_EXPLORE_QUALITY_LOSS", _number(0, 1)),
     "explore_cost_ratio": ("TIERWISE_EXPLORE_COST_RATIO", _number(1, 1e6)),
     "seed": ("TIERWISE_SEED", _whole(0, (1 << 63) - 1)),
+    "upstreams": ("TIERWISE_UPSTREAMS", _path),
     "status_metrics": ("TIERWISE_STATUS_METRICS", _path),
     "budgets": ("TIERWISE_BUDGETS", _budgets),
     "max_budgets": ("TIERWISE_MAX_BUDGETS", _whole(1, 1_000_000)),

@@ -48,6 +48,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.holder = Holder(settings.cache_size, settings.catalogue)
+        self._said: tuple[object, ...] = ()  # of bundles, to the operator
         self._refusal = "the bundle is being loaded"
         self._tasks: list[asyncio.Task[None]] = []
         self._tried = asyncio.Event()  # whether loading the bundle has ended once, well or not
@@ -190,6 +191,10 @@ class Worker:
             self.metrics.name_arms(router.arms)
         self.recorder.serves(*routers)
         self.metrics.ready.set(1)
+        ids = (live.bundle_id, None if trial is None else (trial.live.bundle_id, trial.share))
+        if ids == self._said:  # what was measured is no news to a person
+            return
+        self._said = ids
         arms, source = len(live.router.arms), self.settings.bundle
         log.info(
             "ready: bundle %s, %d arms, from %s, %.2f s", live.bundle_id, arms, source, seconds

@@ -1,0 +1,1 @@
+"""Requests executed on upstreams, where some are configured."""

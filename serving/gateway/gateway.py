@@ -1,0 +1,218 @@
+"""The gateway's paths: a client's own request in, the answer of the model that is worth it out.
+
+Decided like a request of /route among the arms that can be called as the caller asks; then executed
+in the decision's order. `execution` says who is asked, `booking` what is written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+import msgspec
+
+from router.catalogue.names import find_arm
+
+from ..asgi import ClientGone, Receive, Response
+from ..problems import Problem
+from ..recorder import Routed
+from ..routing import choose
+from ..settings import Settings
+from ..worker import Worker
+from .bodies import Shape
+from .booking import Books
+from .calls import Calls
+from .execution import Execution, ended
+from .headers import asked_headers, own_headers, told_headers
+from .lines import Lines
+from .observed import Observed
+from .reach import Reaching
+from .reading import Read, read_call
+from .streamed import Streamed, media_type, unless_gone
+from .upstreams import AUTO, Upstreams
+from .wires import PATHS, WIRES, Wire, error_document
+
+log = logging.getLogger("tierwise.serving")
+PREFIX = "/v1"
+MODELS = f"{PREFIX}/models"
+LIST_S, RETRY_S = 600.0, 5.0  # between two looks at what an upstream has; after one that failed
+LOOK_S = 0.5  # between two looks at who is well
+
+
+class Call(Protocol):
+    """What the application hands over of one request."""
+
+    headers: dict[bytes, bytes]
+    receive: Receive
+    deadline: float
+    key: str
+
+    def body(self, limit: int) -> Awaitable[bytes]:
+        """The whole body."""
+        ...
+
+
+class Gateway:
+    """Executes requests on upstreams, for one worker."""
+
+    def __init__(self, worker: Worker, upstreams: Upstreams) -> None:
+        self.worker, self.upstreams = worker, upstreams
+        self.lines, self.calls, self.observed = Lines(upstreams), Calls(), Observed()
+        self.books = Books(worker, self.observed)
+        self._reaching = Reaching(self.lines)
+        self._tasks: list[asyncio.Task[None]] = []
+        worker.holder.measured = self.observed
+
+    @property
+    def wires(self) -> dict[str, Wire]:
+        """Path -> wire."""
+        return {f"{PREFIX}{PATHS[wire]}": wire for wire in WIRES}
+
+    def start(self) -> None:
+        """Begin to ask upstreams what they have, and to look who is well."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._look()), loop.create_task(self._list())]
+
+    async def stop(self) -> None:
+        """Stop asking, and close all connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.calls.close()
+
+    async def _look(self) -> None:
+        while True:
+            live = self.worker.holder.current
+            if live is not None:
+                models = sorted({arm.model for arm in live.router.arms})
+                self.observed.refresh(self.lines.down(models))
+            for line in self.lines.all:
+                self.worker.metrics.upstreams.well(line.name, not line.breaker.open)
+            await asyncio.sleep(LOOK_S)
+
+    async def _list(self) -> None:
+        while True:
+            known = await self.list_models()
+            await asyncio.sleep(LIST_S if known else RETRY_S)
+
+    async def list_models(self) -> bool:
+        """Ask every upstream whose models the file leaves out; whether all of them said."""
+        asked = [line for line in self.lines.all if not line.upstream.models]
+        found = await asyncio.gather(*(self.calls.models(line) for line in asked))
+        for line, models in zip(asked, found, strict=True):
+            # one that cannot be asked now has what it had
+            if (models or line.listed is None) and line.lists(models):
+                self.lines.listed += 1
+                log.info("upstream %s lists %d models", line.name, len(models))
+        return all(found)
+
+    async def models(self) -> Response:
+        """GET /v1/models, as the clients of all wires read it."""
+        live = self.worker.holder.current
+        arms = () if live is None else live.router.arms
+        ours = dict.fromkeys(
+            a.model for a in arms if any(li.serves(a.model) for li in self.lines.all)
+        )
+        names = [AUTO, *self.upstreams.routes, *ours]
+        data = [
+            {
+                "id": name, "object": "model", "created": 0, "owned_by": "tierwise",
+                "type": "model", "display_name": name, "created_at": "1970-01-01T00:00:00Z",
+            }
+            for name in names
+        ]  # fmt: skip
+        ends = {"first_id": names[0], "last_id": names[-1], "has_more": False}
+        return Response(msgspec.json.encode({"object": "list", "data": data, **ends}))
+
+    async def answer(self, call: Call, wire: Wire) -> Response | Streamed:
+        """The answer to one request.
+
+        Raises:
+            Problem: it cannot be read, nobody may answer it, or nobody did.
+            ClientGone: the caller hung up.
+        """
+        body = await call.body(self.worker.max_body_bytes)
+        await self.worker.loaded(call.deadline)
+
+        def reader(raw: bytes, settings: Settings) -> Read:
+            return read_call(raw, settings, wire, self.upstreams.routes)
+
+        read = await self.worker.read(reader, body, call.deadline)
+        routed = await self._decide(read, call, wire)
+        done = Execution(
+            wire=wire,
+            fields=read.fields,
+            routed=routed,
+            named=read.asked.model,
+            decision_id=self.worker.recorder.ids.new()
+            if routed is None
+            else routed.asked.decision_id,
+            key=call.key,
+            headers=asked_headers(call.headers),
+        )
+        return await self._execute(done, call.receive)
+
+    async def _decide(self, read: Read, call: Call, wire: Wire) -> Routed | None:
+        """The decision; for a model that the caller names only its record, null where none is."""
+        if read.asked.model is None:
+            shape = Shape.of(wire, read.fields, read.route.view.asked.request.n)
+            through = self._reaching.through(shape)
+            return await choose(self.worker, read.route, call.key, call.deadline, through=through)
+        router = self.worker.live.router
+        arm = find_arm(read.asked.model, (), router.arm_ids)
+        if arm is None:
+            return None
+        policy = replace(read.route.policy, allowed_models=(arm,), threshold=0.0)
+        with suppress(Problem):  # named, it is asked whatever the rules would say
+            body = replace(read.route, policy=policy)
+            return await choose(self.worker, body, call.key, call.deadline, named=True)
+        return None
+
+    async def _execute(self, done: Execution, receive: Receive) -> Response | Streamed:
+        work = self._streamed(done, receive) if done.streams else self._whole(done)
+        try:
+            return await unless_gone(work, receive)
+        except ClientGone:
+            self.books.close(done, "client_gone")
+            raise
+        except Problem as problem:
+            last = done.failures[-1][1].code if done.failures else "internal"
+            self.books.close(done, last)
+            problem.headers = (*problem.headers, *own_headers(done, None))
+            raise
+
+    async def _whole(self, done: Execution) -> Response:
+        answer, body = await done.whole(self.calls, self.lines)
+        error = "rejected" if answer.status >= 400 else None if done.told.ended else "unreadable"
+        event = self.books.close(done, error)
+        headers = (*told_headers(answer), *own_headers(done, event.cost_usd))
+        return Response(body, answer.status, media_type(answer), headers)
+
+    async def _streamed(self, done: Execution, receive: Receive) -> Response | Streamed:
+        answer, tap, out = await done.stream(self.calls, self.lines)
+        if answer.status >= 400:
+            body = await ended(answer)
+            self.books.close(done, "rejected")
+            headers = (*told_headers(answer), *own_headers(done, None))
+            return Response(body, answer.status, media_type(answer), headers)
+        expected = self._expected(done)
+        headers = (*told_headers(answer), *own_headers(done, expected))
+        return Streamed(done, answer, tap, out, headers, receive, self.books.close)
+
+    def _expected(self, done: Execution) -> float | None:
+        """Predicted dollars of who answers."""
+        if done.routed is None or done.target is None or done.target.arm is None:
+            return None
+        at = done.routed.asked.router.arm_ids.index(done.target.arm.id)
+        return float(done.routed.entry.scores.cost_usd[0, at])
+
+
+def problem_response(wire: Wire, problem: Problem) -> Response:
+    """A refusal as the clients of a wire understand it."""
+    body = msgspec.json.encode(error_document(wire, problem))
+    status = 400 if problem.status == 422 else problem.status
+    return Response(body, status, headers=problem.headers)

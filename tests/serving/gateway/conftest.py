@@ -1,0 +1,177 @@
+"""The gateway in process before real stub upstreams, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from aiohttp import web
+
+from router.engine import Router
+from serving.app import App
+from serving.gateway.gateway import Gateway
+from serving.gateway.stub import Stub
+from serving.gateway.upstreams import read_upstreams
+from serving.settings import Settings
+
+T = TypeVar("T")
+JSON = {"content-type": "application/json"}
+PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "messages": "/v1/messages"}
+QUESTION = "What is 17*23?"
+
+
+def body_of(wire: str, model: str = "auto", **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A small body of a wire."""
+    if wire == "responses":
+        return {"model": model, "input": QUESTION, **fields}
+    asked = [{"role": "user", "content": QUESTION}]
+    limit = {"max_tokens": 300} if wire == "messages" else {}
+    return {"model": model, "messages": asked, **limit, **fields}
+
+
+@dataclass
+class Heard:
+    """One answer; `pieces` as they went out."""
+
+    status: int
+    headers: dict[str, str]
+    pieces: list[bytes]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def json(self) -> Any:  # noqa: ANN401
+        return json.loads(self.body)
+
+    def own(self, name: str) -> str | None:
+        return self.headers.get(f"x-tierwise-{name}")
+
+
+@dataclass
+class House:
+    """An application with its gateway, and the stubs behind it."""
+
+    app: App
+    stubs: list[Stub]
+    log: Path
+    hang_up: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def gateway(self) -> Gateway:
+        assert self.app.gateway is not None
+        return self.app.gateway
+
+    @property
+    def stub(self) -> Stub:
+        return self.stubs[0]
+
+    async def ask(
+        self,
+        body: Any,  # noqa: ANN401
+        wire: str = "chat",
+        *,
+        path: str | None = None,
+        method: str = "POST",
+        headers: Mapping[str, str] = JSON,
+        gone: asyncio.Event | None = None,
+        heard: Callable[[bytes], None] = lambda _: None,
+    ) -> Heard:
+        """Send one request; `gone` is when the caller hangs up."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        inbox = [{"type": "http.request", "body": data, "more_body": False}]
+        out = Heard(0, {}, [])
+        leaves = gone or asyncio.Event()
+
+        async def receive() -> Any:  # noqa: ANN401
+            if inbox:
+                return inbox.pop()
+            await leaves.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:  # noqa: ANN401
+            if message["type"] == "http.response.start":
+                out.status = message["status"]
+                out.headers = {k.decode(): v.decode("latin-1") for k, v in message["headers"]}
+                assert all(b"\n" not in v and b"\r" not in v for _, v in message["headers"])
+            elif message["body"]:
+                out.pieces.append(message["body"])
+                heard(message["body"])
+
+        raw = [(k.lower().encode(), v.encode("latin-1")) for k, v in headers.items()]
+        scope = {"type": "http", "path": path or PATHS[wire], "method": method, "headers": raw}
+        await self.app(scope, receive, send)
+        return out
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Every line of the log, after everything that waits is written."""
+        self.app.recorder.close()
+        files = sorted([*self.log.glob("*.jsonl"), *self.log.glob("*.jsonl.open")])
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+    def booked(self) -> list[dict[str, Any]]:
+        """What the gateway wrote of executed requests."""
+        return [line for line in self.logged() if line.get("source") == "gateway"]
+
+
+Scenario = Callable[[House], Awaitable[T]]
+Play = Callable[..., Any]
+
+
+@asynccontextmanager
+async def serving(stub: Stub) -> AsyncIterator[int]:
+    """A stub on a port of its own."""
+    runner = web.AppRunner(stub.app(), handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def play(tiny_bundle: Path, tmp_path: Path) -> Play:
+    """Run a scenario before stubs, with the upstreams of a TOML whose {0}, {1} are their ports."""
+    models = sorted({arm.model for arm in Router.load(tiny_bundle).arms})
+    plain = '[upstreams.stub]\nurl = "http://127.0.0.1:{0}/v1"\nwires = ["chat", "responses", '
+    plain += '"messages"]\n'
+
+    def run(
+        scenario: Scenario[T],
+        toml: str = plain,
+        stubs: Sequence[Stub] | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        bundle: Path = tiny_bundle,
+        **settings: Any,  # noqa: ANN401
+    ) -> T:
+        async def inner() -> T:
+            found = [Stub(models=models)] if stubs is None else list(stubs)
+            async with serving(found[0]) as first, serving(found[-1]) as last:
+                text = toml.replace("{0}", str(first)).replace("{1}", str(last))
+                (tmp_path / "upstreams.toml").write_text(text)
+                given = {
+                    "bundle": bundle, "log_dir": tmp_path / "log", "budget_dir": None,
+                    "upstreams": read_upstreams(tmp_path / "upstreams.toml", env or {}),
+                    "timeout_s": 20.0,
+                }  # fmt: skip
+                app = App(Settings(**{**given, **settings}))
+                app.holder.swap(bundle)
+                house = House(app, found, tmp_path / "log")
+                await house.gateway.list_models()
+                try:
+                    return await scenario(house)
+                finally:
+                    await app.stop()
+
+        return asyncio.run(inner())
+
+    return run
