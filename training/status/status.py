@@ -15,6 +15,7 @@ from ..retrain.log_rows import read_traffic
 from .certificate import EXPIRED, certificate_state
 from .certificate_drift import certificate_findings
 from .report import DriftReport, canary_findings, drift_report
+from .served import served_findings
 
 
 def status_of(
@@ -38,6 +39,7 @@ def status_of(
     today = None if prices is None else _prices_of(manifest, prices)
     report = drift_report(traffic, manifest, prices=today)
     findings = (*report.findings, *certificate_findings(traffic, manifest))
+    findings = (*findings, *served_findings(log, manifest))
     if own:
         findings = (*findings, *canary_findings(read_traffic(log, manifest), log))
     state = certificate_state(manifest, findings, now=now, recorded=recorded)
