@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 START, END = "<!-- tree: start -->\n```text\n", "```\n<!-- tree: end -->"
 # training's folders in the order in which a table passes through them, then what follows a release
 STAGES = (
-    "prepare", "methods", "selection", "bundle", "measure", "evaluation", "reports", "preferences",
-    "tiers", "retrain", "gate", "status", "certify", "edit", "init", "batch", "commands",
+    "prepare", "methods", "selection", "bundle", "sources", "measure", "evaluation", "reports",
+    "preferences", "tiers", "retrain", "gate", "status", "certify", "edit", "init", "batch", "commands",
     "benchmarks",
 )  # fmt: skip
 KEY = (
