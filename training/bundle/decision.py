@@ -18,7 +18,6 @@ from router.types import Arm, Bools, Doubles, Floats
 
 from ..config import TrainConfig
 from ..methods.base import arm_means
-from ..methods.cluster import nearest
 from ..methods.common_level import is_sparse
 from ..methods.costs import Meter
 from ..prepare.dataset import Dataset
@@ -66,7 +65,7 @@ def decision_constants(
     }
     best = max(tried.values())
     width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
-    _, distance = nearest(oof.inputs.embedding, model.table.centroids)
+    _, distance = model.table.located(oof.inputs.embedding)
     middle, far = np.percentile(distance, [50, 99])
     cost = mean_cost_usd(oof.data, oof.cost_usd)
     among = not_retired(oof.data.arms, catalogue, config)

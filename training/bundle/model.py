@@ -17,7 +17,7 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import ExportError
 from ..methods.base import GraphInputs, Inputs, Predictor, spaced
-from ..methods.cluster import ClusterTable, nearest
+from ..methods.cluster import ClusterTable
 from ..methods.costs import Meter, TokenModel
 from ..methods.level import LevelTrees
 from ..methods.onnx_graph import Graph
@@ -61,7 +61,7 @@ class FittedModel:
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Predict for n prompts."""
-        cluster, distance = nearest(inputs.embedding, self.table.centroids)
+        cluster, distance = self.table.located(inputs.embedding)
         return Prediction(
             quality=self.calibration.apply(
                 self.stack.predict(self.parts(inputs), self.trees.predict(inputs))
@@ -92,7 +92,7 @@ class FittedModel:
         error = self.table.add_blend(graph, index, weight, self.table.errors)
         one = graph.const([1], np.int64)
         first = graph.op("Gather", [index, graph.const([0], np.int64)], axis=1)
-        far = graph.op("Sub", [graph.const(1.0, np.float64), best])
+        far = self.table.add_far(graph, first, best)
         arms = len(self.meter.input_usd)
         graph.output(quality, "quality", np.float32, arms)
         graph.output(error, "quality_se", np.float32, arms)

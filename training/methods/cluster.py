@@ -87,6 +87,8 @@ class ClusterTable:
     errors: Doubles  # (k, a) standard error of each value
     blend: int
     sharpness: float
+    # (k,) distances count so much: some kinds of prompts are wide; null where all count alike
+    reach: Floats | None = None
 
     @classmethod
     def fit(
@@ -125,6 +127,11 @@ class ClusterTable:
         """Blend the values of the nearest centroids: (n, a)."""
         return self.blended(inputs, self.values)
 
+    def located(self, embedding: Floats) -> tuple[Ints, Floats]:
+        """The nearest centroid of (n, d) unit rows, and how far it is: both (n,)."""
+        cluster, distance = nearest(embedding, self.centroids)
+        return cluster, distance if self.reach is None else distance * self.reach[cluster]
+
     def blended(self, inputs: Inputs, values: Doubles) -> Floats:
         """Blend any (k, a) values over the nearest centroids: (n, a)."""
         out = np.empty((len(inputs), values.shape[1]), dtype=np.float32)
@@ -156,6 +163,14 @@ class ClusterTable:
         count = graph.const([self._top], np.int64)
         top, index = graph.ops("TopK", [similarity, count], 2, axis=1)
         return index, add_taper(graph, top, self.sharpness, self._top), _column(graph, top, 0)
+
+    def add_far(self, graph: Graph, first: str, best: str) -> str:
+        """The distance (n, 1) double by the nearest centroid's index and similarity (n, 1)."""
+        far = graph.op("Sub", [graph.const(1.0, np.float64), best])
+        if self.reach is not None:
+            reach = graph.op("Gather", [graph.const(self.reach, np.float64), first], axis=0)
+            far = graph.op("Mul", [far, reach])
+        return far
 
     def add_blend(self, graph: Graph, index: str, weight: str, values: Doubles) -> str:
         """Blend (k, a) `values` by the weights: (n, a) float32."""

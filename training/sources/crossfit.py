@@ -36,6 +36,7 @@ from .mixture import Mixture, SourceHead
 
 MIXTURE = "mixture"
 CLUSTERS = 64  # that name regions
+WIDE = 99.0  # percentile of distances that is a source's width
 POOLED = 1e9  # rows that pull every arm to the calibration of all
 LANDMARKS, REFERENCES, CELLS = 128, 1024, 32  # of one source's head: a bundle holds those of all
 
@@ -267,7 +268,7 @@ def _regions(
     config: TrainConfig,
     counts: Doubles | None,
 ) -> ClusterTable:
-    """Clusters that name regions, their errors widened by what nobody tried there."""
+    """Regions: errors widened by what nobody tried there, distances by each source's own width."""
     even = judged_evenly(Folds(np.zeros(len(source), dtype=np.int64), source), source, config.seed)
     marks = ClusterTable.fit(
         inputs.rows(even.judged),
@@ -277,12 +278,19 @@ def _regions(
         seed=config.seed,
         counts=None if counts is None else counts[even.judged],
     )
-    region = nearest(inputs.embedding[even.judged], marks.centroids)[0]
+    region, far = nearest(inputs.embedding[even.judged], marks.centroids)
     share = np.zeros((len(marks.centroids), len(completed.mean)))
     np.add.at(share, (region, source[even.judged]), 1.0)
     share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
     unsure = 1.0 / np.maximum(share @ completed.precision, 1e-6)
-    return replace(marks, errors=np.sqrt(marks.errors**2 + unsure))
+    # a prompt is far where it is further than its source's own prompts are
+    own = [np.percentile(far[source[even.judged] == s], WIDE) for s in range(share.shape[1])]
+    width = np.maximum(np.where(share.any(axis=1), share @ np.array(own), np.median(own)), 1e-6)
+    return replace(
+        marks,
+        errors=np.sqrt(marks.errors**2 + unsure),
+        reach=(np.median(own) / width).astype(np.float32),
+    )
 
 
 def _record(

@@ -15,6 +15,7 @@ from router.types import Doubles
 from tests.training.sources.made_up import DIMENSION, MadeUp, made_up
 from training.config import KernelConfig, TrainConfig
 from training.methods.base import Folds, GraphInputs, Inputs
+from training.methods.cluster import nearest
 from training.methods.onnx_graph import Graph
 from training.progress import Timings
 from training.selection.crossfit import Crossfit
@@ -100,6 +101,31 @@ def test_a_prompt_like_none_gets_the_mean_of_sources_and_wider_errors(
     centre = world.inputs.embedding.mean(axis=0, keepdims=True)
     odd = Inputs(centre / np.linalg.norm(centre), np.zeros((1, len(features.NAMES)), np.float32))
     assert mixture.gate.shares(odd).max() < mixture.gate.shares(world.inputs).max(axis=1).min()
+
+
+def test_every_source_keeps_its_own_prompts_near(world: MadeUp, found: Crossfit) -> None:
+    table = found.table
+    assert table is not None
+    distance = table.located(world.inputs.embedding)[1]
+    limit = np.percentile(distance, 99)
+    for source in range(int(world.source.max()) + 1):
+        assert (distance[world.source == source] > limit).mean() < 0.05
+
+
+def test_distances_count_by_the_width_of_their_source() -> None:
+    rng = np.random.default_rng(0)
+    world = made_up(5, rows=200)
+    wide = world.source == 0
+    spread = world.inputs.embedding + wide[:, None] * rng.normal(0, 0.25, (len(wide), DIMENSION))
+    unit = spread / np.linalg.norm(spread, axis=1, keepdims=True)
+    odd = replace(world, inputs=Inputs(unit.astype(np.float32), world.inputs.features))
+    table = learned(odd).table
+    assert table is not None
+    plain = nearest(odd.inputs.embedding, table.centroids)[1]
+    counted = table.located(odd.inputs.embedding)[1]
+    share = [(far[wide] > np.percentile(far, 95)).mean() for far in (plain, counted)]
+    assert share[0] > 0.15  # by one width for all, the wide source's own prompts are flagged
+    assert share[1] < share[0] / 1.5
 
 
 def test_the_same_rows_make_the_same_mixture(world: MadeUp, found: Crossfit) -> None:
