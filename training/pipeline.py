@@ -39,7 +39,12 @@ from .prepare.inputs import embed_inputs, open_encoder
 from .progress import Reporter
 from .selection.crossfit import Crossfit, crossfit, split_folds
 from .selection.validation import validation_metrics
-from .sources.crossfit import combine_sources, crossfit_sources, sources_of
+from .sources.crossfit import (
+    combine_sources,
+    crossfit_sources,
+    is_collection,
+    sources_of,
+)
 from .sources.levels import Sources
 from .sources.tokens import fit_source_tokens
 from .threads import single_threaded
@@ -81,8 +86,12 @@ def train(
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
     encoder = open_encoder(config.encoder, cache, reporter)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
-    battles = split_battles(tables, data, encoder, cache, reporter)
-    joined = None
+    battles, joined = None, None
+    if is_collection(data) and tables.pairs is not None:
+        with reporter.stage("arms known by battles") as stage:
+            stage.note("none: battles of several sources are not learned from, outcomes are")
+    else:
+        battles = split_battles(tables, data, encoder, cache, reporter)
     if battles is not None:
         with reporter.stage("arms known by battles") as stage:
             joined = add_pairs_only_arms(data, inputs, battles, origin.prices, config)

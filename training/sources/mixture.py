@@ -34,12 +34,7 @@ class SourceHead:
     def predict(self, inputs: Inputs) -> Doubles:
         """How far arms stand out beyond their average: (n, b)."""
         parts = {name: method.predict(inputs) for name, method in self.predictors.items()}
-        return self.beyond(parts)
-
-    def beyond(self, parts: Mapping[str, Floats]) -> Doubles:
-        """The same of what the methods say, (n, b) each."""
-        nothing = np.zeros(len(next(iter(parts.values()))))
-        return self.stack.predict(parts, nothing) - self.stack.means
+        return self.stack.predict(parts, np.zeros(len(inputs))) - self.stack.means
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the methods into a graph; the averages stay with the mixture."""
