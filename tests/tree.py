@@ -16,8 +16,8 @@ START, END = "<!-- tree: start -->\n```text\n", "```\n<!-- tree: end -->"
 # training's folders in the order in which a table passes through them, then what follows a release
 STAGES = (
     "prepare", "methods", "selection", "bundle", "sources", "measure", "evaluation", "reports",
-    "preferences", "tiers", "retrain", "gate", "status", "certify", "edit", "init", "batch", "commands",
-    "benchmarks",
+    "preferences", "tiers", "retrain", "gate", "status", "certify", "edit", "init", "batch",
+    "commands", "benchmarks",
 )  # fmt: skip
 KEY = (
     "router/engine.py", "router/explain.py", "data/tables.py", "data/ingest.py", "data/events.py",
