@@ -50,6 +50,8 @@ def routing_line(training: Mapping[str, Any]) -> list[str]:
     found = training.get("routing")
     if found is None:
         return []
+    if "mixture" in training:
+        return [_by_source(training["mixture"]["sources"])]
     why = (
         f"outcomes follow {found['slope']:.2f} ± {found['slope_se']:.2f} of the predicted "
         f"differences, on {found['prompts']} prompts"
@@ -60,6 +62,16 @@ def routing_line(training: Mapping[str, Any]) -> list[str]:
     if not found["pays"]:
         return [f"routing does not pay here: {why}; decisions follow the arms' means"]
     return [f"routing pays: {why}; {found['share']:.0%} of them are followed"]
+
+
+def _by_source(sources: Mapping[str, Any]) -> str:
+    """In which sources of a collection telling prompts apart pays."""
+    pays = [name for name, told in sources.items() if told.get("routing", {}).get("pays")]
+    rest = ", ".join(name for name in sources if name not in pays)
+    if not pays:
+        return f"routing pays between sources alone: within {rest} decisions follow the arms' means"
+    where = f"routing pays between sources and within {', '.join(pays)}"
+    return f"{where}; within {rest} decisions follow the arms' means" if rest else where
 
 
 def _arms(manifest: Manifest) -> list[str]:

@@ -13,6 +13,7 @@ from data.collection import Source
 from data.simulation.world import SimulationConfig, World, simulate
 from data.tables import load_sources
 from router import Router
+from router.cli.inspect_text import routing_line
 from router.core.manifest import read_manifest
 from tests.worlds.truth import regret, truth_of
 from training.config import TrainConfig
@@ -61,6 +62,10 @@ def test_a_collection_routes_among_arms_that_never_met(
     assert {name: part["tried_arms"] for name, part in told.items()}.keys() == {"first", "second"}
     for part in told.values():
         assert part["error_of_untried"] > part["error_of_tried"]
+    (line,) = routing_line(first.manifest.training)
+    pays = [name for name, part in told.items() if part["routing"]["pays"]]
+    assert line.startswith("routing pays between sources")
+    assert all(name in line.partition(";")[0] for name in pays)
     truth = truth_of(world).rows(slice(N, None))
     router = Router.load(first.path)
     assert len(router.arms) == 6
