@@ -11,7 +11,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from time import perf_counter
 
 from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
@@ -22,6 +22,7 @@ from .gateway.gateway import MODELS, Gateway, problem_response
 from .gateway.streamed import Streamed
 from .metrics import MEDIA_TYPE
 from .openapi import document
+from .page import routes
 from .problems import Problem
 from .reading import encode
 from .routing import route
@@ -81,7 +82,12 @@ class App(Worker):
                 self._keyed[path] = (POST, partial(self.gateway.answer, wire=wire))
             self._keyed[MODELS] = (GET, self._models)
         served = {path: methods for path, (methods, _) in (self._keyed | self._open).items()}
-        self.paths = served | dict.fromkeys(HEALTH, GET)
+        self.paths = served | dict.fromkeys(HEALTH, GET) | routes.PATHS
+
+    @cached_property
+    def page(self) -> routes.Page:
+        """What people look at."""
+        return routes.Page(self)
 
     def start(self) -> None:
         """Begin to load the bundle, and to look at the upstreams."""
@@ -93,6 +99,8 @@ class App(Worker):
         """Finish what was begun."""
         if self.gateway is not None:
             await self.gateway.stop()
+        if "page" in vars(self):
+            await asyncio.to_thread(self.page.close)
         await super().stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,7 +139,7 @@ class App(Worker):
             Problem: there is no such path, its method is another, or no key was given.
         """
         path = scope["path"]
-        methods = self.paths.get(path)
+        methods = self.paths.get(path) or routes.owned(path)
         if methods is None:
             raise Problem("not_found", f"there are {', '.join(self.paths)}")
         if scope["method"] not in methods or path in HEALTH:
@@ -140,6 +148,8 @@ class App(Worker):
             raise Problem("method_not_allowed", f"{path} answers {allow}", headers=headers)
         if path in self._open:
             return await self._open[path][1]()
+        if routes.owned(path):
+            return await self.page.respond(scope, receive)
         given, timeout_s = dict(scope["headers"]), self.settings.timeout_s
         key = check_key(given, self.settings)
         deadline = perf_counter() + timeout_s

@@ -21,7 +21,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-JSON = b"application/json"
+JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
 # A body is read on to this multiple of its limit and dropped: answering earlier would make the
 # server reset the connection, and the caller would never see why.
 DRAINED = 4
@@ -57,15 +57,20 @@ class Response:
 
 
 async def read_body(
-    headers: dict[bytes, bytes], receive: Receive, *, limit: int, timeout_s: float
+    headers: dict[bytes, bytes],
+    receive: Receive,
+    *,
+    limit: int,
+    timeout_s: float,
+    kind: bytes = JSON,
 ) -> bytes:
-    """Read a whole JSON body.
+    """Read a whole body of JSON, or of a form.
 
     Raises:
-        Problem: its type is not JSON, it is too large or it does not arrive.
+        Problem: its type is another, it is too large or it does not arrive.
         ClientGone: the caller hung up.
     """
-    _check_type(headers)
+    _check_type(headers, kind)
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 18 or int(declared) > DRAINED * limit):
         raise _too_large(limit)
@@ -103,14 +108,14 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _check_type(headers: dict[bytes, bytes]) -> None:
-    kind = headers.get(b"content-type", JSON).split(b";", 1)[0].strip().lower()
-    if kind not in (JSON, b"") and not (
-        kind.startswith(b"application/") and kind.endswith(b"+json")
-    ):
+def _check_type(headers: dict[bytes, bytes], wanted: bytes) -> None:
+    kind = headers.get(b"content-type", wanted).split(b";", 1)[0].strip().lower()
+    like = wanted == JSON and kind.startswith(b"application/") and kind.endswith(b"+json")
+    if kind not in (wanted, b"") and not like:
+        what = "JSON" if wanted == JSON else "a form"
         raise Problem(
             "unsupported_media_type",
-            "the body must be JSON; send the header `content-type: application/json`",
+            f"the body must be {what}; send the header `content-type: {wanted.decode()}`",
         )
     coding = headers.get(b"content-encoding", b"identity").strip().lower()
     if coding not in (b"identity", b""):

@@ -24,6 +24,17 @@ async def explain_prompt(worker: Worker, body: bytes, deadline: float) -> bytes:
     """
     live = await worker.loaded(deadline)
     read = await worker.read(read_route, body, deadline)
+    check_knobs(read)
+    entry = await worker.scoring.conversation(live, read.view, deadline)
+    return encode(await asyncio.to_thread(_explained, live.router, read, entry.scores))
+
+
+def check_knobs(read: RouteBody) -> None:
+    """Refuse what cannot be explained.
+
+    Raises:
+        Problem: `unsupported_knob`, a budget is asked for.
+    """
     for name in ("budget", "budget_usd"):
         if getattr(read.knobs, name) is not None:
             raise Problem(
@@ -31,8 +42,6 @@ async def explain_prompt(worker: Worker, body: bytes, deadline: float) -> bytes:
                 f"{name} depends on what was spent before; explain one of the other knobs",
                 field=name,
             )
-    entry = await worker.scoring.conversation(live, read.view, deadline)
-    return encode(await asyncio.to_thread(_explained, live.router, read, entry.scores))
 
 
 def _explained(router: Router, read: RouteBody, scores: Scores) -> dict[str, Any]:

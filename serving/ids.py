@@ -50,3 +50,10 @@ class Ids:
             value.to_bytes(16, "big"), digest_size=TAG_BITS // 8, key=self._key
         )
         return int.from_bytes(digest.digest(), "big")
+
+
+def seconds_of(decision_id: str) -> float | None:
+    """When an id was made, in seconds since 1970; null where it is none of this form."""
+    if _FORM.fullmatch(decision_id) is None:
+        return None
+    return int(decision_id[:8] + decision_id[9:13], 16) / 1000.0

@@ -95,7 +95,9 @@ class Driver:
             sent.append(message)
 
         raw = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()]
+        path, _, query = path.partition("?")
         scope = {"type": "http", "path": path, "method": method, "headers": raw}
+        scope |= {"query_string": query.encode("latin-1")}
         self.calls += 1
         await self.app(scope, receive, send)
         start, end = sent

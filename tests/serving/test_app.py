@@ -219,7 +219,9 @@ def test_a_scan_for_paths_adds_no_series(ask: Any) -> None:  # noqa: ANN401
         ("/arms", "POST", 405, "method_not_allowed"),
         ("/livez", "POST", 405, "method_not_allowed"),
         ("/route/", "POST", 404, "not_found"),
-        ("/", "GET", 404, "not_found"),
+        ("//", "GET", 404, "not_found"),
+        ("/", "POST", 405, "method_not_allowed"),
+        ("/decisions/x", "PUT", 405, "method_not_allowed"),
         ("/../etc/passwd", "GET", 404, "not_found"),
     ],
 )

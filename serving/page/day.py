@@ -1,0 +1,196 @@
+"""What is kept of one decision, and the sums of one day (UTC)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+
+from router.types import Doubles
+
+from .compare import SEEN, UNSUPPORTED, Facts, Sums, zeros
+from .follow import Place
+
+DAY_S = 86400
+BINS = 10  # of predicted quality
+MOST_GROUPS = 64
+
+
+@dataclass(slots=True)
+class Kept:
+    """One of the latest decisions, with what was reported of it.
+
+    Attributes:
+        place: of its line.
+        groups: kinds of requests that it counts in.
+        quality, cost_usd: the first word on each; null before.
+        other: who answered in the chosen arm's place.
+        reports: places of its feedback.
+        rival: a candidate bundle, and the position in `facts` of the arm that it would have
+            chosen; null where this decision could not have gone there.
+    """
+
+    id: str
+    time: float
+    place: Place
+    facts: Facts
+    arm: str
+    kind: str
+    role: str
+    bundle: str
+    session: str | None
+    reasons: tuple[str, ...]
+    groups: tuple[str, ...]
+    threshold: float | None
+    quality: float | None = None
+    cost_usd: float | None = None
+    other: str | None = None
+    reports: tuple[Place, ...] = ()
+    rival: tuple[str, int | None] | None = None
+
+    @property
+    def day(self) -> int:
+        """Days since 1970, UTC."""
+        return int(self.time // DAY_S)
+
+    @property
+    def model(self) -> str:
+        """Of the chosen arm."""
+        return self.arm.partition("|")[0]
+
+    @property
+    def predicted_usd(self) -> float:
+        """Of the chosen arm."""
+        return float(self.facts.cost_usd[self.facts.chosen])
+
+    @property
+    def predicted_quality(self) -> float:
+        """Of the chosen arm."""
+        return float(self.facts.quality[self.facts.chosen])
+
+
+@dataclass(slots=True)
+class Rival:
+    """A candidate's choices on the decisions that were made."""
+
+    seen: int = 0
+    same: int = 0
+    sums: Doubles = field(default_factory=zeros)
+
+    def spent(self, values: Doubles, at: int | None) -> None:
+        """Add to the dollars of one decision."""
+        if at is not None:
+            self.sums[:SEEN] += values[:, at]
+
+    def earned(self, values: Doubles, at: int | None) -> None:
+        """Add an outcome; a choice that could not be made there counts as one never tried."""
+        if at is not None:
+            self.sums[SEEN:] += values[:, at]
+        else:
+            self.sums[SEEN] += 1
+            self.sums[UNSUPPORTED] += 1
+
+    def add(self, other: Rival) -> None:
+        """Take in another day's."""
+        self.seen, self.same = self.seen + other.seen, self.same + other.same
+        self.sums += other.sums
+
+
+@dataclass(slots=True)
+class Day:
+    """The sums of one day, or of several.
+
+    Attributes:
+        outcomes, elsewhere: decisions with a known quality, of the chosen arm and of another one.
+        reported_usd: decisions whose dollars were reported.
+        arms, usd: decisions and dollars by arm, reported where they were and else predicted.
+        total, groups: against always using one arm.
+        sizes: decisions by group.
+        bins: by predicted quality: outcomes, sum predicted, sum observed.
+        turns, sessions, switches: of requests with a session.
+        cache_told, cached_tokens, input_tokens: where a provider said what its cache had.
+        explored, explored_usd: draws, and what they cost above the arm that ruled.
+    """
+
+    decisions: int = 0
+    outcomes: int = 0
+    elsewhere: int = 0
+    reported_usd: int = 0
+    turns: int = 0
+    sessions: int = 0
+    switches: int = 0
+    stalls: int = 0
+    cache_told: int = 0
+    cached_tokens: int = 0
+    input_tokens: int = 0
+    explored: int = 0
+    explored_usd: float = 0.0
+    predicted_quality: float = 0.0
+    arms: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
+    thresholds: Counter[float] = field(default_factory=Counter)
+    usd: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    total: Sums = field(default_factory=Sums)
+    groups: dict[str, Sums] = field(default_factory=dict)
+    rivals: dict[str, Rival] = field(default_factory=dict)
+    bins: list[list[float]] = field(default_factory=lambda: [[0.0] * 3 for _ in range(BINS)])
+
+    def spent(self, kept: Kept, values: Doubles) -> None:
+        """Add to the dollars of one decision: those at first, or a change of them."""
+        for sums in self._sums(kept):
+            sums.spent(kept.facts.arms, values)
+        if kept.rival is not None:
+            self.rival(kept.rival[0]).spent(values, kept.rival[1])
+
+    def earned(self, kept: Kept, quality: float) -> None:
+        """Add an outcome of the chosen arm."""
+        values = kept.facts.earned(quality)
+        for sums in self._sums(kept):
+            sums.earned(kept.facts.arms, values)
+        if kept.rival is not None:
+            self.rival(kept.rival[0]).earned(values, kept.rival[1])
+        cell = self.bins[min(int(kept.predicted_quality * BINS), BINS - 1)]
+        cell[0] += 1
+        cell[1] += kept.predicted_quality
+        cell[2] += quality
+
+    def _sums(self, kept: Kept) -> Iterable[Sums]:
+        yield self.total
+        for group in kept.groups:
+            if group in self.groups or len(self.groups) < MOST_GROUPS:
+                yield self.groups.setdefault(group, Sums())
+
+    def rival(self, bundle: str) -> Rival:
+        """What is known of a candidate."""
+        return self.rivals.setdefault(bundle, Rival())
+
+    def add(self, other: Day) -> None:
+        """Take in another day's."""
+        for one in fields(Day):
+            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(theirs, int | float):
+                setattr(self, one.name, mine + theirs)
+            elif isinstance(theirs, Counter):
+                mine.update(theirs)
+        for arm, usd in other.usd.items():
+            self.usd[arm] += usd
+        self.total.add(other.total)
+        for group, sums in other.groups.items():
+            self.groups.setdefault(group, Sums()).add(sums)
+        for bundle, rival in other.rivals.items():
+            self.rival(bundle).add(rival)
+        for cell, more in zip(self.bins, other.bins, strict=True):
+            cell[:] = [a + b for a, b in zip(cell, more, strict=True)]
+
+    @property
+    def cost_usd(self) -> float:
+        """Of all decisions."""
+        return sum(self.usd.values())
+
+
+def together(days: Iterable[Day]) -> Day:
+    """Several days as one."""
+    whole = Day()
+    for day in days:
+        whole.add(day)
+    return whole

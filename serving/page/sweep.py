@@ -1,0 +1,100 @@
+"""The latest decisions, decided again at every threshold: dollars, points and shares of arms.
+
+Quality and cost are those that were logged; what is known of a prompt and the width of near ties
+come from its logged embedding, scored anew. What a conversation changes (prompt caches, the arm of
+the turn before, the input around an ask) is left out: the log does not hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from router.core import features
+from router.core.policy import Policy
+from router.engine import Router
+from router.events import unpack
+from router.types import Bools, Doubles, Ints, Reading, Scores
+
+from .lines import DecisionLine
+
+GRID = tuple(round(i / 20, 2) for i in range(21))  # thresholds
+LEAST = 20  # decisions; fewer say nothing about shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a threshold would have done.
+
+    Attributes:
+        usd: mean US dollars a decision, predicted.
+        quality: mean, predicted, 0 to 1.
+        shares: by arm, largest first.
+    """
+
+    threshold: float
+    usd: float
+    quality: float
+    shares: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """All steps, on so many decisions; none where there are too few."""
+
+    rows: int
+    steps: tuple[Step, ...] = ()
+
+
+def sweep(router: Router, lines: Sequence[DecisionLine]) -> Sweep:
+    """Decide again.
+
+    Args:
+        router: whose map of thresholds.
+        lines: decisions; those of other bundles are left out.
+    """
+    own = [line for line in lines if line.bundle_id == router.manifest.bundle_id]
+    if len(own) < LEAST or len(own[0].features) != len(features.NAMES):
+        return Sweep(rows=len(own))
+    scores, eligible = _logged(router, own)
+    rows, steps = np.arange(len(own)), []
+    for threshold, chosen in zip(GRID, _chosen(router, scores, eligible), strict=True):
+        counts = np.bincount(chosen, minlength=len(router.arm_ids)) / len(own)
+        order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i] > 0]
+        steps.append(
+            Step(
+                threshold=threshold,
+                usd=float(scores.cost_usd[rows, chosen].mean()),
+                quality=float(scores.quality[rows, chosen].mean()),
+                shares=tuple((router.arm_ids[i], float(counts[i])) for i in order),
+            )
+        )
+    return Sweep(rows=len(own), steps=tuple(steps))
+
+
+def choices(router: Router, lines: Sequence[DecisionLine]) -> list[Ints]:
+    """The arm of every line at every threshold of the grid: (n,) each, by index."""
+    return _chosen(router, *_logged(router, lines))
+
+
+def _chosen(router: Router, scores: Scores, eligible: Bools) -> list[Ints]:
+    return [router.rule(Policy(threshold=t)).choose(scores, eligible) for t in GRID]
+
+
+def _logged(router: Router, lines: Sequence[DecisionLine]) -> tuple[Scores, Bools]:
+    """The scores as the log has them, and who might have answered: (n, a)."""
+    reading = Reading(
+        np.stack([unpack(line.embedding) for line in lines]),
+        np.array([line.features for line in lines], dtype=np.float32),
+        np.array([line.n_chars for line in lines], dtype=np.int64),
+    )
+    scores = router.score_reading(reading)
+    eligible: Bools = np.zeros(scores.quality.shape, dtype=np.bool_)
+    quality: Doubles = scores.quality.astype(np.float64)
+    cost: Doubles = scores.cost_usd.astype(np.float64)
+    for i, line in enumerate(lines):
+        eligible[i, line.eligible] = True
+        quality[i, line.eligible], cost[i, line.eligible] = line.quality, line.cost_usd
+    return replace(scores, quality=quality, cost_usd=cost), eligible
