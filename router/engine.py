@@ -325,8 +325,7 @@ class Router:
 
     def resolved(self, policy: Policy) -> Rule:
         """The rule of a policy's knob, among the arms that it allows; not remembered."""
-        patterns = policy.allowed_models
-        allowed = self.admission.pool.meant(patterns) if patterns else None
+        allowed = self.admission.pool.allowed(policy)
         return policy.resolve(self.manifest if allowed is None else self._among(allowed.tobytes()))
 
     def _narrowed(self, allowed: bytes) -> Manifest:

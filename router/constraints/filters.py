@@ -122,6 +122,13 @@ class Pool:
             )
             yield Filter("tool_loop", same, asked)
 
+    def allowed(self, policy: Policy) -> Bools | None:
+        """(a,) arms that a request may have at all, which its knob is a choice among; null: all."""
+        meant = self.meant(policy.allowed_models) if policy.allowed_models else None
+        if self.reach is None:
+            return meant
+        return self.reach.passed if meant is None else self.reach.passed & meant
+
     def _named(self, policy: Policy) -> Bools:
         """(a,) arms that a request names: by more than wildcards, or as who answered just now."""
         named = self.meant(tuple(p for p in policy.allowed_models if not wild(p)))

@@ -15,6 +15,7 @@ from .execution import Execution
 ASKED = ("anthropic-beta", "anthropic-version", "openai-beta")
 TOLD = ("x-request-id", "request-id", "retry-after", "openai-processing-ms", "openai-version")
 TOLD_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+MOST = 128  # characters of a name
 PLAIN = "/:@+ "  # stands in a header as it is
 
 
@@ -44,7 +45,7 @@ def own_headers(done: Execution, usd: float | None) -> Headers:
         codes.append("fallback")
     said = {
         "decision": done.decision_id,
-        "model": None if model is None else quote(model[:256], safe=PLAIN),
+        "model": None if model is None else quote(model[:MOST], safe=PLAIN)[:MOST],
         "tier": None if arm is None else quote(arm.tier, safe=PLAIN),
         "cost-usd": None if usd is None else f"{usd:.8f}",
         "reason": ",".join(codes),

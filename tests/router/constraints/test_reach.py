@@ -34,3 +34,18 @@ def test_a_catalogue_of_health_alone_leaves_the_heads_open(tiny_bundle: Path) ->
     down = router.recatalogued(Catalogue.of({"models": {chosen.model: {"health": "down"}}}))
     assert down.bundle.scorer is router.bundle.scorer
     assert down.route("What is 17*23?").arm.model != chosen.model
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.6, 1.0])
+def test_a_threshold_is_a_choice_among_those_that_can_be_called(
+    tiny_bundle: Path, threshold: float
+) -> None:
+    router = Router.load(tiny_bundle)
+    near = router.arm_ids[1:4]
+    far = router.reaching(Reach(frozenset(near), "somebody"))
+    policy = Policy(threshold=threshold)
+    named = Policy(threshold=threshold, allowed_models=near)
+    for prompt in ("What is 17*23?", "Prove that the square root of 2 is irrational."):
+        reached, allowed = far.route(prompt, policy), router.route(prompt, named)
+        assert reached.arm == allowed.arm
+        assert reached.expected_cost_usd == allowed.expected_cost_usd

@@ -138,9 +138,14 @@ async def serving(stub: Stub) -> AsyncIterator[int]:
 
 
 @pytest.fixture
-def play(tiny_bundle: Path, tmp_path: Path) -> Play:
+def models(tiny_bundle: Path) -> list[str]:
+    """The models of the bundle."""
+    return sorted({arm.model for arm in Router.load(tiny_bundle).arms})
+
+
+@pytest.fixture
+def play(tiny_bundle: Path, models: list[str], tmp_path: Path) -> Play:
     """Run a scenario before stubs, with the upstreams of a TOML whose {0}, {1} are their ports."""
-    models = sorted({arm.model for arm in Router.load(tiny_bundle).arms})
     plain = '[upstreams.stub]\nurl = "http://127.0.0.1:{0}/v1"\nwires = ["chat", "responses", '
     plain += '"messages"]\n'
 

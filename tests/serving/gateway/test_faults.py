@@ -34,12 +34,6 @@ def pair(models: list[str], fault: str) -> list[Stub]:
     return [Stub(models=models, faults=1.0, kinds=[fault]), Stub(models=models)]
 
 
-@pytest.fixture
-def models(tiny_bundle: Path) -> list[str]:
-    manifest = json.loads((tiny_bundle / "manifest.json").read_text())
-    return sorted({arm["model"] for arm in manifest["arms"]})
-
-
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("fault", ["408", "429", "500", "503", "reset", "stall", "error"])
 def test_before_the_first_byte_the_next_one_is_asked(
