@@ -29,6 +29,7 @@ OPEN = ".open"  # a segment that its process still writes to
 MAX_QUEUED = 8192  # events that may wait
 MAX_BATCH = 512  # events that are written at once
 WRITES = 5  # per flush interval; the disk is asked to keep them once per interval
+NAP_S = 0.05  # between two looks whether a batch is full
 RETRY_S = 1.0  # pause after the disk refused
 Event = Callable[[], dict[str, Any]]  # made into a line by the writer, off the request path
 
@@ -72,6 +73,7 @@ class DecisionLog:
         self._header: tuple[Event, ...] = ()
         self._refused_at = -RETRY_S
         self._complained = False
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -93,6 +95,7 @@ class DecisionLog:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits and close the segment."""
+        self._closing = True
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=timeout_s)
         self._thread.join(timeout_s)
@@ -120,16 +123,27 @@ class DecisionLog:
         found: list[Event] = []
         # a fraction of the interval: what a kill loses is what waits here
         deadline = time.monotonic() + self._limits.flush_s / WRITES
+        patience: float | None = self._limits.flush_s / WRITES
         while len(found) < MAX_BATCH:
             try:
-                left = deadline - time.monotonic()
-                event = self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait()
+                event = self._queue.get(timeout=patience) if patience else self._queue.get_nowait()
             except queue.Empty:
                 break
             if event is None:
                 return found, False
             found.append(event)
+            if patience:
+                self._nap(deadline)
+                patience = None
         return found, True
+
+    def _nap(self, deadline: float) -> None:
+        """Sleep on: to wake for every event would take the interpreter from requests each time."""
+        while self._queue.qsize() < MAX_BATCH and not self._closing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, NAP_S))
 
     def _write(self, batch: list[Event]) -> None:
         lines = []

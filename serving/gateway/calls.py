@@ -7,7 +7,6 @@ goes where the operator's file says and nowhere else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -49,30 +48,23 @@ class Answer:
         """Whether it comes as events."""
         return self.response.content_type == "text/event-stream"
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Its bytes as they come.
+    async def piece(self) -> bytes:
+        """Its next bytes after the first, as they come; empty at its end.
 
         Raises:
             CallFailed: it ended in its middle, or stopped.
         """
-        loop, idle = asyncio.get_running_loop(), self.line.upstream.idle_s
-        piece = self.first
+        now, idle = asyncio.get_running_loop().time(), self.line.upstream.idle_s
         try:
-            async with asyncio.timeout(None) as limit:
-                while piece:
-                    limit.reschedule(self.until)  # a caller that reads slowly is not idle
-                    yield piece
-                    limit.reschedule(min(self.until, loop.time() + idle))
-                    piece = await self.response.content.readany()
-        except TimeoutError:
-            raise CallFailed("stalled", begun=True) from None
-        except (aiohttp.ClientError, OSError):
-            raise CallFailed("broken", begun=True) from None
+            async with asyncio.timeout_at(min(self.until, now + idle)):
+                return await self.response.content.readany()
+        except (aiohttp.ClientError, OSError) as err:
+            raise CallFailed("stalled" if late(err) else "broken", begun=True) from None
 
     async def whole(self, most: int = MOST_ANSWER) -> bytes:
-        """All of its bytes; refuses as `pieces` does, and what is too long as broken."""
-        found, size = [], 0
-        async for piece in self.pieces():
+        """All of its bytes; refuses as `piece` does, and what is too long as broken."""
+        found, size = [self.first], len(self.first)
+        while self.first and (piece := await self.piece()):
             size += len(piece)
             if size > most:
                 raise CallFailed("broken", begun=True)
@@ -146,9 +138,7 @@ class Calls:
                 first = await response.content.readany()
         except (aiohttp.ClientError, OSError) as err:
             _drop(response)
-            # asyncio's own TimeoutError is an OSError; aiohttp's means that nobody is there
-            late = isinstance(err, TimeoutError) and not isinstance(err, aiohttp.ClientError)
-            raise CallFailed("first_byte_timeout" if late else "connection") from None
+            raise CallFailed("first_byte_timeout" if late(err) else "connection") from None
         except BaseException:
             _drop(response)
             raise
@@ -193,6 +183,11 @@ def _check(response: aiohttp.ClientResponse) -> None:
         raise CallFailed("refused", status=status)
     if 300 <= status < 400:
         raise CallFailed("redirect", status=status)
+
+
+def late(err: Exception) -> bool:
+    """Whether our own clock ended a call; aiohttp's timeout means that nobody is there."""
+    return isinstance(err, TimeoutError) and not isinstance(err, aiohttp.ClientError)
 
 
 def _drop(response: aiohttp.ClientResponse | None) -> None:

@@ -152,19 +152,29 @@ class Execution:
             try:
                 answer = await self._call(calls, target, fields, stream=True)
                 tap = Tap(self.wire, usage_alone=own)
-                self.told = tap.told
-                out = tap.feed(answer.first) if answer.streams else answer.first
-                if tap.told.failed and not tap.begun and answer.streams:
-                    failed = CallFailed("error_event")
-                    answer.end(failed)
-                    raise failed
+                out = _begun(answer, tap) if answer.streams else b""
             except CallFailed as failed:
                 if not self._next(target, failed):
                     break
                 continue
+            self.told = tap.told
             self.first_ms = (answer.began - self.answered) * 1e3 if answer.streams else None
             return answer, tap, out
         raise self._nobody()
+
+    async def rest(self, answer: Answer) -> bytes:
+        """All of an answer that is no stream, to a request for one.
+
+        Raises:
+            Problem: it ends in its middle.
+        """
+        try:
+            body = await ended(answer)
+        except CallFailed as failed:
+            self.failures.append((answer.line.name, failed))
+            raise self._nobody() from None
+        self.told.hear(self.wire, decode(body))
+        return body
 
     async def _call(self, calls: Calls, target: Target, fields: Fields, *, stream: bool) -> Answer:
         self.target, self.answered = target, perf_counter()
@@ -276,6 +286,20 @@ class Execution:
             return None
         read = usage.input_tokens * (known.usd_per_1m_input or 0.0)
         return (read + usage.output_tokens * (known.usd_per_1m_output or 0.0)) / 1e6
+
+
+def _begun(answer: Answer, tap: Tap) -> bytes:
+    """What of a stream may go out at once.
+
+    Raises:
+        CallFailed: it begins with an error, so that somebody else may be asked.
+    """
+    out = tap.feed(answer.first)
+    if tap.told.failed and not tap.begun:
+        failed = CallFailed("error_event")
+        answer.end(failed)
+        raise failed
+    return out
 
 
 async def ended(answer: Answer) -> bytes:

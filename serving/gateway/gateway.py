@@ -25,8 +25,8 @@ from ..settings import Settings
 from ..worker import Worker
 from .bodies import Shape
 from .booking import Books
-from .calls import Calls
-from .execution import Execution, ended
+from .calls import Answer, Calls
+from .execution import Execution
 from .headers import asked_headers, own_headers, told_headers
 from .lines import Lines
 from .observed import Observed
@@ -187,17 +187,19 @@ class Gateway:
 
     async def _whole(self, done: Execution) -> Response:
         answer, body = await done.whole(self.calls, self.lines)
-        error = "rejected" if answer.status >= 400 else None if done.told.ended else "unreadable"
-        event = self.books.close(done, error)
+        event = self.books.close(done, _error(done, answer))
         headers = (*told_headers(answer), *own_headers(done, event.cost_usd))
         return Response(body, answer.status, media_type(answer), headers)
 
     async def _streamed(self, done: Execution, receive: Receive) -> Response | Streamed:
         answer, tap, out = await done.stream(self.calls, self.lines)
-        if answer.status >= 400:
-            body = await ended(answer)
-            self.books.close(done, "rejected")
-            headers = (*told_headers(answer), *own_headers(done, None))
+        if answer.status >= 400 or not answer.streams:
+            body = await done.rest(answer)
+            error = (
+                "rejected" if answer.status >= 400 else None if done.told.ended else "unreadable"
+            )
+            event = self.books.close(done, error)
+            headers = (*told_headers(answer), *own_headers(done, event.cost_usd))
             return Response(body, answer.status, media_type(answer), headers)
         expected = self._expected(done)
         headers = (*told_headers(answer), *own_headers(done, expected))
@@ -209,6 +211,13 @@ class Gateway:
             return None
         at = done.routed.asked.router.arm_ids.index(done.target.arm.id)
         return float(done.routed.entry.scores.cost_usd[0, at])
+
+
+def _error(done: Execution, answer: Answer) -> str | None:
+    """What is wrong with a whole answer; null where nothing is."""
+    if answer.status >= 400:
+        return "rejected"
+    return None if done.told.ended else "unreadable"
 
 
 def problem_response(wire: Wire, problem: Problem) -> Response:

@@ -17,6 +17,7 @@ from .failures import CallFailed, told
 from .wires import error_event
 
 T = TypeVar("T")
+GRACE_S = 1.0  # in which an answer that took all of its time may still go out
 EVENTS = b"text/event-stream"
 
 
@@ -34,13 +35,13 @@ class Streamed:
 
     async def send(self, send: Send, *, head: bool = False) -> None:  # noqa: ARG002
         """Send it; the upstream's call ends with the caller's."""
-        with suppress(ClientGone):
-            await unless_gone(self._send(send), self.receive)
+        with suppress(ClientGone, TimeoutError):  # one who does not read is as good as gone
+            async with asyncio.timeout_at(self.answer.until + GRACE_S):
+                await unless_gone(self._send(send), self.receive)
 
     async def _send(self, send: Send) -> None:
         error: str | None = "internal"
-        kind = EVENTS if self.answer.streams else media_type(self.answer)
-        start = [(b"content-type", kind), (b"cache-control", b"no-cache"), *self.headers]
+        start = [(b"content-type", EVENTS), (b"cache-control", b"no-cache"), *self.headers]
         try:
             status = self.answer.status
             await send({"type": "http.response.start", "status": status, "headers": start})
@@ -55,26 +56,20 @@ class Streamed:
 
     async def _relay(self, send: Send) -> str | None:
         """Pass every event on; what went wrong, if anything."""
-        events, tap, error = self.answer.streams, self.tap, None
-        first, out = True, self.out
+        tap, out, piece, error = self.tap, self.out, self.answer.first, None
         try:
-            async for piece in self.answer.pieces():
-                if not first:
-                    out = tap.feed(piece) if events else piece
-                first = False
+            while piece:
                 if out:
                     await send({"type": "http.response.body", "body": out, "more_body": True})
-            last = tap.rest() if events else b""
-            if events:
-                _whole(tap)
+                piece = await self.answer.piece()
+                out = tap.feed(piece)
+            last = tap.rest()
+            _complete(tap)
         except CallFailed as failed:
             error = failed.code
-            problem = told([(self.done.target.line.name if self.done.target else "", failed)])
-            last = error_event(self.done.wire, problem) if events else b""
+            last = error_event(self.done.wire, told([(self.answer.line.name, failed)]))
         await send({"type": "http.response.body", "body": last, "more_body": False})
-        if error is None and tap.told.failed:
-            error = "error_event"
-        return error or (None if self.answer.status < 400 else "rejected")
+        return "error_event" if error is None and tap.told.failed else error
 
 
 async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
@@ -100,7 +95,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _whole(tap: Tap) -> None:
+def _complete(tap: Tap) -> None:
     if not (tap.told.ended or tap.told.failed):
         raise CallFailed("broken", begun=True)
 

@@ -15,7 +15,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ Document = dict[str, Any]
 MODELS = ("gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "claude-3-haiku-20240307")
 STATUSES = ("408", "429", "500", "503", "401", "404")
 FAULTS = ("408", "429", "500", "503", "reset", "stall", "cut", "hang", "error", "lie")  # as drawn
+LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 STALL_S = 3600.0
 CACHED, THOUGHT = 2, 3  # tokens that every answer says were cached, and thought
 WIRE_OF = {
@@ -198,15 +199,19 @@ class Speaker:
         return int(self.body.get("n") or 1)
 
     def _text(self, place: int = 0) -> str:
-        return self.reply(self.body, place)
+        """An answer, cut where the caller's limit cuts it."""
+        words = self.reply(self.body, place).split(" ")
+        limits = (self.body.get(name) for name in LIMITS)
+        least = min((n for n in limits if n is not None), default=len(words) + THOUGHT)
+        return " ".join(words[: max(int(least) - THOUGHT, 0)])
 
     def _words(self) -> list[str]:
         return [f"{word} " for word in self._text().split(" ")]
 
     def _usage(self) -> Document:
-        """Tokens are words here."""
-        asked = json.dumps(self.body.get("messages", self.body.get("input", "")))
-        read = max(len(asked) // 4, CACHED)
+        """Tokens are words of the answer, and four characters each of what was asked."""
+        read = max(sum(map(len, _strings(self.body.get("messages", self.body.get("input")))))
+                   // 4, CACHED)  # fmt: skip
         written = sum(len(self._text(i).split()) for i in range(self._n)) + THOUGHT
         if self.wire == "chat":
             return {
@@ -314,6 +319,19 @@ class Speaker:
         return [_event(e["type"], e) for e in events]
 
 
+def _strings(value: object) -> Iterator[str]:
+    """Every text in a value but the names of roles and types."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name not in ("role", "type"):
+                yield from _strings(item)
+
+
 def _event(name: str | None, data: Document) -> bytes:
     head = "" if name is None else f"event: {name}\n"
     return f"{head}data: {json.dumps(data)}\n\n".encode()
@@ -325,12 +343,23 @@ def _event(name: str | None, data: Document) -> bytes:
 @click.option("--kinds", default=" ".join(FAULTS), help="Of faults, drawn evenly.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--piece-s", default=0.0, help="Seconds between two pieces of a stream.")
+@click.option("--words", default=0, help="Of every answer; 0 is a sentence.")
 @click.option("--model", "models", multiple=True, default=MODELS, help="That it lists; repeat it.")
 def main(
-    port: int, faults: float, kinds: str, seed: int, piece_s: float, models: Sequence[str]
+    port: int,
+    faults: float,
+    kinds: str,
+    seed: int,
+    piece_s: float,
+    words: int,
+    models: Sequence[str],
 ) -> None:
     """Serve the stub on this machine alone."""
-    stub = Stub(models=models, faults=faults, kinds=kinds.split(), seed=seed, piece_s=piece_s)
+    said = " ".join(f"word{i}" for i in range(words))
+    stub = Stub(
+        models=models, faults=faults, kinds=kinds.split(), seed=seed, piece_s=piece_s,
+        reply=(lambda _body, _place: said) if words else echo,
+    )  # fmt: skip
     click.echo(f"The stub listens on http://127.0.0.1:{port}/v1 (Ctrl+C stops it)")
     web.run_app(stub.app(), host="127.0.0.1", port=port, print=None, access_log=None)
 
