@@ -52,10 +52,11 @@ format: $(VENV)/.installed  ## apply lint fixes and formatting
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format .
 
-bench: setup  ## measure the hot path, training and ingest, as ratios in one run
+bench: setup  ## measure the hot path, the gateway, training and ingest, in one run
 	-@$(BIN)/python -m tests.bench.hot_path
 	@$(BIN)/python -m tests.bench.training
 	@$(BIN)/python -m tests.bench.ingest
+	@$(BIN)/python -m tests.bench.gateway
 	@$(BIN)/python -m tests.bench.all_tables --datasets $(DATASETS)
 
 house: $(VENV)/.installed  ## files, lines, import circles and long functions, against an older commit

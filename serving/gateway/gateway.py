@@ -195,10 +195,7 @@ class Gateway:
         answer, tap, out = await done.stream(self.calls, self.lines)
         if answer.status >= 400 or not answer.streams:
             body = await done.rest(answer)
-            error = (
-                "rejected" if answer.status >= 400 else None if done.told.ended else "unreadable"
-            )
-            event = self.books.close(done, error)
+            event = self.books.close(done, _error(done, answer))
             headers = (*told_headers(answer), *own_headers(done, event.cost_usd))
             return Response(body, answer.status, media_type(answer), headers)
         expected = self._expected(done)

@@ -15,10 +15,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,12 +27,15 @@ from time import monotonic, perf_counter, sleep
 from typing import Any
 
 import aiohttp
+import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.worlds.processes import ROOT, Service, free_port
+
 WIRES = ("chat", "responses", "messages")
 PATHS = {"chat": "chat/completions", "responses": "responses", "messages": "messages"}
 ENDS = {"chat": b"[DONE]", "responses": b"response.completed", "messages": b"message_stop"}
 CAP_USD = 0.0002
+SECONDS = "tierwise_route_seconds_sum"  # in the service, of all decisions of /route
 STREAMS = 64
 WORDS = 200
 UPSTREAMS = """
@@ -49,70 +48,38 @@ timeout_s = 20
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def running(arguments: list[str], **env: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A module of ours in a process group of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], cwd=ROOT, env={**os.environ, **env},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
 @dataclass
 class Place:
     """A service with stubs behind it."""
 
-    port: int
+    service: Service
     stubs: list[int]
     log: Path
-    group: int
 
     def url(self, wire: str, port: int | None = None) -> str:
-        return f"http://127.0.0.1:{port or self.port}/v1/{PATHS[wire]}"
-
-    def processes(self) -> list[int]:
-        """The service and all that it started."""
-        parents = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                parents[int(path.name)] = int(
-                    (path / "stat").read_text().rpartition(")")[2].split()[1]
-                )
-        found = [self.group]
-        for pid in found:
-            found += [child for child, parent in parents.items() if parent == pid]
-        return found
+        return f"http://127.0.0.1:{port or self.service.port}/v1/{PATHS[wire]}"
 
     def megabytes(self) -> float:
-        """Resident memory of the largest process: the worker."""
-        sizes = [0.0]
-        for pid in self.processes():
-            with contextlib.suppress(OSError):
-                text = Path(f"/proc/{pid}/status").read_text()
-                sizes += [int(kb) / 1024 for kb in re.findall(r"VmRSS:\s+(\d+)", text)]
-        return max(sizes)
+        return self.service.memory()["worker_rss"]
 
     def descriptors(self) -> int:
-        counts = [0]
-        for pid in self.processes():
-            with contextlib.suppress(OSError):
-                counts.append(len(os.listdir(f"/proc/{pid}/fd")))  # noqa: PTH208
-        return max(counts)
+        (worker,) = psutil.Process(self.service.process.pid).children(recursive=True)
+        return int(worker.num_fds())
+
+
+@contextlib.contextmanager
+def stub(port: int, faults: float, seed: int) -> Iterator[None]:
+    """A stub in a process of its own."""
+    arguments = ["--port", str(port), "--words", str(WORDS), "--seed", str(seed)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "serving.gateway.stub", *arguments, "--faults", str(faults)],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @contextlib.contextmanager
@@ -122,23 +89,17 @@ def place(bundle: Path, *, faults: float) -> Iterator[Place]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports, toml = [free_port(), free_port()], ""
         for i, port in enumerate(ports):
-            stub = ["serving.gateway.stub", "--port", str(port), "--words", str(WORDS)]
-            stack.enter_context(running([*stub, "--faults", str(faults), "--seed", str(i)]))
+            stack.enter_context(stub(port, faults, i))
             toml += UPSTREAMS.format(name=f"stub{i}", port=port)
         (folder / "upstreams.toml").write_text(toml)
-        port = free_port()
-        service = stack.enter_context(
-            running(
-                ["router", "serve", str(bundle), "--port", str(port)],
-                TIERWISE_UPSTREAMS=str(folder / "upstreams.toml"),
-                TIERWISE_LOG_DIR=str(folder / "log"),
-                TIERWISE_BUDGET_DIR=str(folder / "budgets"),
-                TIERWISE_MAX_CONCURRENCY="1000",
-                TIERWISE_TIMEOUT_S="30",
-                BENTOML_HOME=str(folder / "bentoml"),
-            )
+        service = Service(
+            bundle,
+            TIERWISE_UPSTREAMS=str(folder / "upstreams.toml"),
+            TIERWISE_LOG_DIR=str(folder / "log"),
+            TIERWISE_MAX_CONCURRENCY="1000",
+            TIERWISE_TIMEOUT_S="30",
         )
-        found = Place(port, ports, folder / "log", service.pid)
+        found = Place(stack.enter_context(service), ports, folder / "log")
         asyncio.run(ready(found))
         yield found
 
@@ -175,51 +136,49 @@ async def seconds(session: aiohttp.ClientSession, url: str, what: dict[str, Any]
     return perf_counter() - begun
 
 
-async def decided(session: aiohttp.ClientSession, port: int) -> float:
-    """Seconds that the service took for all requests of /route so far, in itself."""
-    async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
-        found = re.search(r"^tierwise_route_seconds_sum (\S+)$", await answer.text(), re.MULTILINE)
-    return 0.0 if found is None else float(found[1])
-
-
 async def added(found: Place, rounds: int) -> None:
     """A call straight to the stub, one through the gateway, and a decision alone, in turns."""
     async with aiohttp.ClientSession() as session:
         what = body("chat", 1)
         asked = {"messages": what["messages"]}
         named = {**what, "model": "gpt-4o-mini-2024-07-18"}
-        straight, route = found.url("chat", found.stubs[0]), f"http://127.0.0.1:{found.port}/route"
+        straight, route = (
+            found.url("chat", found.stubs[0]),
+            f"http://127.0.0.1:{found.service.port}/route",
+        )
         took: dict[str, list[float]] = {"straight": [], "gateway": [], "route": []}
         before = 0.0
         for i in range(-100, rounds):
             if i == 0:
-                before = await decided(session, found.port)
+                before = found.service.series()[SECONDS]
                 took = {name: [] for name in took}
             took["straight"].append(await seconds(session, straight, named))
             took["gateway"].append(await seconds(session, found.url("chat"), what))
             took["route"].append(await seconds(session, route, asked))
-        decision = 1e3 * (await decided(session, found.port) - before) / rounds
+        decision = 1e3 * (found.service.series()[SECONDS] - before) / rounds
     ms = {name: 1e3 * median(values) for name, values in took.items()}
     extra = ms["gateway"] - ms["straight"]
+    print(f"whole answers, one at a time, {rounds} each, medians: straight {ms['straight']:.2f} ms")
     print(
-        f"whole answers, one at a time, {rounds} each, medians: straight {ms['straight']:.2f} ms,"
+        f"  through the gateway {ms['gateway']:.2f} ms, which is {extra:.2f} ms more; /route alone"
     )
-    print(f"  through the gateway {ms['gateway']:.2f} ms, which is {extra:.2f} ms more; a decision")
-    print(f"  takes {decision:.2f} ms in the service ({ms['route']:.2f} ms as /route), so the rest")
-    print(f"  is {extra - decision:.2f} ms")
+    print(f"  {ms['route']:.2f} ms, {decision:.2f} of it in the service: the gateway adds")
+    print(
+        f"  {extra - decision:.2f} ms beside the decision, {extra - ms['route']:.2f} beside /route"
+    )
 
 
 async def crowd(found: Place, requests: int) -> None:
     """64 streams at a time, straight and through the gateway."""
     idle = found.megabytes()
-    for name, port in (("straight", found.stubs[0]), ("through the gateway", found.port)):
+    for name, port in (("straight", found.stubs[0]), ("through the gateway", found.service.port)):
         numbers, most, first = iter(range(requests)), [0.0], []
 
         async def one(session: aiohttp.ClientSession) -> None:
             for i in numbers:  # noqa: B023
                 begun = perf_counter()
                 what = body("chat", i % 50, stream=True)
-                what["model"] = "auto" if port == found.port else "gpt-4o-mini-2024-07-18"  # noqa: B023
+                what["model"] = "auto" if port == found.service.port else "gpt-4o-mini-2024-07-18"  # noqa: B023
                 async with session.post(found.url("chat", port), json=what) as answer:  # noqa: B023
                     await answer.content.readany()
                     first.append(perf_counter() - begun)  # noqa: B023
