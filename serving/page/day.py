@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from typing import TypeVar
 
+from router.catalogue.names import as_asked
 from router.types import Doubles
 
 from .compare import SEEN, UNSUPPORTED, Facts, Sums, zeros
 from .follow import Place
+from .lines import FeedbackLine
 
 DAY_S = 86400
 BINS = 10  # of predicted quality
 MOST_GROUPS = 64
+MOST_KEYS = 256  # of what upstreams say, a day
+NAMED = "named"  # role of a request whose caller chose
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -110,6 +117,11 @@ class Day:
         turns, sessions, switches: of requests with a session.
         cache_told, cached_tokens, input_tokens: where a provider said what its cache had.
         explored, explored_usd: draws, and what they cost above the arm that ruled.
+        named: requests that named their model: nothing was decided, and they count nowhere else.
+        executed, retried, said: requests that the service executed, those that took more than one
+            call, and those whose answer said which model it is of.
+        calls: (upstream called last, "ok" or a code of `router.events.FAILURES`).
+        aliases: (upstream, model asked for, model that answered), where they differ.
     """
 
     decisions: int = 0
@@ -124,11 +136,17 @@ class Day:
     cached_tokens: int = 0
     input_tokens: int = 0
     explored: int = 0
+    named: int = 0
+    executed: int = 0
+    retried: int = 0
+    said: int = 0
     explored_usd: float = 0.0
     predicted_quality: float = 0.0
     arms: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
     thresholds: Counter[float] = field(default_factory=Counter)
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    aliases: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     usd: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     total: Sums = field(default_factory=Sums)
     groups: dict[str, Sums] = field(default_factory=dict)
@@ -153,6 +171,20 @@ class Day:
         cell[0] += 1
         cell[1] += kept.predicted_quality
         cell[2] += quality
+
+    def called(self, line: FeedbackLine) -> None:
+        """Add what became of a request that the service executed."""
+        upstream, asked, served = line.upstream, line.asked_model, line.served_model
+        self.executed += 1
+        self.retried += (line.attempts or 0) > 1
+        if upstream is not None:
+            _count(self.calls, (upstream, line.error or "ok"))
+        if upstream is None or asked is None or served is None:
+            return
+        self.said += 1
+        ours = (line.arm or asked).partition("|")[0]
+        if not as_asked(served, asked) and not as_asked(served, ours):
+            _count(self.aliases, (upstream, asked, served))
 
     def _sums(self, kept: Kept) -> Iterable[Sums]:
         yield self.total
@@ -186,6 +218,12 @@ class Day:
     def cost_usd(self) -> float:
         """Of all decisions."""
         return sum(self.usd.values())
+
+
+def _count(counter: Counter[T], key: T) -> None:
+    """Count a key, unless there are too many already."""
+    if key in counter or len(counter) < MOST_KEYS:
+        counter[key] += 1
 
 
 def together(days: Iterable[Day]) -> Day:

@@ -70,6 +70,14 @@ class FeedbackLine(msgspec.Struct, tag="feedback", frozen=True):
     latency_ms: float | None = None
     arm: str | None = None
     offered: bool | None = None
+    reasoning_tokens: int | None = None
+    first_token_ms: float | None = None
+    finish_reason: str | None = None
+    upstream: str | None = None
+    asked_model: str | None = None
+    served_model: str | None = None
+    attempts: int | None = None
+    error: str | None = None
     v: int = VERSION
 
 

@@ -67,6 +67,7 @@ def headline(seen: Seen) -> dict[str, Any]:
         "decisions": window.decisions,
         "unknown": window.decisions - window.outcomes,
         "elsewhere": window.elsewhere,
+        "named": window.named,
         "reported": window.reported_usd,
         "incomparable": window.decisions - compared,
         "spent": window.cost_usd if window.decisions else None,

@@ -123,7 +123,7 @@ class Page:
             headline=overview.headline(seen),
             frontier=overview.frontier(router, seen, asked, self._sweep(router, seen)),
             shares=overview.shares(seen, asked, stored.history),
-            health=state.health(worker, live, stored, progress),
+            health=state.health(worker, live, stored, progress, seen.window),
             losses=overview.losses(seen),
             calibration=overview.calibration(seen),
             rival=overview.rivals(seen, tried_id),

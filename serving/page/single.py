@@ -146,7 +146,9 @@ def outcome(kept: Kept) -> str:
 def reported(reports: list[FeedbackLine]) -> list[dict[str, Any]]:
     """What each report said, in words that the page shows: only what is there."""
     said = ("quality", "cost_usd", "input_tokens", "output_tokens", "cached_tokens",
-            "cache_write_tokens", "latency_ms", "arm", "preference", "preferred_to")  # fmt: skip
+            "cache_write_tokens", "reasoning_tokens", "first_token_ms", "latency_ms", "arm",
+            "upstream", "asked_model", "served_model", "attempts", "finish_reason", "error",
+            "preference", "preferred_to")  # fmt: skip
     return [
         {
             "time": one.time,

@@ -23,7 +23,10 @@ from .words import count, when
 
 OK, LOOK, ALARM, UNKNOWN = "ok", "look", "alarm", "unknown"
 LEVELS = (OK, LOOK, ALARM)
-NO_GATEWAY = "needs requests that the service executes itself; /route only decides"
+NO_UPSTREAM = "no upstream is configured (TIERWISE_UPSTREAMS); /route only decides"
+NO_CALL = "no request was executed in this window"
+LOOK_SHARE, ALARM_SHARE = 0.01, 0.1  # of an upstream's requests that failed
+SHOWN = 12  # lines of one kind
 CORE_HOUR_USD = 0.05  # of one core, for the cents that deciding takes
 
 
@@ -58,14 +61,15 @@ class Stored:
             return cls(None, None, path, str(err))
 
 
-def health(worker: Worker, live: Live, stored: Stored, progress: Progress) -> list[Check]:
+def health(
+    worker: Worker, live: Live, stored: Stored, progress: Progress, window: Day
+) -> list[Check]:
     """(6) What needs somebody, and what nobody looked at."""
     return [
         *_drift(worker),
         _certificate(live),
         *_models(live),
-        Check("Alias", UNKNOWN, f"whether a model answers under another's name {NO_GATEWAY}"),
-        Check("Upstream errors", UNKNOWN, NO_GATEWAY),
+        *_upstreams(worker, window),
         _retrained(stored),
         _logging(worker, progress),
     ]
@@ -91,7 +95,7 @@ def _drift(worker: Worker) -> list[Check]:
         for v, t in sorted(levels, key=lambda pair: -pair[0])
         if 1 <= v <= 2
     ]
-    return bad[:12] or [Check("Drift", OK, f"{len(levels)} findings, none to look at; {as_of}")]
+    return bad[:SHOWN] or [Check("Drift", OK, f"{len(levels)} findings, none to look at; {as_of}")]
 
 
 def _certificate(live: Live) -> Check:
@@ -118,6 +122,35 @@ def _models(live: Live) -> list[Check]:
     if not told:
         return [Check("Models", UNKNOWN, "the catalogue says nothing of their health")]
     return [Check("Models", OK, f"{told} of {len(states)} have a health, none is down")]
+
+
+def _upstreams(worker: Worker, window: Day) -> list[Check]:
+    """Who answers under another's name, and what failed, of the requests that were executed."""
+    if not window.executed:
+        why = NO_UPSTREAM if worker.settings.upstreams is None else NO_CALL
+        return [Check("Alias", UNKNOWN, why), Check("Upstream errors", UNKNOWN, why)]
+    aliases = [
+        Check("Alias", ALARM, f"{name} was asked for {asked} and served {served}, {count(n)} times")
+        for (name, asked, served), n in window.aliases.most_common(SHOWN)
+    ]
+    said = f"{count(window.said)} of {count(window.executed)} answers said their model, as asked"
+    calm = Check("Alias", OK if window.said else UNKNOWN, said)
+    return [*(aliases or [calm]), *_failures(window)]
+
+
+def _failures(window: Day) -> list[Check]:
+    found = []
+    for name in sorted({name for name, _ in window.calls})[:SHOWN]:
+        results = {code: n for (who, code), n in window.calls.items() if who == name}
+        total = sum(results.values())
+        failed = {code: n for code, n in results.items() if code not in ("ok", "client_gone")}
+        share = sum(failed.values()) / total
+        told = ", ".join(f"{code.replace('_', ' ')} {count(n)}" for code, n in failed.items())
+        state = ALARM if share > ALARM_SHARE else LOOK if share > LOOK_SHARE else OK
+        detail = f"{count(sum(failed.values()))} of {count(total)} failed{told and f': {told}'}"
+        found.append(Check(f"Upstream {name}", state, detail))
+    retried = f"{count(window.retried)} of {count(window.executed)} requests took several calls"
+    return [*found, Check("Fallbacks", OK, retried)]
 
 
 def _retrained(stored: Stored) -> Check:

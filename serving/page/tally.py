@@ -13,9 +13,10 @@ import numpy as np
 
 from router.catalogue.names import find_arm
 from router.core import features
+from router.events import GATEWAY
 
 from .compare import Facts
-from .day import Day, Kept, Rival
+from .day import NAMED, Day, Kept, Rival
 from .follow import Place
 from .lines import BundleLine, DecisionLine, FeedbackLine, Line
 
@@ -71,8 +72,10 @@ class Tally:
             return
         kept = self._kept(place, line)
         _put(self.kept, kept.id, kept, KEPT)
-        _put(self.sample, kept.id, line, SAMPLE)
-        self._count(self.day(kept.day), kept, line)
+        if kept.role == NAMED:
+            self.day(kept.day).named += 1
+        else:
+            self._count(self.day(kept.day), kept, line)
         if kept.id in self._shadows:
             self._shadow(self._shadows.pop(kept.id))
         for where, report in self._reports.pop(kept.id, ()):
@@ -119,6 +122,7 @@ class Tally:
         return self.columns.setdefault(arm, len(self.columns))
 
     def _count(self, day: Day, kept: Kept, line: DecisionLine) -> None:
+        _put(self.sample, kept.id, line, SAMPLE)
         day.decisions += 1
         day.arms[kept.arm] += 1
         day.usd[kept.arm] += kept.predicted_usd
@@ -149,6 +153,8 @@ class Tally:
         if line.arm is not None and kept.other is None:
             meant = find_arm(line.arm, (kept.arm,), self.bundles.get(kept.bundle, ()))
             kept.other = None if meant == kept.arm else line.arm
+        if line.source == GATEWAY:
+            day.called(line)
         if line.cost_usd is not None and kept.cost_usd is None:
             self._paid(day, kept, line.cost_usd)
         if line.quality is not None and kept.quality is None:
@@ -169,6 +175,8 @@ class Tally:
     def _paid(self, day: Day, kept: Kept, usd: float) -> None:
         facts = kept.facts
         kept.cost_usd = usd
+        if kept.role == NAMED:
+            return
         day.reported_usd += 1
         day.usd[kept.arm] += usd - kept.predicted_usd
         change = facts.spent(usd, drawn=kept.other is None) - facts.spent(None, drawn=True)
@@ -177,6 +185,8 @@ class Tally:
 
     def _judged(self, day: Day, kept: Kept, quality: float) -> None:
         kept.quality = quality
+        if kept.role == NAMED:
+            return
         if kept.other is None:
             day.outcomes += 1
             day.earned(kept, quality)

@@ -18,6 +18,7 @@ import pytest
 from router import Router
 from router.core.manifest import read_manifest
 from router.core.store import Store
+from router.events import GATEWAY
 from serving.declared import Declared
 from serving.page import words
 from serving.page.routes import HEADERS
@@ -259,7 +260,8 @@ def test_nothing_that_is_shown_is_markup(make_app: Make, router: Router, tmp_pat
             evil = {"kind": EVIL, "wire": EVIL, "session": EVIL, "reasons": [EVIL]}
             line |= {**evil, "request_hash": EVIL, "policy": {EVIL: EVIL}}
         else:
-            line |= {"source": EVIL, "arm": EVIL}
+            line |= {"source": GATEWAY, "arm": EVIL, "upstream": EVIL, "error": EVIL}
+            line |= {"asked_model": "a", "served_model": EVIL, "finish_reason": EVIL}
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     ask, made = make_app(log_dir=tmp_path), lines[1]["decision_id"]
     asked = [{"kind": EVIL}, {"session": EVIL, "arm": EVIL}]
@@ -274,6 +276,33 @@ def test_nothing_that_is_shown_is_markup(make_app: Make, router: Router, tmp_pat
     reply = ask(body, path="/try", headers=FORM)
     assert whole(reply)
     assert b"<script>" not in reply.body
+
+
+def test_health_tells_what_upstreams_did(make_app: Make, router: Router, tmp_path: Path) -> None:
+    write_log(tmp_path, router, 40, now=time.time(), days=0.01, outcomes=1.0)
+    (path,) = tmp_path.glob("*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    made = {line["decision_id"]: line for line in lines if line["type"] == "decision"}
+    reports = [line for line in lines if line["type"] == "feedback"]
+    for i, line in enumerate(reports):
+        chosen = router.arm_ids[made[line["decision_id"]]["chosen"]]
+        line |= {"source": GATEWAY, "quality": None, "arm": chosen, "upstream": "main"}
+        line |= {"attempts": 1 + (i % 4 == 0), "asked_model": "one", "served_model": "one"}
+    for line in reports[:6]:
+        line["error"] = "stalled"
+    reports[7]["served_model"] = "another"
+    named = next(line for line in lines if line["type"] == "decision")
+    named["role"] = "named"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = whole(get(make_app(log_dir=tmp_path)))
+    health = page.by_id("health").text
+    assert "main was asked for one and served another, 1 times" in health
+    assert "6 of 40 failed: stalled 6" in health
+    assert "10 of 40 requests took several calls" in health
+    assert "1 requests named their model" in page.by_id("sentence").text
+    assert re.search(r"Decisions\s*39", page.by_id("sentence").text)
+    shown = get(make_app(log_dir=tmp_path), f"/decisions/{reports[7]['decision_id']}")
+    assert b"served model another" in shown.body
 
 
 def test_the_browser_may_load_nothing_else(ask: Driver) -> None:
