@@ -17,9 +17,15 @@ from .day import Kept
 from .lines import DecisionLine, FeedbackLine
 from .sweep import GRID, choices
 from .tally import Tally
+from .words import usd
 
 MOST_TURNS = 50  # of a session
 MOST_ROWS = 50  # of the log on a page
+REPORTED = (
+    "quality", "cost_usd", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens",
+    "reasoning_tokens", "first_token_ms", "latency_ms", "arm", "upstream", "asked_model",
+    "served_model", "attempts", "finish_reason", "error", "preference", "preferred_to",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +151,20 @@ def outcome(kept: Kept) -> str:
 
 def reported(reports: list[FeedbackLine]) -> list[dict[str, Any]]:
     """What each report said, in words that the page shows: only what is there."""
-    said = ("quality", "cost_usd", "input_tokens", "output_tokens", "cached_tokens",
-            "cache_write_tokens", "reasoning_tokens", "first_token_ms", "latency_ms", "arm",
-            "upstream", "asked_model", "served_model", "attempts", "finish_reason", "error",
-            "preference", "preferred_to")  # fmt: skip
     return [
         {
             "time": one.time,
             "source": one.source,
-            "said": [(name, getattr(one, name)) for name in said if getattr(one, name) is not None],
+            "said": [(name, said) for name in REPORTED if (said := _said(one, name)) is not None],
         }
         for one in reports
     ]
+
+
+def _said(line: FeedbackLine, name: str) -> str | None:
+    value = getattr(line, name)
+    if value is None:
+        return None
+    if name == "cost_usd":
+        return usd(value)
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -170,7 +170,7 @@ def test_every_row_is_a_page(busy: Driver) -> None:
     path = re.findall(rb"/decisions/[0-9a-f-]{36}", body)[0].decode()
     page = whole(get(busy, path))
     text = page.by_id("main").text
-    for said in ("What came of it", "quality 1.0", "cached tokens 40", "Chance", "Session so far"):
+    for said in ("What came of it", "quality 1", "cached tokens 40", "Chance", "Session so far"):
         assert said in text
     assert "threshold 0.5" in text
 
