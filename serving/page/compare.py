@@ -17,7 +17,7 @@ from math import sqrt
 
 import numpy as np
 
-from router.types import Bools, Doubles, Ints
+from router.types import Bools, Doubles, Floats, Ints
 
 Z95 = 1.959963984540054
 # as the gate has them (`training.measure.off_policy`; a test holds them equal)
@@ -41,7 +41,7 @@ class Facts:
     """One decision, as far as comparisons need it; (e,) over the arms it could have had.
 
     Attributes:
-        arms: columns of `Sums`.
+        arms: columns of `Sums`, below `width`.
         chosen: position in them.
         chance: probability of the chosen arm.
         possible: whether each arm could have been drawn.
@@ -50,11 +50,12 @@ class Facts:
     """
 
     arms: Ints
+    width: int
     chosen: int
     chance: float
     possible: Bools
-    quality: Doubles
-    cost_usd: Doubles
+    quality: Doubles | Floats
+    cost_usd: Doubles | Floats
     direct: float
 
     def spent(self, usd: float | None, *, drawn: bool) -> Doubles:
@@ -65,7 +66,7 @@ class Facts:
             drawn: whether the chosen arm answered, and not another in its place.
         """
         ours = float(self.cost_usd[self.chosen]) if usd is None else usd
-        theirs = self.cost_usd.copy()
+        theirs = self.cost_usd.astype(np.float64)
         if usd is not None and drawn:
             theirs[self.chosen] += self.weight * (usd - theirs[self.chosen])
         out = np.empty((6, len(theirs)))
@@ -76,7 +77,7 @@ class Facts:
     def earned(self, reward: float) -> Doubles:
         """What an outcome of the chosen arm adds to the quality's sums: (8, e)."""
         lead = reward - float(self.quality[self.chosen])
-        theirs = self.quality.copy()
+        theirs = self.quality.astype(np.float64)
         theirs[self.chosen] += self.weight * lead
         gap = self.direct + lead - theirs
         out = np.zeros((8, len(theirs)))
@@ -99,15 +100,15 @@ class Sums:
     def __init__(self) -> None:
         self.values: Doubles = np.zeros((SUMS, 0))
 
-    def spent(self, arms: Ints, values: Doubles) -> None:
-        """Add to the dollars: (SEEN, e) for the columns `arms` (e,), of a decision or a change."""
-        self._hold(int(arms.max()) + 1)
-        self.values[:SEEN, arms] += values
+    def spent(self, facts: Facts, values: Doubles) -> None:
+        """Add to the dollars: (SEEN, e), of a decision or of a change to one."""
+        self._hold(facts.width)
+        self.values[:SEEN, facts.arms] += values
 
-    def earned(self, arms: Ints, values: Doubles) -> None:
+    def earned(self, facts: Facts, values: Doubles) -> None:
         """Add to the quality: (SUMS - SEEN, e)."""
-        self._hold(int(arms.max()) + 1)
-        self.values[SEEN:, arms] += values
+        self._hold(facts.width)
+        self.values[SEEN:, facts.arms] += values
 
     def add(self, other: Sums) -> None:
         """Take in the sums of other decisions."""

@@ -156,7 +156,7 @@ class Day:
     def spent(self, kept: Kept, values: Doubles) -> None:
         """Add to the dollars of one decision: those at first, or a change of them."""
         for sums in self._sums(kept):
-            sums.spent(kept.facts.arms, values)
+            sums.spent(kept.facts, values)
         if kept.rival is not None:
             self.rival(kept.rival[0]).spent(values, kept.rival[1])
 
@@ -164,7 +164,7 @@ class Day:
         """Add an outcome of the chosen arm."""
         values = kept.facts.earned(quality)
         for sums in self._sums(kept):
-            sums.earned(kept.facts.arms, values)
+            sums.earned(kept.facts, values)
         if kept.rival is not None:
             self.rival(kept.rival[0]).earned(values, kept.rival[1])
         cell = self.bins[min(int(kept.predicted_quality * BINS), BINS - 1)]
@@ -189,8 +189,10 @@ class Day:
     def _sums(self, kept: Kept) -> Iterable[Sums]:
         yield self.total
         for group in kept.groups:
-            if group in self.groups or len(self.groups) < MOST_GROUPS:
-                yield self.groups.setdefault(group, Sums())
+            if group not in self.groups and len(self.groups) < MOST_GROUPS:
+                self.groups[group] = Sums()
+            if group in self.groups:
+                yield self.groups[group]
 
     def rival(self, bundle: str) -> Rival:
         """What is known of a candidate."""

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import intern
 
 from ..log import OPEN, PACKED, SUFFIX
 
@@ -121,6 +122,7 @@ class Follower:
 
 
 def _lines(stem: str, whole: bytes, at: int) -> Iterator[tuple[Place, bytes]]:
+    stem = intern(stem)
     for line in whole.split(b"\n"):
         yield Place(stem, at), line
         at += len(line) + 1

@@ -1,7 +1,7 @@
 """The thread behind the page: it follows the log once somebody opens the page, and not before.
 
-It reads a chunk, takes its lines in under a lock and rests as long as it worked, so that
-decisions, which need the same interpreter, are delayed by a few milliseconds at most.
+It takes a few lines in under a lock and rests twice as long as it worked, so that decisions, which
+need the same interpreter, are delayed by a few milliseconds at most.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .tally import Tally
 log = logging.getLogger("tierwise.serving")
 
 LOOK_S = 1.0  # between looks at the folder
-LINES = 32  # that are taken in at a time
-REST = 1.0  # times the work on them
+LINES = 16  # that are taken in at a time: a millisecond or two
+REST = 2.0  # times the work on them
 NEAR_S = 60.0  # by which a decision's line may be older than the time in its id
 
 T = TypeVar("T")

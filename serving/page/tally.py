@@ -7,6 +7,7 @@ none, because it came later than that or its decision was never read, is counted
 from __future__ import annotations
 
 from collections import OrderedDict
+from sys import intern
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from router.catalogue.names import find_arm
 from router.core import features
 from router.events import GATEWAY
+from router.types import Ints
 
 from .compare import Facts
 from .day import NAMED, Day, Kept, Rival
@@ -27,6 +29,7 @@ SESSIONS = 20_000
 SAMPLE = 600  # of the latest decisions, to decide them again at other thresholds
 MOST_ARMS = 512
 MOST_BUNDLES = 256
+MOST_SHARED = 1024  # sets of arms
 MOST_REPORTS = 32  # of one decision
 SCRIPT = features.NAMES.index("non_ascii_share")
 FOREIGN = 0.15  # of characters beyond ASCII: accents stay below, other scripts lie above
@@ -45,6 +48,7 @@ class Tally:
         self.bundles: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self.unreadable = 0  # lines
         self.lost = 0  # reports that found no decision and wait no more
+        self._shared: dict[tuple[str, tuple[int, ...]], tuple[Ints, int]] = {}
         self._reports: OrderedDict[str, list[tuple[Place, FeedbackLine]]] = OrderedDict()
         self._shadows: OrderedDict[str, DecisionLine] = OrderedDict()
         self._sessions: OrderedDict[str, str] = OrderedDict()
@@ -84,7 +88,7 @@ class Tally:
     def _kept(self, place: Place, line: DecisionLine) -> Kept:
         names = self.bundles[line.bundle_id]
         threshold = line.policy.get("threshold")
-        kind = line.kind or "unknown"
+        kind = intern(line.kind or "unknown")
         foreign = len(line.features) > SCRIPT and line.features[SCRIPT] >= FOREIGN
         script = "not Latin" if foreign else "mostly Latin"
         return Kept(
@@ -94,26 +98,40 @@ class Tally:
             facts=self._facts(names, line),
             arm=names[line.chosen],
             kind=kind,
-            role=line.role,
-            bundle=line.bundle_id,
+            role=intern(line.role),
+            bundle=intern(line.bundle_id),
             session=line.session,
-            reasons=tuple(line.reasons),
-            groups=(f"kind {kind}", f"script {script}"),
+            reasons=tuple(map(intern, line.reasons)),
+            groups=(intern(f"kind {kind}"), intern(f"script {script}")),
             threshold=threshold if isinstance(threshold, float | int) else None,
         )
 
     def _facts(self, names: tuple[str, ...], line: DecisionLine) -> Facts:
-        chance, quality = np.array(line.propensity), np.array(line.quality)
+        chance, quality = np.array(line.propensity), np.array(line.quality, dtype=np.float32)
         chosen = line.eligible.index(line.chosen)
+        arms, width = self._arms(names, line.bundle_id, tuple(line.eligible))
         return Facts(
-            arms=np.array([self._column(names[i]) for i in line.eligible]),
+            arms=arms,
+            width=width,
             chosen=chosen,
             chance=line.propensity[chosen],
             possible=chance > 0.0,
             quality=quality,
-            cost_usd=np.array(line.cost_usd),
+            cost_usd=np.array(line.cost_usd, dtype=np.float32),
             direct=float((chance * quality).sum()),
         )
+
+    def _arms(
+        self, names: tuple[str, ...], bundle_id: str, eligible: tuple[int, ...]
+    ) -> tuple[Ints, int]:
+        """The columns of arms, shared by the decisions that had the same ones, and their width."""
+        key = (bundle_id, eligible)
+        if key not in self._shared:
+            columns = [self._column(names[i]) for i in eligible]
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            self._shared[key] = np.array(columns), max(columns) + 1
+        return self._shared[key]
 
     def _column(self, arm: str) -> int:
         """The column of an arm; names beyond `MOST_ARMS` are compared with nothing."""

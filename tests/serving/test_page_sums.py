@@ -57,6 +57,7 @@ def test_streamed_differences_are_those_of_the_gate() -> None:
         chance = logged.propensity[i]
         facts = Facts(
             arms=np.arange(ARMS),
+            width=ARMS,
             chosen=int(logged.arm[i]),
             chance=float(chance[logged.arm[i]]),
             possible=chance > 0,
@@ -65,7 +66,7 @@ def test_streamed_differences_are_those_of_the_gate() -> None:
             direct=float((chance * logged.model[i]).sum()),
         )
         for kept in (sums, few) if i < 10 else (sums,):
-            kept.earned(facts.arms, facts.earned(float(logged.reward[i])))
+            kept.earned(facts, facts.earned(float(logged.reward[i])))
     for arm in range(ARMS):
         always = np.zeros_like(logged.target)
         always[:, arm] = 1.0
@@ -117,7 +118,7 @@ def test_savings_are_what_was_paid_against_what_the_other_would_have_cost(
     theirs = np.array([d["cost_usd"][best] for d in decisions])
     column = reader.see(lambda t: t.columns[router.arm_ids[best]])
     found = saving(reader.see(lambda t: together(t.days.values())).total.arm(column))
-    assert found.value == pytest.approx(1 - ours.sum() / theirs.sum())
+    assert found.value == pytest.approx(1 - ours.sum() / theirs.sum(), rel=1e-6)
     assert found.low is not None
     assert found.high is not None
     draws = np.random.default_rng(0).integers(0, len(ours), (2000, len(ours)))
@@ -140,7 +141,7 @@ def test_reports_replace_what_was_predicted_once(router: Router, tmp_path: Path)
             )
     reader = read_all(tmp_path)
     day = reader.see(lambda t: together(t.days.values()))
-    assert day.cost_usd == pytest.approx(paid)
+    assert day.cost_usd == pytest.approx(paid, rel=1e-6)
     assert (day.outcomes, day.reported_usd, day.decisions) == (200, 200, 200)
     reader.close()
 
