@@ -171,7 +171,7 @@ class Execution:
         try:
             body = await ended(answer)
         except CallFailed as failed:
-            self.failures.append((answer.line.name, failed))
+            self._failed(answer.line, failed)
             raise self._nobody() from None
         self.told.hear(self.wire, decode(body))
         return body
@@ -185,8 +185,12 @@ class Execution:
     def _next(self, target: Target, failed: CallFailed) -> bool:
         """Note a failure; whether the next one may be asked."""
         self.attempts -= failed.code in UNASKED
-        self.failures.append((target.line.name, failed))
+        self._failed(target.line, failed)
         return failed.passed_on
+
+    def _failed(self, line: Line, failed: CallFailed) -> None:
+        """Keep a failure, without the frames that would keep this request in a circle."""
+        self.failures.append((line.name, failed.with_traceback(None)))
 
     def _nobody(self) -> Problem:
         if self.failures:
