@@ -17,6 +17,8 @@ from router.errors import BundleError, CatalogueError
 from .settings import ROOT, STARTER, Settings, SettingsError
 
 SERVICE = "serving.service:Tierwise"
+ASKED = '{"prompt": "What is 17*23?", "threshold": 0.3}'
+CALLED = '{"model": "auto", "messages": [{"role": "user", "content": "What is 17*23?"}]}'
 
 
 @click.command()
@@ -24,9 +26,21 @@ SERVICE = "serving.service:Tierwise"
 @click.option("--port", type=click.IntRange(1, 65535), help="3000, or the variable PORT.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for every network.")
 @click.option("--workers", help="Processes, or `auto` for one per core; 1 when left out.")
-def serve(bundle: Path | None, port: int | None, host: str, workers: str | None) -> None:
+@click.option(
+    "--upstreams",
+    type=click.Path(path_type=Path),
+    help="TOML of who executes requests; without it, decisions alone.",
+)
+def serve(
+    bundle: Path | None, port: int | None, host: str, workers: str | None, upstreams: Path | None
+) -> None:
     """Serve BUNDLE over HTTP; without a bundle, the starter router."""
-    given = {"TIERWISE_BUNDLE": bundle, "PORT": port, "TIERWISE_WORKERS": workers}
+    given = {
+        "TIERWISE_BUNDLE": bundle,
+        "PORT": port,
+        "TIERWISE_WORKERS": workers,
+        "TIERWISE_UPSTREAMS": upstreams,
+    }
     env = {**os.environ, **{key: str(value) for key, value in given.items() if value is not None}}
     env["BENTOML_DO_NOT_TRACK"] = "true"
     try:
@@ -36,6 +50,8 @@ def serve(bundle: Path | None, port: int | None, host: str, workers: str | None)
     except (SettingsError, BundleError) as err:
         raise click.ClickException(str(err)) from err
     env["TIERWISE_BUNDLE"] = str(settings.bundle)
+    if upstreams is not None:
+        env["TIERWISE_UPSTREAMS"] = str(upstreams.resolve())
     click.echo(greeting(host, settings))
     become(settings, host, env)
 
@@ -73,10 +89,13 @@ def greeting(host: str, settings: Settings) -> str:
     """Where the service will listen, and a request to try."""
     shown = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1") else host  # noqa: S104
     key = " -H 'authorization: Bearer KEY'" if settings.api_keys else ""
+    executes = settings.upstreams is not None
+    path = "v1/chat/completions" if executes else "route"
+    asked = CALLED if executes else ASKED
     return (
         f"Serving {settings.bundle} on http://{shown}:{settings.port} (Ctrl+C stops it). Try:\n"
-        f"  curl -s http://{shown}:{settings.port}/route -H 'content-type: application/json'{key} "
-        '-d \'{"prompt": "What is 17*23?", "threshold": 0.3}\''
+        f"  curl -s http://{shown}:{settings.port}/{path} -H 'content-type: application/json'{key} "
+        f"-d '{asked}'"
     )
 
 

@@ -145,3 +145,17 @@ def test_a_kill_under_streams_leaves_a_log_that_can_be_read(
     log = read_log(tmp_path / "log")
     assert not log.rejected.keys() - {"cut off by the end of its process"}
     assert sum(event.source == "gateway" for event in log.feedback.values()) == 8
+
+
+def test_the_command_line_takes_the_file_and_greets_with_a_request_to_try(
+    run_service: Callable[..., Service], upstreams: Path, tiny_bundle: Path
+) -> None:
+    arguments = ["router", "serve", str(tiny_bundle), "--upstreams", str(upstreams)]
+    service = run_service(arguments)
+    service.wait(200)
+    assert "/v1/chat/completions -H" in service.log
+    assert service(path="/v1/models").status == 200
+    missing = run_service(["router", "serve", str(tiny_bundle), "--upstreams", "nowhere.toml"])
+    assert missing.process.wait(60) != 0
+    assert "nowhere.toml" in missing.log
+    assert "Traceback" not in missing.log
