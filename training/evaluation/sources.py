@@ -21,7 +21,7 @@ from ..measure.result import Evaluation
 from ..measure.summarise import summarise
 from ..measure.summary import Ceiling, SingleArm
 from ..progress import Reporter
-from .evaluate import evaluate_bundle
+from .evaluate import Scored, evaluate_bundle
 
 FEW = "no two arms of the bundle answered enough prompts together"
 
@@ -51,42 +51,64 @@ class SourceFigures:
     reason: str | None = None
 
 
-def evaluate_sources(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnSource:
+    """A bundle on one source.
+
+    Attributes:
+        found, scored: null where nothing could be compared, for which `reason` says why.
+    """
+
+    source: Source
+    found: Evaluation | None = None
+    scored: Scored | None = None
+    reason: str = ""
+
+
+def on_source(
     router: Router,
     tables: Tables,
+    source: Source,
+    *,
     split: str,
     cache: Path,
     reporter: Reporter,
     resamples: int = 1000,
+) -> OnSource:
+    """Evaluate a bundle on a split of one of the sources of `tables`."""
+    try:
+        found, scored = evaluate_bundle(
+            router,
+            tables.of([source]),
+            split=split,
+            cache=cache,
+            reporter=reporter,
+            resamples=resamples,
+        )
+    except (EvaluationError, TrainingError) as err:
+        return OnSource(source=source, reason=str(err))
+    reason = FEW if found is None else ""
+    return OnSource(source=source, found=found, scored=scored, reason=reason)
+
+
+def evaluate_sources(
+    router: Router, tables: Tables, split: str, cache: Path, reporter: Reporter
 ) -> tuple[SourceFigures, ...]:
     """Measure a bundle on a split of every source, in the order of their names."""
-    rows = []
-    for source in tables.sources:
-        try:
-            found, _ = evaluate_bundle(
-                router,
-                tables.of([source]),
-                split=split,
-                cache=cache,
-                reporter=reporter,
-                resamples=resamples,
-            )
-        except (EvaluationError, TrainingError) as err:
-            rows.append(_nothing(source, str(err)))
-        else:
-            rows.append(_nothing(source, FEW) if found is None else _figures(source, found))
-    return tuple(rows)
+    return tuple(
+        _figures(on_source(router, tables, s, split=split, cache=cache, reporter=reporter))
+        for s in tables.sources
+    )
 
 
-def _nothing(source: Source, reason: str) -> SourceFigures:
-    return SourceFigures(source=source.name, use=source.use, prompts=0, arms=0, reason=reason)
-
-
-def _figures(source: Source, found: Evaluation) -> SourceFigures:
-    summary = summarise(found)
+def _figures(on: OnSource) -> SourceFigures:
+    name, use = on.source.name, on.source.use
+    if on.found is None:
+        return SourceFigures(source=name, use=use, prompts=0, arms=0, reason=on.reason)
+    summary = summarise(on.found)
     return SourceFigures(
-        source=source.name,
-        use=source.use,
+        source=name,
+        use=use,
         prompts=summary.n_prompts,
         arms=len(summary.arms),
         aiq=summary.router.aiq,
