@@ -12,6 +12,7 @@ from data.simulation.world import SimulationConfig, simulate
 from data.tables import load_tables
 from router import Router
 from tests.conftest import made_once
+from tests.training.collection import make_collection
 from tests.training.routed import BASE, PROMPTS, Traffic
 from tests.worlds.readings import read_all
 from tests.worlds.truth import truth_of
@@ -46,3 +47,9 @@ def traffic(tmp_path_factory: pytest.TempPathFactory, lean_config: TrainConfig) 
     truth = truth_of(world).rows(slice(BASE, None))
     read_all(Router.load(base), truth.texts, CACHE)
     return Traffic(world, truth, base)
+
+
+@pytest.fixture(scope="session")
+def collection(world_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a collection, all.toml, of three sources, and its bundle."""
+    return made_once(tmp_path_factory, "collection", lambda out: make_collection(world_files, out))

@@ -11,8 +11,10 @@ from data.collection import Source
 from data.tables import Tables
 from router import Router
 
+from ..evaluation.effort import COLUMNS, effort_rows
 from ..evaluation.evaluate import Scored, evaluate_bundle
 from ..measure.draws import Interval
+from ..measure.effort import Step
 from ..measure.result import Evaluation
 from ..measure.summary import MethodSummary, Summary
 from ..measure.sweeps import ZERO_ROUTER
@@ -66,6 +68,7 @@ def write_html(
     scored: Scored,
     sources: Sequence[Source],
     split: str,
+    effort: Sequence[Step] = (),
 ) -> None:
     """Write the report where one was asked for."""
     if path is not None:
@@ -75,6 +78,7 @@ def write_html(
             found,
             title=f"tierwise on {_named(sources)}, {split} split",
             notes=f"Bundle {scored.bundle_id}.{left_out if scored.incomplete else ''}",
+            effort=effort,
         )
 
 
@@ -101,6 +105,14 @@ def print_figures(summary: Summary) -> None:
     ]
     print_table(rows, "method", "AIQ", "95 %", "saving at best")
     click.echo(hindsight(summary))
+
+
+def print_effort(effort: Sequence[Step]) -> None:
+    """Where more effort pays; of very many steps those that an interval decides."""
+    rows = effort_rows(effort)
+    print_table(rows, *COLUMNS, title="what each step up in effort brings, on the same prompts")
+    if len(rows) < len(effort):
+        click.echo(f"{len(effort) - len(rows)} further steps are not shown to pay; --json has all")
 
 
 def interval_text(interval: Interval | None) -> str:

@@ -11,6 +11,7 @@ import click
 from data.collection import Source
 from router import Router
 
+from ..evaluation.effort import effort_in
 from ..evaluation.evaluate import Scored
 from ..evaluation.preferences import predict_preferences, preference_rows
 from ..evaluation.sources import evaluate_sources, source_rows
@@ -33,7 +34,7 @@ from ._common import (
     print_table,
     write_json,
 )
-from ._evaluation import NO_FRONTIER, print_figures, print_observed, run, write_html
+from ._evaluation import NO_FRONTIER, print_effort, print_figures, print_observed, run, write_html
 
 SOURCE_COLUMNS = (
     "source", "use", "prompts", "arms", "AIQ", "zero router", "lead", "best single arm",
@@ -72,15 +73,18 @@ def evaluate(
         written["sources"] = [asdict(figures) for figures in by_source]
     if tables.pairs is not None:
         written["pairs"] = predict_preferences(router, tables, split, cache, ConsoleReporter())
+    effort = effort_in(tables, router.arms, split)
+    written["effort"] = [asdict(step) | {"verdict": step.verdict} for step in effort]
     write_json(json_path, written)
     if found is not None:
-        write_html(html_path, found, scored, sources, split)
+        write_html(html_path, found, scored, sources, split, effort)
         if png_path is not None:
             frontier_png(parent_of(png_path), found)
         print_figures(summarise(found))
     print_observed(scored)
     if several:
         print_table(source_rows(by_source), *SOURCE_COLUMNS, title="each source on its own scale")
+    print_effort(effort)
     if tables.pairs is not None:
         click.echo("{decided} decided of {battles} battles".format(**written["pairs"]))
         print_table(preference_rows(written["pairs"]), "method", "accuracy", "log loss")

@@ -111,7 +111,7 @@ def score_split(
     Raises:
         EvaluationError: there is none.
     """
-    wanted = _split(data, split)
+    wanted = split_rows(data, split)
     full = wanted & complete(data)
     if not full.any():
         raise EvaluationError(
@@ -133,7 +133,7 @@ def _score_comparable(
     Raises:
         EvaluationError: the split has no prompt.
     """
-    wanted = _split(data, split)
+    wanted = split_rows(data, split)
     if not wanted.any():
         raise EvaluationError(f"split {split!r} has no prompt with an outcome of the bundle's arms")
     among = comparable(data.rows(wanted))
@@ -197,7 +197,12 @@ def at_the_ask(router: Router, texts: Iterable[str], scores: Scores) -> Scores:
     )
 
 
-def _split(data: Dataset, split: str) -> Bools:
+def split_rows(data: Dataset, split: str) -> Bools:
+    """(n,) the rows of a split.
+
+    Raises:
+        EvaluationError: there is no such split.
+    """
     if split == "all":
         return np.ones(len(data), dtype=np.bool_)
     if split not in SPLITS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..measure.draws import Difference
+from ..measure.effort import Step
 from ..measure.result import Evaluation
 from ..measure.summarise import summarise
 from ..measure.summary import BOUNDS, MethodSummary, Summary
@@ -31,7 +33,12 @@ class Row:
 
 
 def write_report(
-    path: Path, evaluation: Evaluation, *, title: str = "Router evaluation", notes: str = ""
+    path: Path,
+    evaluation: Evaluation,
+    *,
+    title: str = "Router evaluation",
+    notes: str = "",
+    effort: Sequence[Step] = (),
 ) -> None:
     """Write the report as one self-contained HTML file, about 1 MB, most of it the charts' code.
 
@@ -40,11 +47,13 @@ def write_report(
         evaluation: what to report.
         title: plain text.
         notes: plain text for the foot of the page, such as the bundle and the data.
+        effort: what each step up a model's tiers brings.
     """
-    path.write_text(render(evaluation, title=title, notes=notes), encoding="utf-8")
+    page = render(evaluation, title=title, notes=notes, effort=effort)
+    path.write_text(page, encoding="utf-8")
 
 
-def render(evaluation: Evaluation, *, title: str, notes: str) -> str:
+def render(evaluation: Evaluation, *, title: str, notes: str, effort: Sequence[Step] = ()) -> str:
     """The report's HTML."""
     summary = summarise(evaluation)
     methods = method_rows(summary, evaluation.router.sweep.name)
@@ -71,6 +80,7 @@ def render(evaluation: Evaluation, *, title: str, notes: str) -> str:
         along="threshold" if evaluation.router.sweep.settings is not None else "mean cost",
         tier_text=tier_text(evaluation),
         most_domains=MOST_DOMAINS,
+        effort=effort,
         meanings=OUR_TERMS,
     )
 

@@ -10,47 +10,11 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from data.read import write_table
 from router.cli.main import main
 from router.core.bundle import Bundle
+from tests.training.collection import TOML
 from training.bundle.oof_predictions import read_oof_predictions
 from training.prepare.cache import CACHE
-
-CONFIG = """
-predictors = ["cluster", "kernel", "labels"]
-[folds]
-folds = 3
-[level]
-rounds = 20
-[kernel]
-landmarks = 64
-alpha = [3.0]
-[labels]
-temperature = [4.0]
-"""
-TOML = """
-[[source]]
-name = "chats"
-outcomes = "chats.parquet"
-prompts = "chats.prompts.parquet"
-kind = "chat"
-licence = "MIT"
-weight = 2.0
-
-[[source]]
-name = "tools"
-outcomes = "tools.parquet"
-prompts = "tools.prompts.parquet"
-kind_column = "domain"
-group = "family"
-
-[[source]]
-name = "watched"
-outcomes = "watched.parquet"
-prompts = "watched.prompts.parquet"
-licence = "CC BY-NC 4.0"
-use = "measure"
-"""
 
 
 def run(*arguments: object) -> str:
@@ -59,34 +23,14 @@ def run(*arguments: object) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def folder(world_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The simulated world, dealt out to three sources; the last lacks the first two arms."""
-    out = tmp_path_factory.mktemp("collection")
-    prompts = pl.read_parquet(world_files / "prompts.parquet")
-    outcomes = pl.read_parquet(world_files / "outcomes.parquet")
-    models = sorted(set(outcomes["model"]))
-    parts = {"chats": (0, 240), "tools": (240, 240), "watched": (480, 120)}
-    for name, (start, size) in parts.items():
-        own = prompts[start : start + size].with_columns(
-            family=pl.int_range(size).cast(pl.String).str.slice(0, 2)
-        )
-        kept = outcomes.join(own, on="prompt_id", how="semi")
-        kept = kept.filter(pl.col("model").is_in(models[2:])) if name == "watched" else kept
-        write_table(out / f"{name}.parquet", kept)
-        write_table(out / f"{name}.prompts.parquet", own)
-    (out / "all.toml").write_text(TOML)
-    (out / "train.toml").write_text(CONFIG)
-    return out
+@pytest.fixture
+def folder(collection: Path) -> Path:
+    return collection
 
 
-@pytest.fixture(scope="module")
-def bundle(folder: Path) -> Path:
-    """Trained on the collection."""
-    out = folder / "bundle"
-    settings = ["--config", folder / "train.toml", "--cache", CACHE]
-    run("train", "--data", folder / "all.toml", *settings, "--out", out)
-    return out
+@pytest.fixture
+def bundle(collection: Path) -> Path:
+    return collection / "bundle"
 
 
 def test_what_is_only_measured_is_not_learned(folder: Path, bundle: Path) -> None:
@@ -135,6 +79,21 @@ def test_every_source_is_evaluated_on_its_own_scale(folder: Path, bundle: Path) 
         assert lead["ci95"][0] <= lead["ci95"][1]
         assert source["best_single"]["quality"] <= 1.0
         assert source["source"] in shown
+
+
+def test_where_effort_pays_is_told_by_kind_of_work(folder: Path, bundle: Path) -> None:
+    written = folder / "effort.json"
+    options = ["--cache", CACHE, "--json", written, "--html", folder / "effort.html"]
+    shown = run("evaluate", bundle, "--data", folder / "all.toml", "--split", "all", *options)
+    steps: list[dict[str, Any]] = json.loads(written.read_text())["effort"]
+    assert {(s["model"], s["lower"], s["upper"]) for s in steps} == {
+        ("cinder-base", "default", "high")
+    }
+    # thinking pays in mathematics, and loses the point where that is to be short
+    verdicts = {s["work"]: s["gain"]["value"] for s in steps}
+    assert verdicts["maths"] > max(verdicts["chat"], 0.0)
+    assert "default → high" in shown
+    assert "Where effort pays" in (folder / "effort.html").read_text()
 
 
 def test_repeated_tables_are_a_collection_by_their_names(folder: Path, bundle: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from router.types import Arm
 from tests.training.measured import World, make_world
 from training.measure.draws import Difference
+from training.measure.effort import Step
 from training.measure.outcomes import Outcomes, Sweep
 from training.measure.result import Evaluation, evaluate_sweeps
 from training.measure.summarise import summarise
@@ -100,6 +101,21 @@ def test_titles_and_labels_from_outside_are_escaped(page: str) -> None:
     assert "<title>Report of &lt;one&gt;</title>" in page
     assert "trivia &lt;&amp;&gt;" in page
     assert "trivia <&>" not in page
+
+
+def test_the_page_says_where_effort_pays(evaluation: Evaluation, page: str) -> None:
+    gain = Difference(0.123, (0.05, 0.2))
+    step = Step(
+        model="<m>", work="SQL", lower="effort=low", upper="effort=high", prompts=1234,
+        quality=0.5, gain=gain, cost_ratio=3.25,
+    )  # fmt: skip
+    told = render(evaluation, title="t", notes="", effort=[step])
+    row = re.search(r"<tr><td>&lt;m&gt;</td>.*?</tr>", told)
+    assert row
+    for text in ("SQL", "effort=low → effort=high", "1,234", "50.0%", "+12.3", "×3.2"):
+        assert text in row[0]
+    assert 'class="good"' in row[0]
+    assert "Where effort pays" not in page, "no model of several tiers, no table"
 
 
 def test_what_would_end_the_data_block_is_escaped_in_it() -> None:
