@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from weakref import ReferenceType
 
 from router.core.policy import Policy
 from router.engine import Router
@@ -24,7 +25,7 @@ Key = tuple[bytes, int]
 class Latest:
     """What was decided last on a prompt: by whom, for which policy and, by its hash, request."""
 
-    router: Router | None = None
+    router: ReferenceType[Router] | None = None  # which may be gone
     policy: Policy | None = None
     request: int = 0
     decision: Decision | None = None

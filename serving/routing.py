@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any
+from weakref import ref
 
 from router.core.explore import OFF, draw
 from router.core.rules import BudgetGrant
@@ -167,10 +168,11 @@ def _cached_decision(
     if number is not None:
         return _decision(recorder, asked, entry, number=number)
     latest, request = entry.latest, hash(asked.view.asked.request)
-    same = latest.router is asked.router and latest.policy == asked.policy
+    router = None if latest.router is None else latest.router()
+    same = router is asked.router and latest.policy == asked.policy
     if latest.decision is None or not same or latest.request != request:
         latest.decision = _decision(recorder, asked, entry)
-        latest.router, latest.policy, latest.request = asked.router, asked.policy, request
+        latest.router, latest.policy, latest.request = ref(asked.router), asked.policy, request
     return latest.decision
 
 

@@ -8,6 +8,7 @@ manifest's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import date
 
 import numpy as np
@@ -31,15 +32,17 @@ class Admission:
     """The arms of a bundle, and what a catalogue says of them."""
 
     def __init__(
-        self,
-        catalogue: Catalogue,
-        infos: Sequence[ArmInfo],
-        today: date | None = None,
-        reach: Reach | None = None,
+        self, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None
     ) -> None:
-        """Look every arm up once; without a day nobody has retired, without a reach all is near."""
-        self.pool = Pool.of(catalogue, infos, today, reach)
+        """Look every arm up once; without a day nobody has retired."""
+        self.pool = Pool.of(catalogue, infos, today)
         self._arms: tuple[Arm, ...] = tuple(info.arm for info in infos)
+
+    def reaching(self, reach: Reach) -> Admission:
+        """The same where only some arms can be called."""
+        found = copy(self)
+        found.pool = self.pool.reaching(reach)
+        return found
 
     def filters(self, view: PromptView, policy: Policy) -> Iterator[Filter]:
         """The filters of one request that need no scores, in order."""

@@ -8,7 +8,7 @@ Arrays are (a,); arm order is the manifest's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
 
@@ -66,13 +66,7 @@ class Pool:
     reach: Filter | None = None
 
     @classmethod
-    def of(
-        cls,
-        catalogue: Catalogue,
-        infos: Sequence[ArmInfo],
-        today: date | None = None,
-        reach: Reach | None = None,
-    ) -> Pool:
+    def of(cls, catalogue: Catalogue, infos: Sequence[ArmInfo], today: date | None = None) -> Pool:
         """Look every arm up once; `today` decides who has retired."""
         day = None if today is None else today.isoformat()
         return cls(
@@ -84,8 +78,13 @@ class Pool:
             windows=np.array([i.context_tokens or np.inf for i in infos], dtype=np.float64),
             abilities=Abilities(catalogue, infos),
             retired=retired_by(day, [info.retired for info in infos]),
-            reach=None if reach is None else _reached(infos, reach),
         )
+
+    def reaching(self, reach: Reach) -> Pool:
+        """The same where only some arms can be called."""
+        called = [info.arm.id in reach.arms for info in self.infos]
+        found = Filter("upstream", np.array(called, dtype=np.bool_), reach.asked)
+        return replace(self, reach=found)
 
     def filters(self, view: PromptView, policy: Policy, input_tokens: Doubles) -> Iterator[Filter]:
         """The filters of one request, in the order in which they are named.
@@ -134,11 +133,6 @@ class Pool:
         named = self.meant(tuple(p for p in policy.allowed_models if not wild(p)))
         current = policy.current_arm
         return named if current is None else named | self.session.stays(current)
-
-
-def _reached(infos: Sequence[ArmInfo], reach: Reach) -> Filter:
-    passed = np.array([info.arm.id in reach.arms for info in infos], dtype=np.bool_)
-    return Filter("upstream", passed, reach.asked)
 
 
 def looping(view: PromptView, policy: Policy) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from router.constraints.filters import Reach
 from router.engine import Router
@@ -14,7 +15,7 @@ from .bodies import Shape
 from .failures import CallFailed, told
 from .lines import Lines
 
-MOST_VIEWS = 64  # routers by who can be called
+MOST_VIEWS = 64  # of one router
 
 
 class Reaching:
@@ -22,7 +23,8 @@ class Reaching:
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._views: dict[tuple[Any, ...], Router] = {}
+        # views of a router that is no longer held go with it
+        self._views: WeakKeyDictionary[Router, dict[tuple[Any, ...], Router]] = WeakKeyDictionary()
 
     def through(self, shape: Shape) -> Callable[[Live], Router]:
         """The router among whoever can be called for a shape of request."""
@@ -30,12 +32,13 @@ class Reaching:
 
         def through(live: Live) -> Router:
             router = live.stated  # who is well, we know better
-            key = (router, shape, opened, self._lines.listed)
-            if key not in self._views:
-                if len(self._views) >= MOST_VIEWS:
-                    self._views.clear()
-                self._views[key] = router.reaching(self._reach(router, shape))
-            return self._views[key]
+            views = self._views.setdefault(router, {})
+            key = (shape, opened, self._lines.listed)
+            if key not in views:
+                if len(views) >= MOST_VIEWS:
+                    views.clear()
+                views[key] = router.reaching(self._reach(router, shape))
+            return views[key]
 
         return through
 

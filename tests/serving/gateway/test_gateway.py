@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import msgspec
 import pytest
 
+from data.events import EventLog, parse_event
+from router.core.features import VERSION
+from router.core.manifest import read_manifest
+from router.engine import Router
+from router.events import BundleEvent
 from serving.gateway.bodies import executed
 from serving.gateway.stub import Speaker, Stub, echo
 from serving.openapi import EXECUTED, OPERATIONS
-from tests.serving.gateway.conftest import House, Play, body_of
+from tests.serving.gateway.conftest import QUESTION, House, Play, body_of
+from training.retrain.log_rows import read_traffic
 
 WIRES = ("chat", "responses", "messages")
 
@@ -221,3 +229,72 @@ def test_the_contract_names_the_gateway_s_paths_where_it_is_on(play: Play) -> No
             validate(schema).validate(value)
 
     play(scenario)
+
+
+def test_routers_by_who_can_be_called_go_with_the_one_that_they_are_of(play: Play) -> None:
+    async def scenario(house: House) -> None:
+        holder, observed = house.app.holder, house.gateway.observed
+        views = house.gateway._reaching._views
+        for i in range(12):
+            for wire in WIRES:
+                assert (await house.ask(body_of(wire), wire)).status == 200
+            # what is measured moves, and the bundle is dressed anew
+            observed._down = frozenset({house.stub.models[i % 2]})
+            observed.version += 1
+            assert holder.follow(house.app.settings.bundle)
+        gc.collect()
+        assert len(views) <= 1
+
+    play(scenario)
+
+
+def test_a_budget_is_corrected_by_what_an_answer_cost(play: Play) -> None:
+    async def scenario(house: House) -> None:
+        heard = await house.ask(body_of("chat", budget_usd=5, budget_key="mine"))
+        assert heard.status == 200
+        assert "budget_usd" not in house.stub.seen[-1][0]
+        (budget,) = (await house.ask(b"", path="/budgets", method="GET")).json()["budgets"]
+        cost = float(heard.own("cost-usd") or 0)
+        assert budget["spent_usd"] == pytest.approx(cost, rel=1e-3)
+
+    play(scenario)
+
+
+def test_the_outcome_of_a_fallback_is_its_own(
+    play: Play, models: list[str], tiny_bundle: Path
+) -> None:
+    manifest = read_manifest(tiny_bundle)
+    chosen = Router.load(tiny_bundle).route(QUESTION).arm.model
+
+    async def scenario(house: House) -> None:
+        heard = await house.ask(body_of("chat"))
+        assert heard.own("model") != chosen
+        (event,) = house.booked()
+        assert (event["offered"], event["attempts"]) == (True, 2)
+        traffic = read_traffic(_log_of(house), manifest)
+        assert manifest.arms[traffic.arm[0]].model == heard.own("model")
+        assert not traffic.drawn.any()
+
+    toml = '[upstreams.stub]\nurl = "http://127.0.0.1:{0}/v1"\n[upstreams.stub.models]\n'
+    for name in models:
+        toml += f'"{name}" = "{name}{"!503" if name == chosen else ""}"\n'
+    play(scenario, toml)
+
+
+def _log_of(house: House) -> EventLog:
+    house.app.recorder.close()
+    log = EventLog()
+    for line in house.logged():
+        log.add(parse_event(line))
+    arms = tuple(arm.id for arm in house.app.live.router.arms)
+    manifest = house.app.live.router.manifest
+    log.add(
+        BundleEvent(
+            time=0.0,
+            bundle_id=manifest.bundle_id,
+            arms=arms,
+            encoder=manifest.encoder_sha256,
+            features_version=VERSION,
+        )
+    )
+    return log
