@@ -22,6 +22,7 @@ from .lines import DecisionLine
 
 GRID = tuple(round(i / 20, 2) for i in range(21))  # thresholds
 LEAST = 20  # decisions; fewer say nothing about shares
+AT_ONCE = 64  # of them are scored; more would take memory for a moment, and keep it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +59,27 @@ def sweep(router: Router, lines: Sequence[DecisionLine]) -> Sweep:
     own = [line for line in lines if line.bundle_id == router.manifest.bundle_id]
     if len(own) < LEAST or len(own[0].features) != len(features.NAMES):
         return Sweep(rows=len(own))
-    scores, eligible = _logged(router, own)
-    rows, steps = np.arange(len(own)), []
-    for threshold, chosen in zip(GRID, _chosen(router, scores, eligible), strict=True):
-        counts = np.bincount(chosen, minlength=len(router.arm_ids)) / len(own)
-        order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i] > 0]
-        steps.append(
-            Step(
-                threshold=threshold,
-                usd=float(scores.cost_usd[rows, chosen].mean()),
-                quality=float(scores.quality[rows, chosen].mean()),
-                shares=tuple((router.arm_ids[i], float(counts[i])) for i in order),
-            )
-        )
-    return Sweep(rows=len(own), steps=tuple(steps))
+    counts = np.zeros((len(GRID), len(router.arm_ids)))
+    usd, quality = np.zeros(len(GRID)), np.zeros(len(GRID))
+    for first in range(0, len(own), AT_ONCE):
+        scores, eligible = _logged(router, own[first : first + AT_ONCE])
+        rows = np.arange(len(eligible))
+        for t, chosen in enumerate(_chosen(router, scores, eligible)):
+            counts[t] += np.bincount(chosen, minlength=len(router.arm_ids))
+            usd[t] += scores.cost_usd[rows, chosen].sum()
+            quality[t] += scores.quality[rows, chosen].sum()
+    means = zip(GRID, usd / len(own), quality / len(own), counts / len(own), strict=True)
+    return Sweep(rows=len(own), steps=tuple(_step(router, *mean) for mean in means))
+
+
+def _step(router: Router, threshold: float, usd: float, quality: float, share: Doubles) -> Step:
+    order = [int(i) for i in np.argsort(-share, kind="stable") if share[i] > 0]
+    return Step(
+        threshold=threshold,
+        usd=float(usd),
+        quality=float(quality),
+        shares=tuple((router.arm_ids[i], float(share[i])) for i in order),
+    )
 
 
 def choices(router: Router, lines: Sequence[DecisionLine]) -> list[Ints]:
