@@ -332,7 +332,12 @@ class Router:
         """The manifest with the constants of a choice among some arms, a byte for each."""
         bundle, mask = self.bundle, np.frombuffer(allowed, dtype=np.bool_)
         found = narrowed(bundle.made, bundle.map_rows, mask)
-        return replace(self.manifest, decision=found.decision, threshold_map=found.threshold_map)
+        return replace(
+            self.manifest,
+            decision=found.decision,
+            threshold_map=found.threshold_map,
+            regions=found.regions,
+        )
 
     def _drawn(
         self,

@@ -93,6 +93,7 @@ class DecisionEvent:
         wire: by which API's rules the request was read; null in older lines, as the next two.
         max_output_tokens: that the request allowed; null without a limit.
         n: answers that it asked for.
+        work: the kind of work that the decision named; null in older lines, or where it named none.
         role: "live", or what a candidate would have answered ("shadow"), or "canary"; "named"
             where the caller named the model and nothing was decided.
         text: the prompt, only where the operator switched that on.
@@ -123,6 +124,7 @@ class DecisionEvent:
     max_output_tokens: int | None = None
     n: int | None = None
     kind: str | None = None
+    work: str | None = None
     role: str = "live"
     session: str | None = None
     text: str | None = None

@@ -112,6 +112,7 @@ class Decision:
         expected_quality: mean quality at this threshold over the validation prompts.
         expected_cost_usd: mean US dollars per request there; both null when no threshold ruled.
         difficulty_score, difficulty_bin: 0 to 1 and 1 to 5; both null where nothing is known.
+        kind: of work that the prompt is, or is nearest to; null where the bundle names none.
         propensity: probability with which this arm was drawn; 1 unless exploring.
         propensities: the same for every eligible arm, by arm id.
         tiers: what to do at the tier of an arm, by arm id, where the catalogue knows it.
@@ -125,6 +126,7 @@ class Decision:
     difficulty_score: float | None
     difficulty_bin: int | None
     cluster: int
+    kind: str | None
     reasons: tuple[Reason, ...]
     threshold: float | None
     expected_quality: float | None
@@ -155,6 +157,7 @@ class Decision:
             },
             "difficulty": {"score": self.difficulty_score, "bin": self.difficulty_bin},
             "cluster": self.cluster,
+            "kind": self.kind,
             "reasons": [{"code": r.code, "detail": r.detail} for r in self.reasons],
             "threshold": self.threshold,
             "expected": {"quality": self.expected_quality, "cost_usd": self.expected_cost_usd},

@@ -137,6 +137,7 @@ class Recorder:
             cost_usd=tuple(float(f"{scores.cost_usd[0, i]:.6g}") for i in eligible),
             input_tokens=tuple(round(float(scores.input_tokens[0, i])) for i in eligible),
             kind=view.asked.kind,
+            work=decision.kind,
             chosen=index[decision.arm.id],
             fallbacks=tuple(index[arm.id] for arm in decision.fallbacks),
             policy={k: v for k, v in asdict(asked.policy).items() if v not in (None, (), {})},

@@ -10,6 +10,7 @@ from typing import Any
 
 from router.catalogue.catalogue import ABILITIES
 from router.core.manifest import ArmInfo, Manifest
+from router.core.promises import Promises, promises, promises_by_kind
 from router.engine import Router
 
 
@@ -28,24 +29,32 @@ def arms_view(router: Router) -> dict[str, Any]:
 def frontier_view(manifest: Manifest, expired: str | None = None) -> dict[str, Any]:
     """Expected quality and cost along the threshold, beside what single arms reach.
 
-    `certificate` is null without one; `expired` says why it no longer holds.
+    `certificate` is null without one; `expired` says why it no longer holds. `kinds` are those of
+    work within which a threshold is a share of spend; none where it is one of all spend.
     """
-    certificate = manifest.certificate
-    table, decision = manifest.threshold_map, manifest.decision
-    columns = zip(table.threshold, table.quality, table.cost_usd, strict=True)
+    certificate, decision = manifest.certificate, manifest.decision
     cheapest = min(range(len(manifest.arms)), key=lambda i: manifest.arms[i].mean_cost_usd)
     return {
         "bundle_id": manifest.bundle_id,
         "default_threshold": decision.default_threshold,
-        "points": [
-            {"threshold": threshold, "quality": quality, "cost_usd": cost}
-            for threshold, quality, cost in columns
+        "points": _points(promises(manifest)),
+        "kinds": [
+            {"kind": kind, "points": _points(found)}
+            for kind, found in promises_by_kind(manifest).items()
         ],
         "best_single": _single(manifest.arms[decision.best_single]),
         "cheapest_single": _single(manifest.arms[cheapest]),
         "singles": [_single(info) for info in manifest.arms],
         "certificate": None if certificate is None else certificate.view(expired),
     }
+
+
+def _points(found: Promises) -> list[dict[str, float]]:
+    columns = zip(found.threshold, found.quality, found.cost_usd, strict=True)
+    return [
+        {"threshold": threshold, "quality": quality, "cost_usd": cost}
+        for threshold, quality, cost in columns
+    ]
 
 
 def _single(info: ArmInfo) -> dict[str, Any]:

@@ -187,6 +187,7 @@ class Decision(Choice, kw_only=True):
     predicted: Predicted
     difficulty: Difficulty
     cluster: int
+    kind: str | None  # of work; null where the bundle names none
     reasons: list[Reason]
     threshold: float | None  # null where another knob rules
     expected: Expected
@@ -329,6 +330,13 @@ class Point(Struct, kw_only=True):
     cost_usd: float
 
 
+class KindPoints(Struct, kw_only=True):
+    """What a threshold is expected to reach on one kind of work."""
+
+    kind: str | None
+    points: list[Point]
+
+
 class Single(Choice, kw_only=True):
     """What one arm alone reaches."""
 
@@ -343,6 +351,7 @@ class FrontierAnswer(Struct, kw_only=True):
     bundle_id: str
     default_threshold: float
     points: list[Point]
+    kinds: list[KindPoints]
     best_single: Single
     cheapest_single: Single
     singles: list[Single]

@@ -220,6 +220,7 @@ class DecisionConfig:
 
     tie_bands: tuple[float, ...] = (0.0, 0.1, 0.2, 0.35, 0.5)  # in standard errors
     default_threshold: float = 0.5
+    far_tie: float = 0.25  # standard errors within which arms tie far from all kinds of work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

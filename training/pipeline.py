@@ -24,9 +24,9 @@ from .bundle.fit import Combined, Costs, OutOfFold, combine, final_fit
 from .bundle.manifest import Learned, describe, training_record
 from .bundle.model import FittedModel, Parity, check_parity
 from .bundle.oof_predictions import OofPredictions, oof_predictions
+from .bundle.regions import mapped_by_kind
 from .config import TrainConfig
 from .methods.base import Folds, Inputs
-from .methods.cluster import nearest
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .methods.pairs import Battles
 from .methods.runs_as_requests import as_requests
@@ -167,7 +167,9 @@ def learn(
         parity = check_parity(model, graph, oof.inputs, judged)
         learned = Learned(data, fitted, mixed, rule, table, parity, mean)
         manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
-        manifest = write_bundle(out, manifest, graph, encoder, _kept(model, oof, data, joined))
+        kept = _kept(model, oof, data, joined)
+        manifest = mapped_by_kind(manifest, model.table, inputs, data, kept, rule.among, config)
+        manifest = write_bundle(out, manifest, graph, encoder, kept)
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)
 
@@ -254,7 +256,7 @@ def _kept(
         output_tokens=oof.output_tokens,
         realised=_realised(oof, joined),
         n_chars=oof.data.n_chars,
-        cluster=nearest(oof.inputs.embedding, model.table.centroids)[0],
+        cluster=model.table.located(oof.inputs)[0],
     )
 
 

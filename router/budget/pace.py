@@ -19,6 +19,7 @@ from math import exp, fsum, inf, log, sqrt
 import numpy as np
 
 from ..core.manifest import Manifest
+from ..core.promises import promises
 from ..types import Doubles
 from .periods import Window
 
@@ -56,9 +57,7 @@ class Frontier:
     def of(cls, manifest: Manifest) -> Frontier:
         """The sweep of a bundle without its ends, where λ is 0 or stands for infinity."""
         table = manifest.threshold_map
-        usual = np.interp(
-            manifest.decision.default_threshold, table.threshold, np.array(table.cost_usd)
-        )
+        usual = promises(manifest).at(manifest.decision.default_threshold)[1]
         weight, cost = np.array(table.money_price), np.array(table.cost_usd)
         kept = slice(1, -1) if len(weight) > 2 else slice(None)
         floor = np.finfo(np.float64).tiny
@@ -66,11 +65,11 @@ class Frontier:
             np.log(np.maximum(np.maximum.accumulate(cost[kept]), floor)),
             np.log(np.maximum(weight[kept], floor)),
             np.array(table.threshold[kept]),
-            max(float(usual), floor),
+            max(usual, floor),
         )
 
     def threshold_at(self, cost_weight: float) -> float:
-        """The threshold that has this λ; callers know thresholds."""
+        """The threshold that has this λ by the map of all prompts; callers know thresholds."""
         return float(np.interp(-log(cost_weight), -self.log_weight, self.threshold))
 
     def log_weight_at(self, target_usd: float) -> float:

@@ -22,6 +22,7 @@ def _choice(found: Explanation) -> list[str]:
     lines = [
         f"{decision.arm.id} answers, at {asked}: expected quality {predicted.quality:.3f} "
         f"({low:.2f} to {high:.2f}), expected cost ${predicted.cost_usd:.4g}.",
+        *([f"Kind of work: {decision.kind}."] if decision.kind else []),
         *(f"{reason.code}: {reason.detail}" for reason in decision.reasons),
     ]
     if found.band > 0:

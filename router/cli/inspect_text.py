@@ -7,10 +7,12 @@ from datetime import date
 from typing import Any
 
 from ..core.manifest import ArmInfo, Manifest
+from ..core.promises import by_kind, promises
 
 HEAD = ("arm", "quality", "$ per 1k", "$ in / out per 1M", "rows")
 ABOUT = ("arm", "context", "can", "retired")
-FIGURES = {*HEAD[1:], ABOUT[1], "threshold", "expected quality", "expected $ per 1k"}
+KINDS = ("kind of work", "clusters", "prompts", "arms tried", "of")
+FIGURES = {*HEAD[1:], *KINDS[1:4], ABOUT[1], "threshold", "expected quality", "expected $ per 1k"}
 NOTHING = {"", "–"}
 ABLE = ("tools", "vision", "json", "audio", "document", "reasoning")
 POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the threshold, whose promises are shown
@@ -18,7 +20,7 @@ POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the threshold, whose promises are sho
 
 def describe(manifest: Manifest) -> str:
     """Plain text, one thing a line; `tierwise inspect --json` has everything."""
-    parts = [part(manifest) for part in (_head, _arms, _about, _promises, _metrics)]
+    parts = [part(manifest) for part in (_head, _arms, _about, _kinds, _promises, _metrics)]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
@@ -117,9 +119,25 @@ def _retired(day: str | None) -> str:
     return day if date.fromisoformat(day) <= date.today() else f"on {day}"
 
 
+def _kinds(manifest: Manifest) -> list[str]:
+    """Kinds of work and what was tried on them; nothing where the bundle names none."""
+    found = by_kind(manifest)
+    if set(found) <= {None}:
+        return []
+    rows = [KINDS]
+    for kind, regions in found.items():
+        sources = [region.source for region in regions if region.source]
+        clusters = sum(len(region.clusters) for region in regions)
+        prompts = sum(region.rows for region in regions)
+        arms = max(region.arms for region in regions)
+        told = (str(clusters), str(prompts), str(arms))
+        rows.append((kind or "not named", *told, ", ".join(sources)))
+    return table(rows)
+
+
 def _promises(manifest: Manifest) -> list[str]:
-    """What the threshold's map promises: the knots nearest to five points."""
-    found = manifest.threshold_map
+    """What the threshold promises: the knots nearest to five points."""
+    found = promises(manifest)
     rows = [("threshold", "expected quality", "expected $ per 1k")]
     for point in POINTS:
         gaps = [abs(threshold - point) for threshold in found.threshold]

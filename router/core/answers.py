@@ -36,6 +36,7 @@ class Answers:
         """
         self._manifest, self._arms, self._tiers = manifest, arms, tiers
         self._edges = np.array(manifest.decision.difficulty_edges)
+        self._kinds = {c: region.kind for region in manifest.regions for c in region.clusters}
 
     def decision(
         self,
@@ -62,7 +63,8 @@ class Answers:
         arm = self._arms[order[0]]
         score, place = self._difficulty(scores, easy=easy)
         known = promises and not unknown(scores)[0]
-        expected_quality, expected_usd = rule.expected if known else (None, None)
+        expected = rule.expected(scores) if known else None
+        expected_quality, expected_usd = (None, None) if expected is None else expected
         return Decision(
             arm=arm,
             fallbacks=tuple(self._arms[i] for i in order[1:]),
@@ -70,6 +72,7 @@ class Answers:
             difficulty_score=score,
             difficulty_bin=place,
             cluster=int(scores.cluster[0]),
+            kind=self.kind(scores),
             reasons=(*reasons, *evidence_reason(self._manifest.arms[order[0]])),
             threshold=rule.threshold,
             expected_quality=expected_quality,
@@ -102,6 +105,7 @@ class Answers:
             difficulty_score=None,
             difficulty_bin=None,
             cluster=int(scores.cluster[0]),
+            kind=self.kind(scores),
             reasons=(*reasons, reason),
             threshold=None,
             expected_quality=None,
@@ -110,6 +114,10 @@ class Answers:
             propensities={info.arm.id: 1.0},
             tiers=self._tiers,
         )
+
+    def kind(self, scores: Scores) -> str | None:
+        """The kind of work that the first prompt is, or is nearest to; null where nobody knows."""
+        return self._kinds.get(int(scores.cluster[0]))
 
     def _difficulty(self, scores: Scores, *, easy: bool) -> tuple[float | None, int | None]:
         """Score, 0 to 1, and bin, 1 to 5; both null where nothing is known of the prompt."""
@@ -143,7 +151,9 @@ class Answers:
             f"{self._manifest.decision.distance_p99:.3f}; "
         )
         if unknown(scores)[0]:
-            rest = "arms are compared by their means, and the prompt's difficulty is not known"
+            kind = self.kind(scores) if self._manifest.mapped else None
+            means = "their means" if kind is None else f"their means at {kind}, the nearest kind"
+            rest = f"arms are compared by {means}, and the prompt's difficulty is not known"
         else:
             rest = f"predictions keep {weight:.0%} of their weight, the arms' means have the rest"
         return [Reason("out_of_distribution", beyond + rest)]

@@ -78,14 +78,14 @@ class Bundle:
             )
         content = [manifest.files[f"{ENCODER}/{name}"].sha256 for name in ENCODER_FILES]
         encoder = open_encoder(folder / ENCODER, manifest.encoder, (content[0], content[1]))
-        scorer = Scorer(folder / HEADS, manifest)
+        rows = read_map_rows(folder / MAP_ROWS) if MAP_ROWS in manifest.files else None
         bundle = cls(
             path=folder,
             manifest=manifest,
             made=manifest,
             encoder=encoder,
-            scorer=scorer,
-            map_rows=read_map_rows(folder / MAP_ROWS) if MAP_ROWS in manifest.files else None,
+            scorer=Scorer(folder / HEADS, manifest, rows),
+            map_rows=rows,
         )
         bundle.replay_golden()
         return bundle

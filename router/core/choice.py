@@ -74,14 +74,25 @@ def choose_floor(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, floor:
     return np.where(good.any(axis=1), cheapest(quality, cost_usd, good), fallback)
 
 
-def choose_share(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, threshold: float) -> Ints:
+def choose_share(
+    quality: Doubles,
+    cost_usd: Doubles,
+    *,
+    eligible: Bools,
+    threshold: float,
+    band: float | Doubles = 0.0,
+) -> Ints:
     """Pick the best arm whose cost lies within a share of the way from the cheapest to the dearest.
+
+    Of those that nearly tie with it the cheapest is taken; what is chosen costs no less as the
+    share rises.
 
     Args:
         quality: (n, a).
         cost_usd: (n, a), expected US dollars, >= 0.
         eligible: (n, a), arms that may be chosen.
         threshold: the share, 0 to 1.
+        band: near-tie width >= 0, quality units; scalar or (n,).
     Returns:
         (n,) arm indices, -1 where no arm is eligible. Equal qualities go to the cheaper arm.
     """
@@ -89,7 +100,8 @@ def choose_share(quality: Doubles, cost_usd: Doubles, *, eligible: Bools, thresh
     span = np.where(eligible, cost_usd - low, 0.0).max(axis=1, keepdims=True)
     paid = eligible & (cost_usd <= (low + threshold * span) * (1 + SAME_COST))
     best = np.where(paid, quality, -np.inf).max(axis=1, keepdims=True)
-    return cheapest(quality, cost_usd, paid & (quality >= best))
+    width = np.broadcast_to(np.asarray(band, dtype=np.float64), quality.shape[:1])
+    return cheapest(quality, cost_usd, paid & (quality >= best - width[:, None]))
 
 
 def within(cost_usd: Doubles, eligible: Bools, cap_usd: float | None) -> Bools:

@@ -19,7 +19,7 @@ from ..catalogue.catalogue import ABILITIES, Model
 from ..catalogue.public import PublicCatalogue, public_catalogue
 from ..catalogue.tiers import Effort
 from ..errors import BundleError
-from ..types import Arm, Bools
+from ..types import Arm, Bools, Ints
 from .certificate import Certificate, certificate_of
 
 PROTOCOL = 1
@@ -102,6 +102,7 @@ class DecisionInfo:
     distance_p99: float  # training 99th percentile of the distance to the nearest centroid
     distance_far: float  # where predictions have faded to the global means
     difficulty_edges: tuple[float, ...]  # quintile edges of 1 - mean predicted quality
+    far_tie: float = 0.0  # near-tie width where nothing is known of a prompt, in standard errors
     today: str | None = None  # arms retired by then are on no map; null where none was left out
 
 
@@ -127,6 +128,28 @@ class ThresholdMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Clusters of one kind of work and, in a collection, of one source.
+
+    Attributes:
+        kind: of work, as a person says it; null where nobody can tell.
+        source: of a collection; empty of a single table.
+        clusters: their numbers.
+        rows: training prompts in them.
+        arms: arms that were tried on these.
+        threshold_map: of its own prompts; null where too few were judged, or where nobody declared
+            kinds: the map of all prompts then holds.
+    """
+
+    kind: str | None
+    source: str
+    clusters: tuple[int, ...]
+    rows: int
+    arms: int
+    threshold_map: ThresholdMap | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a bundle but its weights."""
 
@@ -138,7 +161,8 @@ class Manifest:
     feature_names: tuple[str, ...]
     arms: tuple[ArmInfo, ...]
     decision: DecisionInfo
-    threshold_map: ThresholdMap
+    threshold_map: ThresholdMap  # of all prompts
+    regions: tuple[Region, ...] = ()  # every cluster is in one; none in older bundles
     catalogue: dict[str, Any] = field(
         default_factory=dict
     )  # of `router.catalogue.catalogue`, plain values
@@ -152,6 +176,19 @@ class Manifest:
     def encoder_sha256(self) -> str:
         """Of the encoder's file; embeddings by the same file can be compared."""
         return self.files["encoder/model.onnx"].sha256
+
+    @property
+    def region_of(self) -> Ints:
+        """(k,) number of each cluster's region; empty where there are none."""
+        found = np.empty(sum(len(region.clusters) for region in self.regions), dtype=np.int64)
+        for number, region in enumerate(self.regions):
+            found[list(region.clusters)] = number
+        return found
+
+    @property
+    def mapped(self) -> bool:
+        """Whether a threshold is a share of spend within some kind of work."""
+        return any(region.threshold_map is not None for region in self.regions)
 
     def to_json(self) -> str:
         """The manifest as stable, readable JSON."""
@@ -206,10 +243,17 @@ def _manifest(raw: Mapping[str, Any]) -> Manifest:
         "arms": tuple(_build(ArmInfo, arm) for arm in raw["arms"]),
         "decision": _build(DecisionInfo, raw["decision"]),
         "threshold_map": _build(ThresholdMap, raw["threshold_map"]),
+        "regions": tuple(_region(region) for region in raw.get("regions", [])),
     }
     if raw.get("certificate") is not None:
         nested["certificate"] = certificate_of(raw["certificate"])
     return _build(Manifest, {**raw, **nested})
+
+
+def _region(raw: Mapping[str, Any]) -> Region:
+    table = raw.get("threshold_map")
+    own = None if table is None else _build(ThresholdMap, table)
+    return _build(Region, {**raw, "threshold_map": own})
 
 
 def _build(kind: type[T], raw: Mapping[str, Any]) -> T:
@@ -230,7 +274,15 @@ def _check(manifest: Manifest) -> None:
         index = getattr(manifest.decision, name)
         if not 0 <= index < arms:
             raise ValueError(f"decision.{name} is {index}, but there are {arms} arms")
-    table = manifest.threshold_map
+    for table in (manifest.threshold_map, *(r.threshold_map for r in manifest.regions)):
+        if table is not None:
+            _check_map(table)
+    clusters = sorted(cluster for region in manifest.regions for cluster in region.clusters)
+    if clusters != list(range(len(clusters))):
+        raise ValueError("regions must hold every cluster once")
+
+
+def _check_map(table: ThresholdMap) -> None:
     lengths = {len(table.threshold), len(table.money_price), len(table.quality)}
     if lengths != {len(table.cost_usd)} or len(table.threshold) < 2:
         raise ValueError("threshold_map needs at least two knots and columns of one length")

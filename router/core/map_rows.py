@@ -20,11 +20,13 @@ from ..errors import BundleError
 from ..types import Bools, Doubles, Floats, Ints
 from .choice import near_tie_band
 from .encoder import open_session
-from .manifest import ArmInfo, Manifest, ThresholdMap, retired_by
+from .manifest import ArmInfo, Manifest, Region, ThresholdMap, retired_by
 from .threshold_map import threshold_map
 
 MAP_ROWS = "map_rows.onnx"
 SAMPLE = 512  # rows; a sweep over them takes milliseconds, and a share is off by 2 points
+REGION_SAMPLE = 128  # rows of each region that has a map of its own
+LEAST_ROWS = 32  # of a region that gets one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +77,25 @@ class MapRows:
             realised=widened(self.realised, np.full(len(quality), np.nan)),
         )
 
-    def sample(self) -> MapRows:
-        """At most `SAMPLE` of the rows, evenly spaced; of a sample itself."""
-        n = len(self)
-        index = np.arange(n) if n <= SAMPLE else np.arange(SAMPLE) * n // SAMPLE
+    def rows(self, index: Ints) -> MapRows:
+        """Some of the rows (m,), and nothing else of them."""
         return MapRows(**{f.name: getattr(self, f.name)[index] for f in fields(MapRows)})
+
+    def sample(self, regions: Sequence[Region] = ()) -> MapRows:
+        """At most `SAMPLE` of the rows, evenly spaced; of a sample itself.
+
+        Of regions that have maps of their own, at most `REGION_SAMPLE` each, or more where they are
+        few: a map of a region is as good as any other.
+        """
+        if not any(region.threshold_map for region in regions):
+            return self.rows(_spaced(np.arange(len(self)), SAMPLE))
+        most = max(REGION_SAMPLE, SAMPLE // len(regions))
+        parts = [_spaced(self.within(region.clusters), most) for region in regions]
+        return self.rows(np.sort(np.concatenate(parts)))
+
+    def within(self, clusters: Sequence[int]) -> Ints:
+        """Numbers of the rows in some clusters, rising."""
+        return np.flatnonzero(np.isin(self.cluster, clusters))
 
     def unlabelled(self) -> Self:
         """The same without outcomes: what a map promises is then what is predicted."""
@@ -102,6 +118,44 @@ class MapRows:
         everything = np.ones(self.quality.shape, dtype=np.bool_)
         band = near_tie_band(self.quality_se.astype(np.float64), everything, tie_band)
         return threshold_map(self.quality, self.cost_usd(arms), self.realised, band, among)
+
+    def region_maps(
+        self,
+        regions: Sequence[Region],
+        arms: Sequence[ArmInfo],
+        tie_band: float,
+        among: Bools | None = None,
+    ) -> tuple[Region, ...]:
+        """The regions with maps of these arms; one with too few rows has that of all."""
+        found = []
+        for region in regions:
+            rows = self.within(region.clusters)
+            enough = len(rows) >= LEAST_ROWS
+            own = self.rows(rows).threshold_map(arms, tie_band, among) if enough else None
+            found.append(replace(region, threshold_map=own))
+        return tuple(found)
+
+    def by_kind(self, regions: Sequence[Region]) -> tuple[Doubles, Doubles, Doubles]:
+        """What arms are like in each region's kind of work, or in all where nobody named it.
+
+        Returns:
+            Mean quality, its standard deviation between prompts, mean output tokens: (r, a) each.
+        """
+        found = []
+        for region in regions:
+            alike = [c for other in regions if other.kind == region.kind for c in other.clusters]
+            rows = self.within(alike) if region.kind is not None else np.arange(len(self))
+            some = self.rows(rows if len(rows) else np.arange(len(self)))
+            quality, tokens = some.quality.astype(np.float64), some.output_tokens.astype(np.float64)
+            found.append((quality.mean(axis=0), quality.std(axis=0), tokens.mean(axis=0)))
+        mean, spread, tokens = (np.stack(part) for part in zip(*found, strict=True))
+        return mean, spread, tokens
+
+
+def _spaced(index: Ints, most: int) -> Ints:
+    """At most so many of some numbers (m,), evenly spaced; all of as many or fewer."""
+    m = len(index)
+    return index if m <= most else index[np.arange(most) * m // most]
 
 
 def read_map_rows(path: Path) -> MapRows:
@@ -147,9 +201,12 @@ def narrowed(manifest: Manifest, rows: MapRows | None, allowed: Bools) -> Manife
     cost = np.array([info.mean_cost_usd for info in infos])
     best = best_single(mean, cost, present if present.any() else allowed)
     decision = replace(manifest.decision, best_single=best)
-    table = manifest.threshold_map
+    table, regions = manifest.threshold_map, manifest.regions
     if rows is not None:
         kept = np.flatnonzero(allowed).tolist()
         own = [infos[i] for i in kept]
-        table = rows.arms(kept).threshold_map(own, decision.tie_band, present[kept])
-    return replace(manifest, decision=decision, threshold_map=table)
+        some, band = rows.arms(kept), decision.tie_band
+        table = some.threshold_map(own, band, present[kept])
+        if manifest.mapped:
+            regions = some.region_maps(manifest.regions, own, band, present[kept])
+    return replace(manifest, decision=decision, threshold_map=table, regions=regions)

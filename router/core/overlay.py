@@ -27,7 +27,9 @@ def overlaid(bundle: Bundle, catalogue: Catalogue) -> Bundle:
     arms = tuple(_arm(info, catalogue) for info in old.arms)
     manifest = replace(old, arms=arms, catalogue=_merged(old, catalogue).to_dict())
     # health and latency are none of the heads' business: they stay open
-    scorer = bundle.scorer if arms == old.arms else Scorer(bundle.path / HEADS, manifest)
+    rows, scorer = bundle.map_rows, bundle.scorer
+    if arms != old.arms:
+        scorer = Scorer(bundle.path / HEADS, manifest, rows)
     return replace(bundle, manifest=manifest, scorer=scorer)
 
 

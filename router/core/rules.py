@@ -23,7 +23,7 @@ from .choice import (
     near_tie_band,
     within,
 )
-from .manifest import Manifest
+from .manifest import Manifest, ThresholdMap
 from .scoring import unknown
 
 
@@ -32,14 +32,11 @@ class Rule(ABC):
 
     Attributes:
         threshold: where that is what decides, else null.
-        expected: (mean quality, mean US dollars per request) of the validation rows under this
-            rule; known for thresholds only.
         holds: whether the arm of the turn before is kept where another is better by a hair.
     """
 
     threshold: float | None = None
     holds: bool = True
-    expected: tuple[float | None, float | None] = (None, None)
 
     @abstractmethod
     def choose(self, scores: Scores, eligible: Bools) -> Ints:
@@ -55,6 +52,13 @@ class Rule(ABC):
     @abstractmethod
     def reason(self, scores: Scores, chosen: int) -> Reason:
         """Why the rule is content with arm `chosen` of the first prompt, or not."""
+
+    def expected(self, _scores: Scores) -> tuple[float, float] | None:
+        """(mean quality, mean US dollars per request) of validation rows like these prompts.
+
+        Known for thresholds only.
+        """
+        return None
 
     def utility(self, _scores: Scores) -> Doubles | None:
         """(n, a) what the rule maximises; null where it maximises nothing."""
@@ -77,6 +81,10 @@ class UtilityRule(Rule):
     cost_weight: float
     tie_band: float
 
+    def weight(self, _scores: Scores) -> float | Doubles:
+        """λ of every prompt: one for all, or (n,)."""
+        return self.cost_weight
+
     def choose(self, scores: Scores, eligible: Bools) -> Ints:
         """See `Rule`."""
         band = self.band(scores, eligible)
@@ -84,17 +92,21 @@ class UtilityRule(Rule):
             scores.quality,
             scores.cost_usd,
             eligible=eligible,
-            cost_weight=self.cost_weight,
+            cost_weight=self.weight(scores),
             band=band,
         )
 
     def order(self, scores: Scores, _eligible: Bools) -> Ints:
         """See `Rule`."""
-        return np.argsort(-(scores.quality - self.cost_weight * scores.cost_usd)[0], kind="stable")
+        return np.argsort(-self._utility(scores)[0], kind="stable")
 
     def utility(self, scores: Scores) -> Doubles | None:
         """See `Rule`; in units of quality."""
-        return np.asarray(scores.quality - self.cost_weight * scores.cost_usd)
+        return self._utility(scores)
+
+    def _utility(self, scores: Scores) -> Doubles:
+        weight = np.reshape(self.weight(scores), (-1, 1))
+        return np.asarray(scores.quality - weight * scores.cost_usd)
 
     def band(self, scores: Scores, eligible: Bools) -> Doubles:
         """See `Rule`; in units of quality."""
@@ -103,27 +115,57 @@ class UtilityRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdRule(UtilityRule):
-    """λ as a share of the way from the cheapest arm (0) to the best (1).
+    """λ as a share of the way from the cheapest arm (0) to the best (1), within a kind of work.
 
     Where nothing is known of a prompt, all arms have their means, and λ would be one switch for all
     such prompts together. There the threshold is the share itself: the best arm whose cost lies
-    within that share of the way from the cheapest to the dearest. The cost of either choice rises
-    with the threshold, and which of the two is made does not depend on it.
+    within that share of the way from the cheapest to the dearest, or the cheapest that nearly ties
+    with it. The cost of either choice rises with the threshold, and which of the two is made does
+    not depend on it.
+
+    Attributes:
+        cost_weight: λ >= 0 by the map of all prompts.
+        far_tie: near-tie width in standard errors where nothing is known.
+        promise: (mean quality, mean US dollars per request) by that map.
+        by_cluster: (k, 3) λ and the promise by the map of each cluster's region; null where all
+            share one.
     """
 
     threshold: float
-    expected: tuple[float, float]
+    promise: tuple[float, float]
+    far_tie: float = 0.0
+    by_cluster: Doubles | None = None
 
     @classmethod
     def of(cls, threshold: float, manifest: Manifest) -> ThresholdRule:
-        """The rule of a threshold, 0 to 1, by a bundle's map."""
-        table = manifest.threshold_map
+        """The rule of a threshold, 0 to 1, by a bundle's maps."""
+        whole = _level(manifest.threshold_map, threshold)
+        by_cluster = None
+        if manifest.mapped:
+            maps = [region.threshold_map for region in manifest.regions]
+            levels = [whole if own is None else _level(own, threshold) for own in maps]
+            by_cluster = np.array(levels)[manifest.region_of]
         return cls(
-            cost_weight=cost_weight_at(table, threshold),
+            cost_weight=whole[0],
             tie_band=manifest.decision.tie_band,
             threshold=threshold,
-            expected=expected_at(table, threshold),
+            promise=whole[1:],
+            far_tie=manifest.decision.far_tie,
+            by_cluster=by_cluster,
         )
+
+    def weight(self, scores: Scores) -> float | Doubles:
+        """See `UtilityRule`."""
+        if self.by_cluster is None:
+            return self.cost_weight
+        return np.asarray(self.by_cluster[scores.cluster, 0])
+
+    def expected(self, scores: Scores) -> tuple[float, float] | None:
+        """See `Rule`: of prompts of the same kinds of work."""
+        if self.by_cluster is None:
+            return self.promise
+        quality, cost_usd = self.by_cluster[scores.cluster, 1:].mean(axis=0).tolist()
+        return quality, cost_usd
 
     def choose(self, scores: Scores, eligible: Bools) -> Ints:
         """See `Rule`."""
@@ -131,7 +173,11 @@ class ThresholdRule(UtilityRule):
         if not far.any():
             return super().choose(scores, eligible)
         share = choose_share(
-            scores.quality, scores.cost_usd, eligible=eligible, threshold=self.threshold
+            scores.quality,
+            scores.cost_usd,
+            eligible=eligible,
+            threshold=self.threshold,
+            band=near_tie_band(scores.quality_se, eligible, self.far_tie),
         )
         return share if far.all() else np.where(far, share, super().choose(scores, eligible))
 
@@ -151,9 +197,15 @@ class ThresholdRule(UtilityRule):
     def reason(self, scores: Scores, _chosen: int) -> Reason:
         """See `Rule`."""
         if unknown(scores)[0]:
-            detail = f"best arm on average within {self.threshold:.0%} of the way to the dearest"
-            return Reason("threshold", detail)
+            best = "best arm" if self.far_tie == 0 else "cheapest of the best arms"
+            share = f"within {self.threshold:.0%} of the way to the dearest"
+            return Reason("threshold", f"{best} on average {share}")
         return Reason("threshold", f"best quality for its price at threshold {self.threshold:g}")
+
+
+def _level(table: ThresholdMap, threshold: float) -> tuple[float, float, float]:
+    """λ, mean quality and mean US dollars per request at a threshold of a map."""
+    return (cost_weight_at(table, threshold), *expected_at(table, threshold))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from ..errors import BundleError
 from ..types import Bools, Doubles, Floats, Ints, Scores
 from .encoder import open_session
 from .manifest import ArmInfo, Manifest
+from .map_rows import MapRows
 
 KNOWN = 0.5  # weight of a prediction below which it is dropped and the arms' means stand alone
 OUTPUTS = ("quality", "quality_se", "output_tokens", "cluster", "distance")
@@ -23,8 +24,13 @@ OUTPUTS = ("quality", "quality_se", "output_tokens", "cluster", "distance")
 class Scorer:
     """`router.onnx` with the arithmetic of prices and of fading outside the training range."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: Path, manifest: Manifest, rows: MapRows | None = None) -> None:
         """Open the graph and check that it fits the manifest.
+
+        Args:
+            path: of the graph.
+            manifest: of the bundle.
+            rows: the bundle's, which say what arms are like at a kind of work.
 
         Raises:
             BundleError: it cannot be opened, or its outputs are not those of this protocol.
@@ -50,6 +56,11 @@ class Scorer:
         self._input_per_char = np.array([arm.input_tokens_per_char for arm in arms])
         self._tokens = np.array([mean_output_tokens(arm) for arm in arms])
         self._counted = np.array([arm.metered_in == "tokens" for arm in arms])
+        if rows is not None and manifest.mapped:  # what is far has the means of the nearest kind
+            mean, spread, tokens = rows.by_kind(manifest.regions)
+            of = manifest.region_of
+            self._mean, self._spread = mean[of], np.hypot(self._spread, spread)[of]  # (k, a)
+            self._tokens = tokens[of]
 
     def score(self, embedding: Floats, features: Floats, n_chars: Ints) -> Scores:
         """Predict for n prompts, at what a training table's calls would have cost.
@@ -78,9 +89,10 @@ class Scorer:
     def faded(self, scores: Scores, inside: Doubles) -> Scores:
         """Scores that keep a part of their weight, the arms' means having the rest.
 
-        Quality, its error, tokens and with them dollars fade together. A prediction that would
-        keep less than `KNOWN` of its weight is dropped whole, so that all prompts that nothing is
-        known of are alike.
+        Those are the means at the nearest kind of work, where a bundle has maps of kinds. Quality,
+        its error, tokens and with them dollars fade together. A prediction that would keep less
+        than `KNOWN` of its weight is dropped whole, so that all prompts that nothing is known of
+        are alike.
 
         Args:
             scores: of n prompts, as the heads give them.
@@ -88,11 +100,15 @@ class Scorer:
         """
         inside = np.where(inside < KNOWN, 0.0, inside)
         weight = inside[:, None]
-        tokens = weight * scores.output_tokens + (1 - weight) * self._tokens
+        mean, spread, usual = (
+            part if part.ndim == 1 else part[scores.cluster]
+            for part in (self._mean, self._spread, self._tokens)
+        )
+        tokens = weight * scores.output_tokens + (1 - weight) * usual
         return replace(
             scores,
-            quality=weight * scores.quality + (1 - weight) * self._mean,
-            quality_se=weight * scores.quality_se + (1 - weight) * self._spread,
+            quality=weight * scores.quality + (1 - weight) * mean,
+            quality_se=weight * scores.quality_se + (1 - weight) * spread,
             output_tokens=tokens,
             cost_usd=scores.cost_usd + (tokens - scores.output_tokens) * self._output_usd,
             in_distribution=inside,

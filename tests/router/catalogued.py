@@ -13,7 +13,7 @@ from router.core.scoring import Scorer
 
 def with_manifest(router: Router, manifest: Manifest) -> Router:
     """The router with another manifest, its prices read anew."""
-    scorer = Scorer(router.bundle.path / HEADS, manifest)
+    scorer = Scorer(router.bundle.path / HEADS, manifest, router.bundle.map_rows)
     return Router(replace(router.bundle, manifest=manifest, scorer=scorer))
 
 

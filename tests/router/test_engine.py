@@ -31,7 +31,7 @@ def router(tiny_bundle: Path) -> Router:
 def test_a_decision_has_every_field_of_the_contract(router: Router) -> None:
     decision = router.route(PROMPTS[0], Policy(threshold=0.3)).to_dict()
     assert set(decision) == {
-        "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "reasons",
+        "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "kind", "reasons",
         "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
     }  # fmt: skip
     assert decision["threshold"] == 0.3

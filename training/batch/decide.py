@@ -51,11 +51,13 @@ class DecidePiece:
                 "cost_usd": [d.predicted.cost_usd for d in decisions],
                 "output_tokens": [d.predicted.output_tokens for d in decisions],
                 "cluster": [d.cluster for d in decisions],
+                "kind": [d.kind for d in decisions],
             },
             schema_overrides={
                 "quality": pl.Float64,
                 "cost_usd": pl.Float64,
                 "output_tokens": pl.Float64,
+                "kind": pl.String,
             },
         ).write_parquet(self.part)
         return rows.height

@@ -65,7 +65,7 @@ def decision_constants(
     }
     best = max(tried.values())
     width = min(w for w, value in tried.items() if value >= best - LEAST_GAIN)
-    _, distance = model.table.located(oof.inputs.embedding)
+    _, distance = model.table.located(oof.inputs)
     middle, far = np.percentile(distance, [50, 99])
     cost = mean_cost_usd(oof.data, oof.cost_usd)
     among = not_retired(oof.data.arms, catalogue, config)

@@ -104,9 +104,10 @@ def _write(
         (building / HEADS).write_bytes(heads)
         if oof is not None:
             (building / OOF_PREDICTIONS).write_bytes(oof.to_onnx())
-        if rows is not None:
-            (building / MAP_ROWS).write_bytes(constants(arrays_of(rows.sample())))
-        answered = write_golden(building, manifest)
+        kept = None if rows is None else rows.sample(manifest.regions)
+        if kept is not None:
+            (building / MAP_ROWS).write_bytes(constants(arrays_of(kept)))
+        answered = write_golden(building, manifest, kept)
         finished = finish(building, manifest)
         Bundle.load(building)  # shares the encoder that `answered` still holds open
         del answered
@@ -123,29 +124,32 @@ def check_target(out: Path) -> None:
         raise ExportError(f"{out} exists and is not a bundle; name a new or an empty folder")
 
 
-def write_golden(folder: Path, manifest: Manifest) -> Bundle:
+def write_golden(folder: Path, manifest: Manifest, rows: MapRows | None) -> Bundle:
     """Answer the golden prompts with the files in `folder`, and write the answers down.
 
+    Args:
+        folder: that holds heads and encoder.
+        manifest: of the bundle.
+        rows: that it keeps.
     Returns:
         What answered; it is not verified, for its manifest is not finished.
     """
     model, tokenizer = (file_sha256(folder / ENCODER / name) for name in ENCODER_FILES)
     encoder = open_encoder(folder / ENCODER, manifest.encoder, (model, tokenizer))
-    scorer = Scorer(folder / HEADS, manifest)
     bundle = Bundle(
         path=folder,
         manifest=manifest,
         made=manifest,
         encoder=encoder,
-        scorer=scorer,
-        map_rows=None,
+        scorer=Scorer(folder / HEADS, manifest, rows),
+        map_rows=rows,
     )
     quality = bundle.score_texts(list(GOLDEN_PROMPTS)).quality
-    rows = [
+    answers = [
         {"text": text, "quality": [round(float(q), 6) for q in row]}
         for text, row in zip(GOLDEN_PROMPTS, quality, strict=True)
     ]
-    text = json.dumps(rows, ensure_ascii=False, indent=0)
+    text = json.dumps(answers, ensure_ascii=False, indent=0)
     (folder / GOLDEN).write_text(text + "\n", "utf-8")
     return bundle
 

@@ -61,7 +61,7 @@ class FittedModel:
 
     def predict(self, inputs: Inputs) -> Prediction:
         """Predict for n prompts."""
-        cluster, distance = self.table.located(inputs.embedding)
+        cluster, distance = self.table.located(inputs)
         return Prediction(
             quality=self.calibration.apply(
                 self.stack.predict(self.parts(inputs), self.trees.predict(inputs))
@@ -88,16 +88,15 @@ class FittedModel:
         graph, inputs = self.wire(dimension)
         parts, level = self.add_parts(graph, inputs), self.trees.add_to(graph, inputs)
         quality = self.calibration.add_to(graph, self.stack.add_to(graph, parts, level))
-        index, weight, best = self.table.add_weights(graph, inputs)
+        index, weight, _ = self.table.add_weights(graph, inputs)
         error = self.table.add_blend(graph, index, weight, self.table.errors)
         one = graph.const([1], np.int64)
-        first = graph.op("Gather", [index, graph.const([0], np.int64)], axis=1)
-        far = self.table.add_far(graph, first, best)
+        cluster, far = self.table.add_located(graph, inputs)
         arms = len(self.meter.input_usd)
         graph.output(quality, "quality", np.float32, arms)
         graph.output(error, "quality_se", np.float32, arms)
         graph.output(self.tokens.add_to(graph, inputs), "output_tokens", np.float32, arms)
-        graph.output(graph.op("Squeeze", [first, one]), "cluster", np.int64, None)
+        graph.output(graph.op("Squeeze", [cluster, one]), "cluster", np.int64, None)
         distance = graph.cast(graph.op("Squeeze", [far, one]), np.float32)
         graph.output(distance, "distance", np.float32, None)
         return graph.model()

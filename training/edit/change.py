@@ -50,7 +50,8 @@ def remove_arms(
         left = arms[kept[0]].id if kept else "none"
         raise TrainingError(f"a router needs two arms; without {', '.join(names)} it has {left}")
     graph = only_columns(onnx.load(router.bundle.path / HEADS), kept)
-    fewer = rows.sample().arms(kept)  # what the whole bundle decides by where these are allowed
+    # what the whole bundle decides by where these are allowed
+    fewer = rows.sample(router.manifest.regions).arms(kept)
     infos = tuple(router.manifest.arms[i] for i in kept)
     catalogue = catalogue_of(router.catalogue, tuple(info.arm for info in infos))
     manifest = redecided(router.manifest, infos, fewer, catalogue)

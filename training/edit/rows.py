@@ -52,12 +52,14 @@ def redecided(
         default_arm=default,
         difficulty_edges=difficulty_edges(rows.quality),
     )
+    band, regions = decision.tie_band, manifest.regions
     return replace(
         manifest,
         arms=arms,
         catalogue=catalogue.to_dict(),
         decision=decision,
-        threshold_map=rows.threshold_map(arms, decision.tie_band, among),
+        threshold_map=rows.threshold_map(arms, band, among),
+        regions=rows.region_maps(regions, arms, band, among) if manifest.mapped else regions,
         certificate=None,
     )
 

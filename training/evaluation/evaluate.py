@@ -10,7 +10,7 @@ import numpy as np
 
 from data.tables import Tables
 from router import Policy, Router
-from router.core.choice import expected_at
+from router.core.manifest import Manifest
 from router.request.view import read_prompt
 from router.types import Bools, Doubles, Ints, Scores
 
@@ -32,6 +32,7 @@ from .sparse import Observed, joined, observed_at, of_arms, of_rows
 
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51
+FINE_THRESHOLDS = 201
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,22 +250,21 @@ def threshold_sweep(
     Its arms are those of `among` (a,), numbered in their order; null is all.
     """
     if thresholds is None:
-        knots = np.array(router.manifest.threshold_map.threshold)
-        even = np.linspace(0.0, 1.0, EVEN_THRESHOLDS)
-        thresholds = np.unique(np.concatenate([knots, even]).round(9))
+        thresholds = _thresholds(router.manifest)
+    rules = [router.rule(Policy(threshold=float(t))) for t in thresholds]
     kept = np.ones(len(router.arms), dtype=np.bool_) if among is None else among
     eligible = np.broadcast_to(kept, scores.quality.shape)
     number = (np.cumsum(kept) - 1).astype(np.int16)
-    choices = np.stack(
-        [
-            number[router.rule(Policy(threshold=float(t))).choose(scores, eligible)]
-            for t in thresholds
-        ]
-    )
-    table = router.manifest.threshold_map
-    expected = np.array([expected_at(table, float(t)) for t in thresholds])
+    choices = np.stack([number[rule.choose(scores, eligible)] for rule in rules])
+    expected = np.array([rule.expected(scores) for rule in rules], dtype=np.float64)
     quality = scores.quality[:, kept]
     return Sweep("router", choices, thresholds, quality, expected[:, 0], expected[:, 1])
+
+
+def _thresholds(manifest: Manifest) -> Doubles:
+    """Where spend moves by the map of all prompts, and evenly; finely where every kind has one."""
+    even = np.linspace(0.0, 1.0, FINE_THRESHOLDS if manifest.mapped else EVEN_THRESHOLDS)
+    return np.unique(np.concatenate([manifest.threshold_map.threshold, even]).round(9))
 
 
 def _baselines(

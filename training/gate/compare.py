@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from router import Router
-from router.core.choice import cost_weight_at
 from router.core.policy import Policy
+from router.core.rules import ThresholdRule
 from router.errors import BundleError
 from router.types import Bools, Doubles, Scores
 
@@ -103,7 +103,7 @@ def on_log(
     out = {}
     for threshold in THRESHOLDS:
         policy = Policy(threshold=threshold)
-        price = cost_weight_at(incumbent.manifest.threshold_map, threshold)
+        price = ThresholdRule.of(threshold, incumbent.manifest).weight(scored[1])
         targets = [
             _chosen(router, scores, eligible, policy)
             for router, scores in zip((candidate, incumbent), scored, strict=True)
@@ -122,7 +122,7 @@ def _chosen(router: Router, scores: Scores, eligible: Bools, policy: Policy) -> 
     return target
 
 
-def _logged(traffic: Traffic, rows: np.ndarray, target: Doubles, price: float) -> Logged:
+def _logged(traffic: Traffic, rows: np.ndarray, target: Doubles, price: float | Doubles) -> Logged:
     arm = traffic.arm[rows]
     at = (np.arange(len(rows)), arm)
     expected_usd = np.nan_to_num(traffic.expected_usd[rows])
@@ -132,7 +132,7 @@ def _logged(traffic: Traffic, rows: np.ndarray, target: Doubles, price: float) -
         propensity=traffic.propensity[rows],
         reward=traffic.quality[rows] - price * paid,
         target=target,
-        model=np.nan_to_num(traffic.expected[rows]) - price * expected_usd,
+        model=np.nan_to_num(traffic.expected[rows]) - np.reshape(price, (-1, 1)) * expected_usd,
     )
 
 

@@ -87,8 +87,7 @@ class ClusterTable:
     errors: Doubles  # (k, a) standard error of each value
     blend: int
     sharpness: float
-    # (k,) distances count so much: some kinds of prompts are wide; null where all count alike
-    reach: Floats | None = None
+    sources: tuple[str, ...] = ()  # (k,) whose prompts they are; empty of a single table
 
     @classmethod
     def fit(
@@ -127,10 +126,9 @@ class ClusterTable:
         """Blend the values of the nearest centroids: (n, a)."""
         return self.blended(inputs, self.values)
 
-    def located(self, embedding: Floats) -> tuple[Ints, Floats]:
-        """The nearest centroid of (n, d) unit rows, and how far it is: both (n,)."""
-        cluster, distance = nearest(embedding, self.centroids)
-        return cluster, distance if self.reach is None else distance * self.reach[cluster]
+    def located(self, inputs: Inputs) -> tuple[Ints, Floats]:
+        """The cluster of n prompts, and how far they are from what was trained on: both (n,)."""
+        return nearest(inputs.embedding, self.centroids)
 
     def blended(self, inputs: Inputs, values: Doubles) -> Floats:
         """Blend any (k, a) values over the nearest centroids: (n, a)."""
@@ -143,9 +141,18 @@ class ClusterTable:
 
     def weights(self, embedding: Floats) -> tuple[Ints, Doubles]:
         """The nearest centroids of (n, d) unit rows and what each counts: both (n, p)."""
-        similarity = embedding.astype(np.float64) @ self.centroids.T.astype(np.float64)
+        similarity = self.similarity(embedding)
         index = np.argsort(-similarity, axis=1, kind="stable")[:, : self._top]
         return index, _taper(np.take_along_axis(similarity, index, axis=1), self.sharpness)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """(k,) names of the sources whose clusters they are."""
+        return self.sources or ("",) * len(self.centroids)
+
+    def similarity(self, embedding: Floats) -> Doubles:
+        """(n, k) cosines of (n, d) unit rows and the centroids."""
+        return np.asarray(embedding.astype(np.float64) @ self.centroids.T.astype(np.float64))
 
     @property
     def _top(self) -> int:
@@ -157,20 +164,26 @@ class ClusterTable:
         names = graph.once_many(id(self), lambda: self._added(graph, inputs))
         return names[0], names[1], names[2]
 
+    def add_similarity(self, graph: Graph, inputs: GraphInputs) -> str:
+        """`similarity`, double."""
+
+        def build() -> str:
+            centroids = graph.const(self.centroids.T, np.float64)
+            return graph.op("MatMul", [inputs.embedding64, centroids])
+
+        return graph.once(("similarity", id(self)), build)
+
     def _added(self, graph: Graph, inputs: GraphInputs) -> tuple[str, ...]:
-        centroids = graph.const(self.centroids.T, np.float64)
-        similarity = graph.op("MatMul", [inputs.embedding64, centroids])
+        similarity = self.add_similarity(graph, inputs)
         count = graph.const([self._top], np.int64)
         top, index = graph.ops("TopK", [similarity, count], 2, axis=1)
         return index, add_taper(graph, top, self.sharpness, self._top), _column(graph, top, 0)
 
-    def add_far(self, graph: Graph, first: str, best: str) -> str:
-        """The distance (n, 1) double by the nearest centroid's index and similarity (n, 1)."""
-        far = graph.op("Sub", [graph.const(1.0, np.float64), best])
-        if self.reach is not None:
-            reach = graph.op("Gather", [graph.const(self.reach, np.float64), first], axis=0)
-            far = graph.op("Mul", [far, reach])
-        return far
+    def add_located(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str]:
+        """`located`: cluster and double distance, (n, 1) both."""
+        index, _, best = self.add_weights(graph, inputs)
+        first = graph.op("Gather", [index, graph.const([0], np.int64)], axis=1)
+        return first, graph.op("Sub", [graph.const(1.0, np.float64), best])
 
     def add_blend(self, graph: Graph, index: str, weight: str, values: Doubles) -> str:
         """Blend (k, a) `values` by the weights: (n, a) float32."""

@@ -18,7 +18,6 @@ from router.types import Doubles, Floats, Ints
 from ..bundle.fit import Combined, combine
 from ..config import TrainConfig
 from ..methods.base import Candidate, Folds, Inputs, spaced
-from ..methods.cluster import ClusterTable, nearest
 from ..methods.common_level import Targets
 from ..methods.level import fit_level, oof_levels
 from ..prepare.dataset import Dataset
@@ -29,14 +28,12 @@ from ..selection.crossfit import MAX_JUDGED, Crossfit, crossfit
 from ..selection.price_trend import pulled_means
 from ..selection.stack import Stack
 from ..selection.trust import Trust
-from .completion import Completed
 from .gate import Gate
 from .levels import Completions, Sources, levels, numbers
 from .mixture import Mixture, SourceHead
+from .regions import fit_regions
 
 MIXTURE = "mixture"
-CLUSTERS = 64  # that name regions
-WIDE = 99.0  # percentile of distances that is a source's width
 POOLED = 1e9  # rows that pull every arm to the calibration of all
 LANDMARKS, REFERENCES, CELLS = 128, 1024, 32  # of one source's head: a bundle holds those of all
 
@@ -105,8 +102,7 @@ def crossfit_sources(
     completed = Completions(data.quality, sources, folds, data.counts)
     fitted = _fit_sources(sources, inputs, data, folds, config, stage)
     heads = {number: one.head for number, one in fitted.items()}
-    own = {number: one.oof_beyond for number, one in fitted.items()}
-    oof_quality = _held_out(inputs, folds, source, gates, completed, heads, own)
+    oof_quality = _held_out(inputs, folds, source, gates, completed, fitted)
     level = levels(data.quality, completed[-1].mean, source, data.counts)
     targets = Targets(
         quality=(data.quality - level[:, None]).astype(np.float32),
@@ -118,6 +114,8 @@ def crossfit_sources(
         {"sources": len(names)}, oof_quality, lambda: Mixture.of(gates[-1], completed[-1], heads)
     )
     criterion = Criterion(data=data.rows(folds.judged), cost_usd=oof_cost_usd)
+    above, averages = targets.quality, completed[-1]
+    table = fit_regions(inputs, data, above, sources, averages, folds.judged, config)
     return Crossfit(
         folds=folds,
         targets=targets,
@@ -127,7 +125,7 @@ def crossfit_sources(
         scores={MIXTURE: {"": float(f"{criterion.score(oof_quality):.6g}")}},
         criterion=criterion,
         counts=data.counts,
-        table=_regions(inputs, targets.quality, source, completed[-1], config, data.counts),
+        table=table,
         record=_record(names, source, data, completed, fitted),
     )
 
@@ -241,16 +239,15 @@ def _held_out(
     source: Ints,
     gates: Sequence[Gate],
     completed: Completions,
-    heads: Mapping[int, SourceHead],
-    own: Mapping[int, Doubles],
+    fitted: Mapping[int, _Fitted],
 ) -> Floats:
     """(j, a) of the judged rows by gates, averages and heads that did not see them."""
     judged = source[folds.judged]
     asked = inputs.rows(folds.judged)
-    beyond = {}
-    for number, head in heads.items():
-        beyond[number] = head.predict(asked)
-        beyond[number][judged == number] = own[number]
+    heads, beyond = {number: one.head for number, one in fitted.items()}, {}
+    for number, one in fitted.items():
+        beyond[number] = one.head.predict(asked)
+        beyond[number][judged == number] = one.oof_beyond
 
     def predict(fold: int, places: Ints) -> Doubles:
         mixture = Mixture.of(gates[fold], completed[fold], heads)
@@ -258,39 +255,6 @@ def _held_out(
         return mixture.mixed(share, {n: values[places] for n, values in beyond.items()})
 
     return folds.held_out(predict, completed[-1].mean.shape[1])
-
-
-def _regions(
-    inputs: Inputs,
-    above: Floats,
-    source: Ints,
-    completed: Completed,
-    config: TrainConfig,
-    counts: Doubles | None,
-) -> ClusterTable:
-    """Regions: errors widened by what nobody tried there, distances by each source's own width."""
-    even = judged_evenly(Folds(np.zeros(len(source), dtype=np.int64), source), source, config.seed)
-    marks = ClusterTable.fit(
-        inputs.rows(even.judged),
-        above[even.judged],
-        config.cluster,
-        k=CLUSTERS,
-        seed=config.seed,
-        counts=None if counts is None else counts[even.judged],
-    )
-    region, far = nearest(inputs.embedding[even.judged], marks.centroids)
-    share = np.zeros((len(marks.centroids), len(completed.mean)))
-    np.add.at(share, (region, source[even.judged]), 1.0)
-    share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
-    unsure = 1.0 / np.maximum(share @ completed.precision, 1e-6)
-    # a prompt is far where it is further than its source's own prompts are
-    own = [np.percentile(far[source[even.judged] == s], WIDE) for s in range(share.shape[1])]
-    width = np.maximum(np.where(share.any(axis=1), share @ np.array(own), np.median(own)), 1e-6)
-    return replace(
-        marks,
-        errors=np.sqrt(marks.errors**2 + unsure),
-        reach=(np.median(own) / width).astype(np.float32),
-    )
 
 
 def _record(

@@ -106,7 +106,7 @@ def test_a_prompt_like_none_gets_the_mean_of_sources_and_wider_errors(
 def test_every_source_keeps_its_own_prompts_near(world: MadeUp, found: Crossfit) -> None:
     table = found.table
     assert table is not None
-    distance = table.located(world.inputs.embedding)[1]
+    distance = table.located(world.inputs)[1]
     limit = np.percentile(distance, 99)
     for source in range(int(world.source.max()) + 1):
         assert (distance[world.source == source] > limit).mean() < 0.05
@@ -122,7 +122,7 @@ def test_distances_count_by_the_width_of_their_source() -> None:
     table = learned(odd).table
     assert table is not None
     plain = nearest(odd.inputs.embedding, table.centroids)[1]
-    counted = table.located(odd.inputs.embedding)[1]
+    counted = table.located(odd.inputs)[1]
     share = [(far[wide] > np.percentile(far, 95)).mean() for far in (plain, counted)]
     assert share[0] > 0.15  # by one width for all, the wide source's own prompts are flagged
     assert share[1] < share[0] / 1.5
