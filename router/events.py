@@ -22,6 +22,7 @@ VERSION = 1
 
 # what may become of a call of an upstream in place of a whole answer
 FAILURES = (
+    "unasked",  # nobody has the model, or the cap on cost pays for nobody
     "busy",  # at the operator's limit for it
     "open",  # left alone for a while, after failures in a row
     "connection",  # nobody there, or it hung up before a byte came

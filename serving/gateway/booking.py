@@ -15,6 +15,7 @@ from ..token_price import TokenPrice
 from ..usage import Usage
 from ..worker import Worker
 from .execution import Execution, usage_of
+from .failures import FREE
 from .observed import Observed
 
 log = logging.getLogger("tierwise.serving")
@@ -124,7 +125,8 @@ def _cost(
             usage.input_tokens or 0, usage.output_tokens or 0,
             usage.cached_tokens, usage.cache_write_tokens,
         )  # fmt: skip
-    if found is None:
-        refused = error is not None and bool(done.failures) and not done.told.usage
-        return 0.0 if refused else None  # nobody took it, and all of them said so
-    return found + done.extra_usd
+    if found is not None:
+        return found + done.extra_usd
+    # nobody took it, and all of them said so
+    refused = error is not None and error in {*FREE, "rejected", "unasked"} and not done.told.usage
+    return 0.0 if refused else None

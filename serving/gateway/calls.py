@@ -18,8 +18,6 @@ from .wires import Wire
 
 KEEP_S = 4.0  # connections that idle longer may be closed under a request: uvicorn keeps five
 MOST_ANSWER = 64 << 20  # bytes of a whole answer
-MOST_ERROR = 1 << 20
-RETRIED = (408, 429)
 
 
 @dataclass(slots=True)
@@ -177,7 +175,7 @@ def _check(response: aiohttp.ClientResponse) -> None:
     status = response.status
     if status == 429:
         raise CallFailed("overloaded", status=status)
-    if status in RETRIED or status >= 500:
+    if status == 408 or status >= 500:
         raise CallFailed("status", status=status)
     if status in (401, 403):  # what it says may quote the operator's key
         raise CallFailed("refused", status=status)

@@ -28,6 +28,7 @@ from .lines import Headers, Line, Lines
 from .samples import added, elected, only, texts, verdict, verdict_body
 from .wires import Document, Told, Wire, decode
 
+SUFFIX_CHARS = 3.0  # of a token, at least
 COUNTED_OFF = 1.1  # input tokens are an estimate: a cap reckons with so many times of them
 
 
@@ -110,17 +111,20 @@ class Execution:
         cap = None if routed is None else routed.asked.policy.max_cost_usd
         if routed is None or cap is None:
             return None
-        router = routed.asked.router
-        price = TokenPrice.of(router, arm.id)
+        router, tier = routed.asked.router, routed.decision.tier_of(arm)
+        price, samples = TokenPrice.of(router, arm.id), tier.get("samples", {})
         if price is None or not price.usd_per_output:
             return None
-        at = router.arm_ids.index(arm.id)
-        read = COUNTED_OFF * float(routed.entry.scores.input_tokens[0, at])
-        each = max(price.usd_per_input, price.usd_per_cache_write or 0.0)
-        n = routed.decision.tier_of(arm).get("samples", {}).get("n", 1)
-        return int(
-            (cap / n - read * each) / price.usd_per_output / routed.asked.view.asked.request.n
-        )
+        n, judge = samples.get("n", 1), samples.get("verifier")
+        if judge is not None:
+            verdict_usd = router.catalogue.verifiers[judge["name"]].usd_per_call
+            if verdict_usd is None:  # what it will take nobody knows
+                return 0
+            cap -= n * verdict_usd
+        read = float(routed.entry.scores.input_tokens[0, router.arm_ids.index(arm.id)])
+        read = COUNTED_OFF * read + len(tier.get("prompt_suffix", "")) / SUFFIX_CHARS
+        each = read * max(price.usd_per_input, price.usd_per_cache_write or 0.0)
+        return int((cap / n - each) / price.usd_per_output / routed.asked.view.asked.request.n)
 
     async def whole(self, calls: Calls, lines: Lines) -> tuple[Answer, bytes]:
         """The first whole answer that anybody gives.
@@ -229,20 +233,20 @@ class Execution:
             raise wrong[0]
         if not all(isinstance(one, CallFailed) and one.free for one in wrong):
             self.extra_usd = None  # of what broke off nobody says what it took
-        documents = [document for _, document in answers]
-        bad = next((a for a, d in answers if a.status >= 400 or not texts(self.wire, d)), None)
-        if bad is not None:
-            return bad, msgspec.json.encode(documents[[a for a, _ in answers].index(bad)])
-        places = [(i, j) for i, d in enumerate(documents) for j in range(len(texts(self.wire, d)))]
-        said = [texts(self.wire, documents[i])[j] for i, j in places]
-        judge = samples.get("verifier")
-        chosen = elected(said) if judge is None else await self._best(calls, lines, said, judge)
-        i, j = places[chosen]
+        good = [(a, d) for a, d in answers if a.status < 400 and texts(self.wire, d)]
+        if not good:
+            return answers[0][0], msgspec.json.encode(answers[0][1])
+        said = [(i, j, text) for i, (_, d) in enumerate(good)
+                for j, text in enumerate(texts(self.wire, d))]  # fmt: skip
+        words, judge = [text for _, _, text in said], samples.get("verifier")
+        chosen = elected(words) if judge is None else await self._best(calls, lines, words, judge)
+        i, j, _ = said[chosen]
+        documents = [document for _, document in good]
         usage = added([d["usage"] for d in documents if isinstance(d.get("usage"), dict)])
         document = only(self.wire, documents[i], j) | ({"usage": usage} if usage else {})
         self.told = Told()
         self.told.hear(self.wire, document)
-        return answers[i][0], msgspec.json.encode(document)
+        return good[i][0], msgspec.json.encode(document)
 
     async def _sample(self, calls: Calls, target: Target) -> tuple[Answer, Document]:
         answer = await self._call(calls, target, target.fields, stream=False)

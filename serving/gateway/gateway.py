@@ -114,9 +114,7 @@ class Gateway:
         """GET /v1/models, as the clients of all wires read it."""
         live = self.worker.holder.current
         arms = () if live is None else live.router.arms
-        ours = dict.fromkeys(
-            a.model for a in arms if any(li.serves(a.model) for li in self.lines.all)
-        )
+        ours = dict.fromkeys(arm.model for arm in arms if self.lines.have(arm.model))
         names = [AUTO, *self.upstreams.routes, *ours]
         data = [
             {
@@ -180,9 +178,12 @@ class Gateway:
             self.books.close(done, "client_gone")
             raise
         except Problem as problem:
-            last = done.failures[-1][1].code if done.failures else "internal"
+            last = done.failures[-1][1].code if done.failures else "unasked"
             self.books.close(done, last)
             problem.headers = (*problem.headers, *own_headers(done, None))
+            raise
+        except Exception:
+            self.books.close(done, "internal")
             raise
 
     async def _whole(self, done: Execution) -> Response:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,7 +61,6 @@ class House:
     app: App
     stubs: list[Stub]
     log: Path
-    hang_up: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def gateway(self) -> Gateway:

@@ -131,7 +131,7 @@ def test_a_refusal_of_the_request_itself_goes_to_the_caller_as_it_is(
             heard = await house.ask(body_of("chat", stream=stream))
             assert (heard.status, heard.json()["error"]["message"]) == (404, "the stub says 404")
         assert not house.stubs[1].seen
-        assert {event["error"] for event in house.booked()} == {"rejected"}
+        assert {(e["error"], e["cost_usd"]) for e in house.booked()} == {("rejected", 0.0)}
 
     play(scenario, TWO, pair(models, "404"))
 
@@ -211,7 +211,7 @@ def test_a_caller_who_hangs_up_cancels_the_upstream_s_call(
         assert house.stub.cancelled == 1
         assert [line.in_flight for line in house.gateway.lines.all] == [0]
         (event,) = house.booked()
-        assert event["error"] == "client_gone"
+        assert (event["error"], event["cost_usd"]) == ("client_gone", None)
 
     toml = ONE.replace("_s = 0.3", "_s = 30").replace("timeout_s = 1.0", "timeout_s = 30")
     play(scenario, toml, [Stub(models=models, faults=1.0, kinds=[fault])])

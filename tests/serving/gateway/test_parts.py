@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.engine import Router
+from router.events import FAILURES as EVENT_FAILURES
 from serving.gateway.breaker import FAILURES, FIRST_REST_S, LONGEST_REST_S, Breaker, Pace
 from serving.gateway.events import Tap
+from serving.gateway.failures import BLAMED, FREE, PASSED_ON, UNASKED, WORDS, CallFailed, told
 from serving.gateway.observed import LEAST, Observed
 from serving.gateway.stub import Speaker, echo
 from serving.gateway.upstreams import UpstreamFileError, read_upstreams
@@ -166,3 +168,10 @@ def test_the_catalogue_s_latency_is_what_was_measured(tiny_bundle: Path) -> None
     observed.refresh((model,))
     assert observed.version == 2
     assert router.recatalogued(*observed.catalogues).catalogue.model(model).health == "down"
+
+
+def test_every_failure_has_a_code_of_the_log_and_words() -> None:
+    assert {*WORDS, "status"} <= set(EVENT_FAILURES)
+    assert set(EVENT_FAILURES) >= PASSED_ON | BLAMED | FREE | UNASKED
+    for code in PASSED_ON | BLAMED | FREE:
+        assert told([("up", CallFailed(code, status=503))]).detail.startswith("up ")

@@ -230,9 +230,12 @@ def test_a_verifier_picks_the_answer_that_it_grades_highest_and_is_paid(
     async def scenario(house: House) -> None:
         heard = await house.ask(body_of("chat"))
         assert heard.json()["choices"][0]["message"]["content"] == "draft 3"
-        (event,) = house.booked()
+        event = house.booked()[0]
         assert event["attempts"] == 6
         assert event["cost_usd"] > 5 * 0.25
+        dear = await house.ask(body_of("chat", max_cost_usd=1.0))  # five verdicts cost more
+        assert dear.json()["error"]["code"] == "no_arm_allowed"
+        assert (await house.ask(body_of("chat", max_cost_usd=2.0))).status == 200
         stream = await house.ask(body_of("chat", stream=True))
         assert stream.json()["error"]["code"] == "no_arm_allowed"
 
