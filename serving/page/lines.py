@@ -81,6 +81,7 @@ class FeedbackLine(msgspec.Struct, tag="feedback", frozen=True):
     v: int = VERSION
 
 
+LAST_S = 4e9  # seconds since 1970 that are still a date of anybody's log
 Line = BundleLine | DecisionLine | FeedbackLine
 _DECODER = msgspec.json.Decoder(Line)
 
@@ -90,6 +91,8 @@ def decode(raw: bytes) -> Line | None:
     try:
         line: Line = _DECODER.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not 0.0 <= line.time < LAST_S:
         return None
     if isinstance(line, BundleLine):
         return line

@@ -99,7 +99,6 @@ def frontier(router: Router, seen: Seen, asked: Asked, replayed: Sweep) -> dict[
         "curve": plane.path(curve),
         "promised": plane.path(promised) if replayed.steps else None,
         "singles": [(n, plane.x(c), plane.y(q), c, q) for n, c, q in singles if c > 0],
-        "middle": (WIDTH + 44.0) / 2,
         "here": None if here is None else (plane.x(here[0]), plane.y(here[1]), *here),
         "now": now,
         "at": at,

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from time import perf_counter
@@ -38,6 +39,7 @@ ASSETS = {
     "page.svg": b"image/svg+xml",
 }
 FOLDER = Path(__file__).parent / "assets"
+SWEPT_S = 30.0
 CATCH_UP_S = 0.1  # for what was written a moment ago
 HEADERS: Headers = (
     (
@@ -62,12 +64,22 @@ def owned(path: str) -> tuple[str, ...] | None:
     return GET if under else PATHS.get(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The latest sweep: of which bundle, up to which decision, made when (by `perf_counter`)."""
+
+    bundle: str
+    newest: str
+    made: float
+    sweep: Sweep
+
+
 class Page:
     """The page over one worker."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._swept: tuple[tuple[str, str], Sweep] | None = None
+        self._swept: Swept | None = None
 
     @cached_property
     def reader(self) -> Reader | None:
@@ -133,11 +145,16 @@ class Page:
         )
 
     def _sweep(self, router: Router, seen: overview.Seen) -> Sweep:
-        """Of the latest decisions; made anew when there are newer ones."""
-        key = (router.manifest.bundle_id, seen.sample[-1].decision_id if seen.sample else "")
-        if self._swept is None or self._swept[0] != key:
-            self._swept = (key, sweep(router, seen.sample))
-        return self._swept[1]
+        """Of the latest decisions; made anew when there are others, every `SWEPT_S` at most."""
+        bundle, kept = router.manifest.bundle_id, self._swept
+        newest = seen.sample[-1].decision_id if seen.sample else ""
+        fresh = kept is not None and kept.bundle == bundle and (
+            kept.newest == newest or (kept.sweep.steps and perf_counter() - kept.made < SWEPT_S)
+        )  # fmt: skip
+        if kept is None or not fresh:
+            made = sweep(router, seen.sample)
+            kept = self._swept = Swept(bundle, newest, perf_counter(), made)
+        return kept.sweep
 
     async def _list(self, scope: Scope, _receive: Receive, _key: str) -> Response:
         live = await self._worker.loaded(self._deadline())

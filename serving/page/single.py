@@ -15,7 +15,7 @@ from router.engine import Router
 from .asked import RIGHT
 from .day import Kept
 from .lines import DecisionLine, FeedbackLine
-from .sweep import GRID, choices
+from .sweep import GRID, choices, replayable
 from .tally import Tally
 from .words import usd
 
@@ -87,12 +87,14 @@ def _weight(line: DecisionLine, router: Router | None) -> float | None:
     if router is None or {"min_quality", "max_quality_drop"} & line.policy.keys():
         return None
     threshold = line.policy.get("threshold", router.manifest.decision.default_threshold)
-    return cost_weight_at(router.manifest.threshold_map, float(threshold))
+    if not isinstance(threshold, float | int):
+        return None
+    return cost_weight_at(router.manifest.threshold_map, threshold)
 
 
 def ranges(line: DecisionLine, router: Router | None) -> list[tuple[float, float, str]]:
     """Which arm would have been taken at which thresholds, by steps of the sweep's grid."""
-    if router is None:
+    if router is None or not replayable(router, line):
         return []
     found = [int(chosen[0]) for chosen in choices(router, [line])]
     runs = []

@@ -81,7 +81,11 @@ def _drift(worker: Worker) -> list[Check]:
     raw = b"" if path is None else read_status(path)
     if not raw:
         need = "run tierwise status with --metrics FILE, and set TIERWISE_STATUS_METRICS to FILE"
-        return [Check("Drift", UNKNOWN, need if path is None else f"{path} is not there yet")]
+        return [
+            Check(
+                "Drift", UNKNOWN, need if path is None else f"{path} is not there yet, or damaged"
+            )
+        ]
     samples = [
         (sample.name, sample.labels, sample.value)
         for family in text_string_to_metric_families(raw.decode("utf-8"))

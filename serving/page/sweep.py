@@ -54,10 +54,10 @@ def sweep(router: Router, lines: Sequence[DecisionLine]) -> Sweep:
 
     Args:
         router: whose map of thresholds.
-        lines: decisions; those of other bundles are left out.
+        lines: decisions; those that are not `replayable` are left out.
     """
-    own = [line for line in lines if line.bundle_id == router.manifest.bundle_id]
-    if len(own) < LEAST or len(own[0].features) != len(features.NAMES):
+    own = [line for line in lines if replayable(router, line)]
+    if len(own) < LEAST:
         return Sweep(rows=len(own))
     counts = np.zeros((len(GRID), len(router.arm_ids)))
     usd, quality = np.zeros(len(GRID)), np.zeros(len(GRID))
@@ -82,8 +82,21 @@ def _step(router: Router, threshold: float, usd: float, quality: float, share: D
     )
 
 
+def replayable(router: Router, line: DecisionLine) -> bool:
+    """Whether a line is of this bundle and holds what scoring it anew takes."""
+    manifest = router.manifest
+    if line.bundle_id != manifest.bundle_id or len(line.features) != len(features.NAMES):
+        return False
+    if max(line.eligible) >= len(manifest.arms):
+        return False
+    try:
+        return len(unpack(line.embedding)) == manifest.encoder.dimension
+    except ValueError:
+        return False
+
+
 def choices(router: Router, lines: Sequence[DecisionLine]) -> list[Ints]:
-    """The arm of every line at every threshold of the grid: (n,) each, by index."""
+    """The arm of every `replayable` line at every threshold of the grid: (n,) each, by index."""
     return _chosen(router, *_logged(router, lines))
 
 

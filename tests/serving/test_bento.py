@@ -73,4 +73,6 @@ def test_a_built_bento_serves_its_own_starter(
     running = run_service(["bentoml", "serve", "tierwise:latest"], BENTOML_HOME=str(home))
     running.wait(200)
     assert running({"prompt": "What is 17*23?", "threshold": 0.3}).status == 200
+    assert running(path="/", headers={}).status == 200  # with its templates
+    assert running(path="/assets/page.css", headers={}).status == 200
     assert str(home) in running.log  # the bundle came from the Bento

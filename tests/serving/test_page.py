@@ -278,6 +278,22 @@ def test_nothing_that_is_shown_is_markup(make_app: Make, router: Router, tmp_pat
     assert b"<script>" not in reply.body
 
 
+def test_lines_that_cannot_be_scored_anew_are_shown_without(
+    make_app: Make, router: Router, tmp_path: Path
+) -> None:
+    write_log(tmp_path, router, 40, now=time.time(), days=0.01)
+    (path,) = tmp_path.glob("*.jsonl")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        odd = {"embedding": "%%", "features": [1.0], "policy": {"threshold": "high"}}
+        line.update(odd if line["type"] == "decision" else {})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ask = make_app(log_dir=tmp_path)
+    assert "0 decisions of this bundle" in whole(get(ask)).by_id("frontier").text
+    page = whole(get(ask, f"/decisions/{lines[1]['decision_id']}"))
+    assert "at which threshold" not in page.by_id("main").text
+
+
 def test_health_tells_what_upstreams_did(make_app: Make, router: Router, tmp_path: Path) -> None:
     write_log(tmp_path, router, 40, now=time.time(), days=0.01, outcomes=1.0)
     (path,) = tmp_path.glob("*.jsonl")
@@ -303,6 +319,30 @@ def test_health_tells_what_upstreams_did(make_app: Make, router: Router, tmp_pat
     assert re.search(r"Decisions\s*39", page.by_id("sentence").text)
     shown = get(make_app(log_dir=tmp_path), f"/decisions/{reports[7]['decision_id']}")
     assert b"served model another" in shown.body
+
+
+def test_health_tells_what_the_newest_status_found(make_app: Make, tmp_path: Path) -> None:
+    status = tmp_path / "status.prom"
+    ask = make_app(status_metrics=status)
+    assert "is not there yet" in whole(get(ask)).by_id("health").text
+    status.write_text(
+        "# TYPE tierwise_status_time_seconds gauge\ntierwise_status_time_seconds 1.79e9\n"
+        "# TYPE tierwise_drift_level gauge\n"
+        'tierwise_drift_level{kind="price",subject="calm"} 0.0\n'
+        'tierwise_drift_level{kind="answers",subject="<b>arm</b>"} 2.0\n'
+    )
+    page = whole(get(ask))
+    health = page.by_id("health").text
+    assert re.search(r"Drift: answers <b>arm</b>\s*alarm\s*as of 2026-09-21", health)
+    assert "calm" not in health
+    status.write_text("half a li")
+    assert "is not there yet" in whole(get(ask)).by_id("health").text
+
+
+def test_before_a_bundle_is_loaded_the_page_says_so(make_app: Make) -> None:
+    reply = get(make_app(load=False))
+    assert reply.status == 503
+    assert "no bundle yet" in whole(reply).by_id("main").text
 
 
 def test_the_browser_may_load_nothing_else(ask: Driver) -> None:

@@ -269,6 +269,7 @@ def test_odd_lines_cost_no_other(router: Router, tmp_path: Path) -> None:
          "cost_usd": [0.1]},
         {**made, "propensity": [0.0] * len(made["propensity"])},
         {**made, "bundle_id": "nobody"},
+        {**made, "time": 1e300},
         {**made, "v": 99},
         {"type": "something new"},
         [1, 2],
