@@ -66,9 +66,9 @@ def owned(path: str) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """The latest sweep: of which bundle, up to which decision, made when (by `perf_counter`)."""
+    """The latest sweep: of which bundle and how many decisions, up to which, made when."""
 
-    bundle: str
+    of: tuple[str, int]
     newest: str
     made: float
     sweep: Sweep
@@ -146,14 +146,13 @@ class Page:
 
     def _sweep(self, router: Router, seen: overview.Seen) -> Sweep:
         """Of the latest decisions; made anew when there are others, every `SWEPT_S` at most."""
-        bundle, kept = router.manifest.bundle_id, self._swept
+        kept, of = self._swept, (router.manifest.bundle_id, len(seen.sample))
         newest = seen.sample[-1].decision_id if seen.sample else ""
-        fresh = kept is not None and kept.bundle == bundle and (
-            kept.newest == newest or (kept.sweep.steps and perf_counter() - kept.made < SWEPT_S)
-        )  # fmt: skip
-        if kept is None or not fresh:
+        if kept is None or kept.of != of or (
+            kept.newest != newest and perf_counter() - kept.made >= SWEPT_S
+        ):  # fmt: skip
             made = sweep(router, seen.sample)
-            kept = self._swept = Swept(bundle, newest, perf_counter(), made)
+            kept = self._swept = Swept(of, newest, perf_counter(), made)
         return kept.sweep
 
     async def _list(self, scope: Scope, _receive: Receive, _key: str) -> Response:
