@@ -361,7 +361,10 @@ def main(
         reply=(lambda _body, _place: said) if words else echo,
     )  # fmt: skip
     click.echo(f"The stub listens on http://127.0.0.1:{port}/v1 (Ctrl+C stops it)")
-    web.run_app(stub.app(), host="127.0.0.1", port=port, print=None, access_log=None)
+    web.run_app(
+        stub.app(), host="127.0.0.1", port=port, print=None, access_log=None,
+        shutdown_timeout=0.5, handler_cancellation=True,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
