@@ -82,6 +82,9 @@ class ArmsConfig:
     # ISO date: models that had retired by then are learned, for who names them, but are neither
     # the best single arm nor on the threshold's map; null retires none
     today: str | None = None
+    # shell wildcards on `model` or `model|tier` of the arms that the bundle offers; the others of a
+    # collection teach what arms have in common, and go no further. () offers all
+    offered: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         try:

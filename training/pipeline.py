@@ -10,7 +10,6 @@ the tables say is `data`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ from .bundle.regions import mapped_by_kind
 from .config import TrainConfig
 from .methods.base import Folds, Inputs
 from .methods.costs import fit_meter, fit_tokens, token_targets
-from .methods.pairs import Battles
 from .methods.runs_as_requests import as_requests
 from .preferences.evidence import pairs_record, split_battles
 from .preferences.pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
@@ -146,25 +144,25 @@ def learn(
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
     """
     folds, sources = sources_of(inputs, data, split_folds(data.groups, config.folds), config)
-    battles = None if joined is None else joined.battles
-    judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     with reporter.stage("cost model"):
         costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, sources)
+    data = data if sources is None else data.of_arms(sources.offered)  # the others only teach
+    judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     fitted, mixed = _quality(
-        data, inputs, folds, oof_cost_usd, config, reporter, sources=sources, battles=battles
+        data, inputs, folds, oof_cost_usd, config, reporter, sources=sources, joined=joined
     )
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
         model = final_fit(inputs, fitted, mixed, costs, config, stage)
-        model = joined.widened(model) if joined is not None else model
+    model = model if joined is None else joined.widened(model)
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
         rule = decision_constants(model, oof, mean, config, origin.catalogue)
-        table = rule.threshold_map(oof, _realised(oof, joined))
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
         parity = check_parity(model, graph, oof.inputs, judged)
+        table = rule.threshold_map(oof, _realised(oof, joined))
         learned = Learned(data, fitted, mixed, rule, table, parity, mean)
         manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
         kept = _kept(model, oof, data, joined)
@@ -182,12 +180,16 @@ def _costs(
     config: TrainConfig,
     sources: Sources | None,
 ) -> tuple[Costs, Floats, Doubles]:
-    """Prices and token model; out-of-fold tokens and costs (j, a) of the judged rows."""
+    """Prices and token model of the o offered arms; what judged rows take out of fold, (j, o)."""
     meter = fit_meter(data, origin.prices)
-    fit = fit_tokens if sources is None else partial(fit_source_tokens, sources)
-    oof_tokens, tokens = fit(inputs, token_targets(data, meter), folds, config, data.counts)
-    n_chars = data.n_chars[folds.judged]
-    return Costs(meter, tokens), oof_tokens, meter.cost_usd(n_chars, oof_tokens)
+    targets = token_targets(data, meter)
+    if sources is None:
+        oof_tokens, tokens = fit_tokens(inputs, targets, folds, config, data.counts)
+    else:
+        oof_tokens, tokens = fit_source_tokens(sources, inputs, targets, folds, config)
+        meter = meter.of_arms(sources.offered)
+    oof_cost_usd = meter.cost_usd(data.n_chars[folds.judged], oof_tokens)
+    return Costs(meter, tokens), oof_tokens, oof_cost_usd
 
 
 def _quality(
@@ -199,9 +201,10 @@ def _quality(
     reporter: Reporter,
     *,
     sources: Sources | None,
-    battles: Battles | None,
+    joined: PairsOnlyArms | None,
 ) -> tuple[Crossfit, Combined]:
     """The methods, or the sources and their methods, and the whole that they make."""
+    battles = None if joined is None else joined.battles
     steps = len(config.predictors if sources is None else sources.names)
     with reporter.stage("cross-fit methods", steps) as stage:
         if sources is None:

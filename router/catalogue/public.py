@@ -80,6 +80,8 @@ class PublicCatalogue:
     def find(self, name: str) -> Found | None:
         """Exact name first, then without its provider, then without its date; or nothing.
 
+        Makers write 4-8 where others write 4.8: the former is tried last.
+
         >>> found = public_catalogue().find("openrouter/openai/gpt-4o-2024-08-06")
         >>> found.name, found.match, found.model.vision, found.model.price
         ('gpt-4o-2024-08-06', 'elsewhere', True, None)
@@ -94,7 +96,9 @@ class PublicCatalogue:
             exact = given is not None and ALIASES.get(given, given) == own
             return self._found(self._index[short], name, "exact" if exact else "elsewhere")
         rest = undated(name)
-        return self._found(self._index[rest], name, "undated") if rest in self._index else None
+        if rest in self._index:
+            return self._found(self._index[rest], name, "undated")
+        return self.find(name.replace(".", "-")) if "." in name else None
 
     def _found(self, key: str, asked: str, match: Match) -> Found:
         entry = dict(self._entries[key])

@@ -26,6 +26,7 @@ def render_card(manifest: Manifest) -> str:
         "predictions that nothing was fitted on.",
         "",
         *_sources(training.get("sources", [])),
+        *_taught(training.get("mixture", {}).get("sources", {})),
         "## Measured on the training rows, out of fold",
         "",
         *_metrics(metrics),
@@ -72,6 +73,43 @@ def _sources(sources: list[dict[str, Any]]) -> Iterable[str]:
         "the ratios of tokens between arms were.",
         "",
     ]
+
+
+def _taught(sources: dict[str, dict[str, Any]]) -> Iterable[str]:
+    """What each source says of the arms below, and how unsure the rest is."""
+    if not sources:
+        return []
+    return [
+        "## What the sources say of the arms",
+        "",
+        "AIQ is out of fold, among the arms that the source tried, beside that of the best fixed "
+        "mix of them; followed is how much of the predicted differences between prompts is. "
+        "Errors are standard errors of an arm's mean.",
+        "",
+        "| source | prompts | tried | AIQ, fixed mix | followed | error tried, untried |",
+        "|---|---|---|---|---|---|",
+        *(_told(name, part) for name, part in sources.items()),
+        "",
+        "Tokens and dollars are those that a source counted, or else estimates from characters. "
+        "An arm is as unknown on a kind of work as the right-hand error says where no source of "
+        "that kind tried it.",
+        "",
+    ]
+
+
+def _told(name: str, part: dict[str, Any]) -> str:
+    routing = part.get("routing") or {}
+    aiq, fixed = routing.get("aiq"), routing.get("fixed_mix_aiq")
+    figures = "–" if aiq is None else f"{aiq:.3f}, {fixed:.3f}"
+    followed = f"{routing['share']:.0%}" if routing else "–"
+    errors = ", ".join(_error(part[f"error_of_{which}"]) for which in ("tried", "untried"))
+    return (
+        f"| {name} | {part['prompts']} | {part['tried_arms']} | {figures} | {followed} | {errors} |"
+    )
+
+
+def _error(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _certificate(manifest: Manifest) -> Iterable[str]:

@@ -7,7 +7,7 @@ dollars. Arms whose table has dollars but no tokens are metered in dollars inste
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,10 @@ class Meter:
     input_base: Doubles  # tokens
     input_per_char: Doubles
     in_dollars: Bools  # metered in micro-dollars for want of token counts
+
+    def of_arms(self, among: Bools) -> Meter:
+        """Some of the arms, by mask (a,)."""
+        return Meter(**{f.name: getattr(self, f.name)[among] for f in fields(Meter)})
 
     def input_tokens(self, n_chars: Ints) -> Doubles:
         """Expected input tokens (n, a)."""

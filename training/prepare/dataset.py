@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from router.catalogue.names import family
+from router.catalogue.names import family, matches
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
 from ..config import ArmsConfig
@@ -121,9 +122,31 @@ def build_dataset(tables: Tables, config: ArmsConfig) -> Dataset:
     """
     outcomes = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
     kept, dropped = _arms(outcomes.filter(pl.col("split") == "train"), config)
+    if len(tables.sources) <= 1:  # nothing to learn from the others' outcomes
+        asked = offered_arms([Arm.parse(arm) for arm in kept], config)
+        out = [arm for arm, offered in zip(kept, asked, strict=True) if not offered]
+        dropped |= dict.fromkeys(out, "not among arms.offered")
+        kept = [arm for arm in kept if arm not in out]
     if len(kept) < 2:
         raise TrainingError(_too_few(kept, dropped, config, paired=tables.pairs is not None))
     return dataset_of(tables, [Arm.parse(arm) for arm in kept], dropped)
+
+
+def offered_arms(arms: Sequence[Arm], config: ArmsConfig) -> Bools:
+    """(a,) which arms a bundle offers.
+
+    Raises:
+        TrainingError: a pattern fits none.
+    """
+    if not config.offered:
+        return np.ones(len(arms), dtype=np.bool_)
+    fits = np.array([[matches(p, arm.model, arm.id) for p in config.offered] for arm in arms])
+    for place, pattern in enumerate(config.offered):
+        if not fits[:, place].any():
+            near = get_close_matches(pattern, [arm.id for arm in arms], n=1)
+            more = f"; did you mean {near[0]}?" if near else ""
+            raise TrainingError(f"arms.offered names {pattern!r}, which no arm fits{more}")
+    return np.asarray(fits.any(axis=1))
 
 
 def _too_few(kept: list[str], dropped: dict[str, str], config: ArmsConfig, *, paired: bool) -> str:

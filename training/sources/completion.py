@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from router.types import Doubles, Floats, Ints
+from router.types import Bools, Doubles, Floats, Ints
 
 from ..methods.base import counted
 from .kin import Kin
@@ -67,6 +67,10 @@ class Completed:
 
     mean: Doubles  # (s, a) above the source's level
     variance: Doubles  # (s, a) of its difference from the source's tried arms
+
+    def of_arms(self, among: Bools) -> Completed:
+        """Some of the arms, by mask (a,)."""
+        return Completed(mean=self.mean[:, among], variance=self.variance[:, among])
 
     @property
     def precision(self) -> Doubles:

@@ -20,7 +20,7 @@ from ..config import TrainConfig
 from ..methods.base import Candidate, Folds, Inputs, spaced
 from ..methods.common_level import Targets
 from ..methods.level import fit_level, oof_levels
-from ..prepare.dataset import Dataset
+from ..prepare.dataset import Dataset, offered_arms
 from ..progress import Stage
 from ..selection.calibrate import fit_calibration
 from ..selection.criteria import Criterion
@@ -29,7 +29,7 @@ from ..selection.price_trend import pulled_means
 from ..selection.stack import Stack
 from ..selection.trust import Trust
 from .gate import Gate
-from .levels import Completions, Sources, levels, numbers
+from .levels import Completions, Sources, numbers
 from .mixture import Mixture, SourceHead
 from .regions import fit_regions
 
@@ -66,7 +66,10 @@ def sources_of(
     if not is_collection(data):
         return folds, None
     folds = judged_evenly(folds, numbers(data)[1], config.seed)
-    return folds, Sources.of(inputs, data, folds, config)
+    offered = offered_arms(data.arms, config.arms)
+    useful = (~np.isnan(data.quality[folds.judged][:, offered])).any(axis=1)
+    folds = Folds(folds.of, folds.judged[useful])
+    return folds, Sources.of(inputs, data, folds, config, offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +95,18 @@ def crossfit_sources(
     Args:
         sources: of the training prompts.
         inputs: these prompts.
-        data: their outcomes.
+        data: their outcomes of the offered arms.
         folds: every fit leaves one out; see `judged_evenly`.
         oof_cost_usd: (j, a) predicted costs of the judged rows.
         config: methods and their candidates.
         stage: advances once per source.
     """
     names, source, gates = sources.names, sources.number, sources.gates
-    completed = Completions(data.quality, sources, folds, data.counts)
+    completed = Completions(sources.data.quality, sources, folds)
     fitted = _fit_sources(sources, inputs, data, folds, config, stage)
     heads = {number: one.head for number, one in fitted.items()}
     oof_quality = _held_out(inputs, folds, source, gates, completed, fitted)
-    level = levels(data.quality, completed[-1].mean, source, data.counts)
+    level = completed.level
     targets = Targets(
         quality=(data.quality - level[:, None]).astype(np.float32),
         level=level[:, None].astype(np.float32),
@@ -115,7 +118,7 @@ def crossfit_sources(
     )
     criterion = Criterion(data=data.rows(folds.judged), cost_usd=oof_cost_usd)
     above, averages = targets.quality, completed[-1]
-    table = fit_regions(inputs, data, above, sources, averages, folds.judged, config)
+    even = judged_evenly(folds, source, config.seed).judged  # whoever's arms are offered
     return Crossfit(
         folds=folds,
         targets=targets,
@@ -125,7 +128,7 @@ def crossfit_sources(
         scores={MIXTURE: {"": float(f"{criterion.score(oof_quality):.6g}")}},
         criterion=criterion,
         counts=data.counts,
-        table=table,
+        table=fit_regions(inputs, data, above, sources, averages, even, config),
         record=_record(names, source, data, completed, fitted),
     )
 
@@ -274,11 +277,13 @@ def _record(
                 "prompts": int((source == n).sum()),
                 "tried_arms": int(tried[n].sum()),
                 **(fitted[n].record if n in fitted else {"methods": [], "arms": 0}),
-                "error_of_tried": round(float(np.median(spread[n][tried[n]])), 4),
-                "error_of_untried": None
-                if tried[n].all()
-                else round(float(np.median(spread[n][~tried[n]])), 4),
+                "error_of_tried": _median(spread[n][tried[n]]),
+                "error_of_untried": _median(spread[n][~tried[n]]),
             }
             for n, name in enumerate(names)
         },
     }
+
+
+def _median(errors: Doubles) -> float | None:
+    return round(float(np.median(errors)), 4) if errors.size else None

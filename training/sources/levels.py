@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router.types import Doubles, Floats, Ints
+from router.types import Bools, Doubles, Floats, Ints
 
 from ..config import TrainConfig
 from ..methods.base import Folds, Inputs, counted, group_sums
@@ -61,14 +61,26 @@ class Sources:
     kin: Kin
     alike: Doubles  # (s, s)
     gates: list[Gate]  # without each fold, and of all rows
+    data: Dataset  # of every arm
+    offered: Bools  # (a,) arms that the bundle offers
 
     @classmethod
-    def of(cls, inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig) -> Sources:
-        """Of the n training prompts."""
+    def of(
+        cls,
+        inputs: Inputs,
+        data: Dataset,
+        folds: Folds,
+        config: TrainConfig,
+        offered: Bools | None = None,
+    ) -> Sources:
+        """Of the n training prompts and every arm (a,); null offers all."""
         names, number = numbers(data)
+        every = np.ones(len(data.arms), dtype=np.bool_)
         return cls(
             names=names,
             number=number,
+            data=data,
+            offered=every if offered is None else offered,
             kin=kin_of_data(data, number),
             alike=likeness(data, inputs, number),
             gates=fit_gates(inputs, number, folds, config),
@@ -76,13 +88,20 @@ class Sources:
 
 
 class Completions:
-    """Completed averages of values without each fold, and of all: `[left_out]`, folds + 1."""
+    """Completed averages of values without each fold, and of all: `[left_out]`, folds + 1.
 
-    def __init__(
-        self, values: Floats | Doubles, sources: Sources, folds: Folds, counts: Doubles | None
-    ) -> None:
-        """Choose the pulls by all cells; each completion then knows its own rows alone."""
-        count = len(sources.names)
+    Every arm is learned from; those of the arms that are offered come out.
+    """
+
+    def __init__(self, values: Floats | Doubles, sources: Sources, folds: Folds) -> None:
+        """Choose the pulls by all cells; each completion then knows its own rows alone.
+
+        Args:
+            values: (n, a) of every arm, NaN where missing.
+            sources: of the n training prompts.
+            folds: of the rows.
+        """
+        count, counts = len(sources.names), sources.data.counts
 
         def cells(rows: Ints) -> Cells:
             some = None if counts is None else counts[rows]
@@ -91,25 +110,24 @@ class Completions:
         every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
         kin, alike = sources.kin, sources.alike
         self.pulls: Pulls = choose_pulls(cells(every[-1]), kin, alike)
-        self._found = [Process.of(cells(r), kin, alike, self.pulls).complete() for r in every]
+        every_arm = [Process.of(cells(r), kin, alike, self.pulls).complete() for r in every]
+        self._found = [completed.of_arms(sources.offered) for completed in every_arm]
+        self.level = _levels(values, every_arm[-1].mean, sources)
 
     def __getitem__(self, left_out: int) -> Completed:
         return self._found[left_out]
 
 
-def levels(
-    values: Floats | Doubles, averages: Doubles, source: Ints, counts: Doubles | None
-) -> Doubles:
-    """(n,) what the mean of all arms would be on a prompt, NaN where nothing is known.
+def _levels(values: Floats | Doubles, averages: Doubles, sources: Sources) -> Doubles:
+    """(n,) what the mean of the offered arms would be on a prompt, NaN where nothing is known.
 
     Args:
-        values: (n, a), NaN where missing.
+        values: (n, a) of every arm, NaN where missing.
         averages: (s, a) how far arms stand out.
-        source: (n,) numbers.
-        counts: (n, a) how much values count; null is 1.
+        sources: of the n prompts.
     """
-    share = counted(values, counts)
-    above = averages - averages.mean(axis=1, keepdims=True)
-    left = np.where(share > 0, values - above[source], 0.0) * share
+    share = counted(values, sources.data.counts)
+    above = averages - averages[:, sources.offered].mean(axis=1, keepdims=True)
+    left = np.where(share > 0, values - above[sources.number], 0.0) * share
     known = share.sum(axis=1)
     return np.where(known > 0, left.sum(axis=1) / np.where(known > 0, known, 1.0), np.nan)

@@ -11,7 +11,7 @@ from ..methods.base import Folds, Inputs
 from ..methods.costs import TokenModel
 from ..methods.level import fit_level
 from .completion import LEAST_ROWS
-from .levels import Completions, Sources, levels
+from .levels import Completions, Sources
 from .mixture import Mixture
 
 
@@ -21,26 +21,25 @@ def fit_source_tokens(
     tokens: Floats,
     folds: Folds,
     config: TrainConfig,
-    counts: Doubles | None = None,
 ) -> tuple[Floats, TokenModel]:
     """What `fit_tokens` fits, arms compared within sources and completed where never tried.
 
     Args:
         sources: of the n training prompts.
         inputs: these prompts.
-        tokens: (n, a), > 0, NaN where missing.
+        tokens: (n, a) of every arm, > 0, NaN where missing.
         folds: of the rows.
         config: of the trees.
-        counts: (n, a) how much outcomes count; null is 1.
     Returns:
-        Out-of-fold tokens of the judged rows (j, a), and the final model.
+        Out-of-fold tokens of the judged rows by the offered arms (j, o), and the final model.
     """
     logs = _smeared(np.log(np.maximum(tokens.astype(np.float64), 1e-3)), sources.number)
-    completed = Completions(logs, sources, folds, counts)
-    level = levels(logs, completed[-1].mean, sources.number, counts)
-    trees = fit_level(inputs, level[:, None], folds, config.level, share=False, seed=config.seed)
+    completed = Completions(logs, sources, folds)
+    trees = fit_level(
+        inputs, completed.level[:, None], folds, config.level, share=False, seed=config.seed
+    )
     low, high = np.nanpercentile(logs, (1, 99))
-    arms = tokens.shape[1]
+    arms = int(sources.offered.sum())
 
     def fitted(left_out: int) -> TokenModel:
         return TokenModel(

@@ -17,6 +17,7 @@ from router.cli.inspect_text import routing_line
 from router.core.manifest import read_manifest
 from tests.worlds.truth import regret, truth_of
 from training.config import TrainConfig
+from training.errors import TrainingError
 from training.pipeline import train
 from training.prepare.cache import CACHE
 from training.progress import Timings
@@ -73,3 +74,33 @@ def test_a_collection_routes_among_arms_that_never_met(
         np.mean(truth.p.max(axis=1) - truth.p[:, i]) for i in range(len(truth.arms))
     )  # of whoever knew the best single arm
     assert regret(router, truth) < fixed
+
+
+def test_arms_that_are_not_offered_teach_and_go_no_further(
+    world: World, tiny_config: TrainConfig, tmp_path: Path
+) -> None:
+    tables = load_sources(collection(world, tmp_path))
+    models = sorted(world.outcomes["model"].unique())
+    # no arm of the first two models is offered, which the first source alone tried
+    arms = replace(tiny_config.arms, offered=tuple(models[2:]))
+    config = replace(tiny_config, predictors=("cluster", "kernel"), arms=arms)
+    narrow = train(tables, config, tmp_path / "narrow", CACHE, Timings())
+    assert {info.model for info in narrow.manifest.arms} == set(models[2:])
+    told = narrow.manifest.training["mixture"]["sources"]
+    assert told["first"]["tried_arms"] < told["second"]["tried_arms"] == len(narrow.manifest.arms)
+    # what the others teach makes the untried ones surer than if nobody had asked them
+    outcomes = tables.outcomes.filter(pl.col("model").is_in(models[2:]))
+    alone = replace(tables, outcomes=outcomes)
+    without = train(alone, replace(config, arms=tiny_config.arms), tmp_path / "w", CACHE, Timings())
+    left = without.manifest.training["mixture"]["sources"]["first"]
+    assert told["first"]["error_of_untried"] < left["error_of_untried"]
+
+
+def test_a_pattern_that_fits_no_arm_is_told_the_nearest(
+    world: World, tiny_config: TrainConfig, tmp_path: Path
+) -> None:
+    tables = load_sources(collection(world, tmp_path))
+    model = sorted(world.outcomes["model"].unique())[0]
+    arms = replace(tiny_config.arms, offered=(f"{model}x",))
+    with pytest.raises(TrainingError, match=f"did you mean {model}"):
+        train(tables, replace(tiny_config, arms=arms), tmp_path / "a", CACHE, Timings())

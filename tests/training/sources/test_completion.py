@@ -17,7 +17,7 @@ SEEDS = range(6)
 
 def completed(world: MadeUp) -> Completed:
     sources = Sources.of(world.inputs, world.data, world.folds, TrainConfig())
-    return Completions(world.data.quality, sources, world.folds, None)[-1]
+    return Completions(world.data.quality, sources, world.folds)[-1]
 
 
 def one_ranking(world: MadeUp) -> Doubles:
@@ -116,7 +116,7 @@ def test_pulls_are_chosen_where_they_surprise_less() -> None:
 def test_what_a_fold_held_is_not_in_the_completion_without_it() -> None:
     world = made_up(3)
     sources = Sources.of(world.inputs, world.data, world.folds, TrainConfig())
-    before = Completions(world.data.quality, sources, world.folds, None)
+    before = Completions(world.data.quality, sources, world.folds)
     changed = world.data.quality.copy()
     held = world.folds.of == 2
     changed[held] = np.where(np.isnan(changed[held]), np.nan, 1.0 - changed[held])

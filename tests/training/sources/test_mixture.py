@@ -63,7 +63,7 @@ def test_held_out_prompts_are_told_apart_beyond_the_averages_of_their_source(
     world: MadeUp, found: Crossfit
 ) -> None:
     sources = Sources.of(world.inputs, world.data, world.folds, CONFIG)
-    averages = Completions(world.data.quality, sources, world.folds, None)[-1].mean
+    averages = Completions(world.data.quality, sources, world.folds)[-1].mean
     mixed = gap(found.chosen[MIXTURE].oof_quality, world)
     assert mixed < 0.75 * gap(averages[world.source], world)
 
