@@ -13,7 +13,7 @@ ROUTINE := ^(Collecting|Found existing|Uninstalling|Requirement|Using|Downloadin
 SHOW = awk -v live="$$(test -t 2 && echo 1)" '{sub(/^ +/, "")} /^Successfully installed/ {printf "%s      %d packages\n", live ? "\r\033[K" : "", NF - 2; next} $$0 ~ /$(ROUTINE)/ {n++; if (live) printf "\r\033[K      %d  %.60s", n, $$0; else if (n % 25 == 0) printf "      %d  %.60s\n", n, $$0; fflush(); next} {print (live && n ? "\n" : "") $$0}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check format bench house demo starter results replay clean
+.PHONY: help setup serve test test-all check format bench house demo starter starter-report results replay clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,17 @@ demo: setup  ## simulated outcomes -> bundle -> decision -> frontier, in about a
 starter: $(VENV)/.installed  ## rebuild the committed starter heads from DATASETS
 	@OPENBLAS_CORETYPE=Haswell $(BIN)/python -m training.commands.starter build --datasets $(DATASETS)
 	@$(BIN)/python -m tests.training.commands.starter_decisions
+
+SHOWN = --bundle $(or $(BUNDLE),$(STARTER)) --datasets $(DATASETS)
+LADDERS = mcpmark,pm_llm,bullshitbench,generalization
+
+starter-report: setup  ## show the starter (BUNDLE=path for another) on DATASETS; writes training/STARTER.md
+	@$(BIN)/python -m training.benchmarks.starter_sources $(SHOWN) --own
+	@$(BIN)/python -m training.benchmarks.leave_source_out $(SHOWN)
+	@$(BIN)/python -m training.benchmarks.ordinary $(SHOWN)
+	@$(BIN)/python -m training.benchmarks.languages $(SHOWN) $(and $(MULTILINGUAL),--multilingual $(MULTILINGUAL))
+	@$(BIN)/python -m training.benchmarks.effort $(SHOWN) --sources $(LADDERS)
+	@$(BIN)/python -m training.benchmarks.starter_report
 
 results: setup  ## train, evaluate and compare on every dataset of DATASETS; writes training/RESULTS.md
 	@$(BIN)/python -m training.benchmarks.results --datasets $(DATASETS) --readme README.md

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,9 +24,22 @@ COLOURS = {"ahead": ROUTER, "level": NEUTRAL, "behind": WORSE}
 
 def leads_png(path: Path, results: Mapping[str, Summary], *, scale: float = 1.3) -> None:
     """Write the picture on white."""
-    panels = [_panel(name, found) for name, found in results.items()]
+    panels = [
+        panel(
+            lead_rows(found),
+            f"{name}: AIQ {100 * found.router.aiq:.1f} %, {found.n_prompts} prompts",
+        )
+        for name, found in results.items()
+    ]
+    write_panels(path, panels, scale=scale)
+
+
+def write_panels(
+    path: Path, panels: Sequence[alt.LayerChart], *, columns: int = COLUMNS, scale: float = 1.3
+) -> None:
+    """Write panels as one picture on white, so many in a row."""
     rows = [
-        alt.hconcat(*panels[i : i + COLUMNS], spacing=24) for i in range(0, len(panels), COLUMNS)
+        alt.hconcat(*panels[i : i + columns], spacing=24) for i in range(0, len(panels), columns)
     ]
     spec = alt.vconcat(*rows, spacing=26).to_dict()
     spec["config"] = chart_config(dark=False) | {"background": "white", "padding": 14}
@@ -55,21 +68,31 @@ def lead_rows(found: Summary) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: float(row["lead"]))
 
 
-def _panel(name: str, found: Summary) -> alt.LayerChart:
-    rows = lead_rows(found)
+def panel(rows: list[dict[str, Any]], title: str, what: str = "lead in AIQ") -> alt.LayerChart:
+    """Dots with intervals around 0, one line each.
+
+    Args:
+        rows: with `method`, and in points `lead`, `low` and `high`, and a `standing` of COLOURS.
+        title: of the panel.
+        what: the dots are.
+    """
     scale = alt.Scale(domain=_range(rows), nice=False)
     order = [row["method"] for row in rows]
     base = alt.Chart(inline(rows)).encode(
-        y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False)),
+        y=alt.Y(
+            "method:N",
+            sort=order,
+            title=None,
+            axis=alt.Axis(ticks=False, domain=False, labelLimit=320),
+        ),
         color=alt.Color(
             "standing:N",
             legend=None,
             scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())),
         ),
     )
-    x = alt.X("lead:Q", title="lead in AIQ, points, 95 % interval", scale=scale)
+    x = alt.X("lead:Q", title=f"{what}, points, 95 % interval", scale=scale)
     zero = alt.Chart(inline([{"at": 0}])).mark_rule(style="guide", strokeDash=[4, 4])
-    title = f"{name}: AIQ {100 * found.router.aiq:.1f} %, {found.n_prompts} prompts"
     chart = alt.layer(
         zero.encode(x=alt.X("at:Q", scale=scale)),
         base.mark_rule(strokeWidth=2, clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),

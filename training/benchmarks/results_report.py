@@ -82,16 +82,16 @@ def write(path: Path, out: Path, names: Sequence[str], readme: Path | None = Non
     own = read(out / "routellm" / "own_setting.json")
     path.write_text(render(results, left, own), "utf-8")
     if readme is not None and len(results) == len(names):
-        put_into(readme, results)
+        put_into(readme, overview(results))
 
 
-def put_into(readme: Path, results: Mapping[str, Summary]) -> None:
-    """Write the overview between the two marks of a README; a file without them stays as it is."""
-    text = readme.read_text("utf-8")
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
+def put_into(document: Path, body: str, marks: tuple[str, str] = (START, END)) -> None:
+    """Write text between the two marks of a document; one without them stays as it is."""
+    text = document.read_text("utf-8")
+    before, start, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if start and end:
-        readme.write_text(f"{before}{start}\n{overview(results)}{end}{after}", "utf-8")
+        document.write_text(f"{before}{start}\n{body}{end}{after}", "utf-8")
 
 
 def render(

@@ -12,7 +12,13 @@ import pytest
 from tests.training.measured import make_world
 from training.benchmarks.results_chart import lead_rows, leads_png
 from training.benchmarks.results_report import END, START, put_into, render, write
-from training.benchmarks.results_tables import mark, method_table, published, summary_table
+from training.benchmarks.results_tables import (
+    mark,
+    method_table,
+    overview,
+    published,
+    summary_table,
+)
 from training.benchmarks.run import dataset_names
 from training.measure.result import evaluate_sweeps
 from training.measure.summarise import summarise
@@ -156,7 +162,7 @@ def test_the_readmes_table_is_written_between_its_marks_and_nothing_else_is(
 ) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{START}\n| old |\n{END}\nafter\n")
-    put_into(readme, {"made-up": found, "again": found})
+    put_into(readme, overview({"made-up": found, "again": found}))
     text = readme.read_text()
     assert text.startswith(f"before\n{START}\n| AIQ")
     assert text.endswith(f"{END}\nafter\n")
@@ -164,5 +170,5 @@ def test_the_readmes_table_is_written_between_its_marks_and_nothing_else_is(
     assert f"**{found.router.aiq:.4f}**" in text
     assert "*task label* †" in text
     readme.write_text("no marks\n")
-    put_into(readme, {"made-up": found})
+    put_into(readme, overview({"made-up": found}))
     assert readme.read_text() == "no marks\n"
