@@ -21,7 +21,7 @@ from .errors import DataError, FormatError
 from .scale import Scales
 
 SUFFIX = ".toml"
-FILES = ("outcomes", "prompts", "pairs")
+FILES = ("outcomes", "prompts", "pairs", "efforts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Source:
 
     Attributes:
         outcomes, prompts, pairs: paths of its files; pairs are preferences, if there are any.
+        efforts: path of a table of what tiers cost on prompts like these: see `data.efforts`.
         name: stands before its prompt ids; empty of a single table.
         kind: the work that its prompts are, as a person says it, such as "tool call".
         kind_column: column of its prompts whose values are kinds, or words that `kinds` explains.
@@ -45,6 +46,7 @@ class Source:
     outcomes: str
     prompts: str
     pairs: str | None = None
+    efforts: str | None = None
     name: str = ""
     kind: str | None = None
     kind_column: str | None = None
@@ -81,7 +83,8 @@ class Source:
     def facts(self) -> dict[str, Any]:
         """What a bundle says of it: no path, no text, nothing that nobody stated."""
         told = {k: v for k, v in asdict(self).items() if k not in (*FILES, "kinds") and v}
-        return told | {"pairs": True} if self.pairs else told
+        beside = {name: True for name in ("pairs", "efforts") if getattr(self, name)}
+        return told | beside
 
 
 def read_collection(path: Path, files: Path | None = None) -> tuple[Source, ...]:
@@ -207,4 +210,5 @@ def _found(path: Path, source: Source, folder: Path) -> Source:
         outcomes=full("outcomes", source.outcomes),
         prompts=full("prompts", source.prompts),
         pairs=None if source.pairs is None else full("pairs", source.pairs),
+        efforts=None if source.efforts is None else full("efforts", source.efforts),
     )

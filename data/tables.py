@@ -12,6 +12,7 @@ from router.catalogue.names import family
 
 from .clean import REASON, Cleaned, CleanReport, Priced
 from .collection import Source
+from .efforts import load_efforts
 from .errors import DataError
 from .prices import PriceTable, public_prices
 from .read import load_outcomes, load_pairs, load_prompts, with_known_prompts
@@ -31,7 +32,7 @@ class Tables:
     Of several sources, prompts and outcomes name theirs in `source`, and prompt ids begin with it.
     Prompts may have `kind` and `group`, what siblings share. Outcomes are one row per prompt and
     arm, `samples` the answers that its quality averages; `runs` are the rows behind those that
-    average several.
+    average several. `efforts` are what tiers cost elsewhere.
     """
 
     outcomes: pl.DataFrame
@@ -41,6 +42,7 @@ class Tables:
     prices: PriceTable | None = None
     sources: tuple[Source, ...] = ()
     runs: pl.DataFrame | None = None
+    efforts: pl.DataFrame | None = None
 
     def models(self) -> list[str]:
         """The models of outcomes and pairs, sorted."""
@@ -61,6 +63,7 @@ class Tables:
             prompts=self.prompts.filter(told),
             pairs=self._pairs_of(names),
             runs=None if self.runs is None else self.runs.filter(told),
+            efforts=None if self.efforts is None else self.efforts.filter(told),
             sources=kept,
         )
 
@@ -142,7 +145,11 @@ def load_sources(
         fought = [part.pairs.kept for part in parts if part.pairs is not None]
         report.unknown_arms = _unknown_arms(pl.concat(fought), kept, prices)
         battles = _with_side(pl.concat([reader.battles(p) for p in parts if p.pairs]), sides)
-    return Tables(_with_side(kept, sides), texts, battles, report, prices, tuple(sources), runs)
+    costs = [load_efforts(Path(s.efforts), s.name) for s in sources if s.efforts is not None]
+    return Tables(
+        _with_side(kept, sides), texts, battles, report, prices, tuple(sources), runs,
+        efforts=pl.concat(costs) if costs else None,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,9 @@ FLOORS = {
     ),
     "data": (
         "errors headers schema values scale collection survey texts delimited raw messages "
-        "estimates price_names prices clean split layouts rows runs read tables samples pricelists "
-        "records public_models engines progress simulation events fetch counts shard ingest "
-        "summary commands __main__ __init__"
+        "estimates price_names prices clean split layouts rows runs read efforts tables samples "
+        "pricelists records public_models engines progress simulation events fetch counts shard "
+        "ingest summary commands __main__ __init__"
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from data.collection import Source
+from router.catalogue.names import family
 from router.types import Arm, Doubles
 
 from ..evaluation.effort import COLUMNS, effort_rows, heights, steps_of
@@ -22,8 +24,9 @@ from ..evaluation.evaluate import split_rows
 from ..measure.draws import Difference, paired_interval
 from ..measure.effort import ladders
 from ..prepare.dataset import Dataset, dataset_of
+from ..reports.wording import money
 from .against_arms import THRESHOLDS, Held, decided, held_against
-from .shown import Goal, Shown, Table, signed
+from .shown import NOTHING, Goal, Shown, Table, signed
 from .starter_options import Asked, starter_command
 
 AT = (*THRESHOLDS, 1.0)
@@ -117,6 +120,31 @@ def _pays(quality: Doubles, top: int) -> Difference | None:
     return Difference(float(gain.mean()), paired_interval(gain))
 
 
+def costs_elsewhere(asked: Asked) -> Table | None:
+    """What the bundle's tiers cost on prompts without outcomes; null where nobody told."""
+    told = asked.tables.efforts
+    if told is None:
+        return None
+    arms = asked.router.arms
+    known = {(family(arms[i].model), arms[i].tier) for t in ladders(arms).values() for i in t}
+    ordered = told.sort("family", "source", "question_set", "output_tokens")
+    rows = tuple(_cost(row) for row in ordered.to_dicts() if (row["family"], row["tier"]) in known)
+    head = ("model", "tier", "on prompts like", "tokens", "$ per 1,000", "seconds")
+    return Table(title="what tiers cost, measured without outcomes", head=head, rows=rows)
+
+
+def _cost(row: dict[str, Any]) -> tuple[str, ...]:
+    dollars, seconds = row["cost_usd"], row["latency_s"]
+    return (
+        row["family"],
+        row["tier"],
+        f"{row['source']} {row['question_set']}".strip(),
+        f"{row['output_tokens']:,.0f}",
+        NOTHING if dollars is None else money(dollars),
+        NOTHING if seconds is None else f"{seconds:.1f}",
+    )
+
+
 def goals_of(rows: list[Ladder]) -> tuple[Goal, ...]:
     """What was asked of all ladders together."""
     held = [h for row in rows for h in row.held]
@@ -167,6 +195,7 @@ def main(asked: Asked) -> Shown:
                 head=COLUMNS,
                 rows=tuple(effort_rows(steps)),
             ),
+            *([] if (costs := costs_elsewhere(asked)) is None else [costs]),
         ),
         figures={"ladders": [asdict(r) for r in rows], "steps": [asdict(s) for s in steps]},
     )

@@ -44,6 +44,7 @@ class Dataset:
         families: (a,) what snapshots of a model share.
         weight: (n, a) what each outcome counts: the attempts that it averages, times its source's.
         collection: the sources.
+        efforts: what tiers cost elsewhere, as `data.efforts` has it; null where nobody said.
     """
 
     arms: tuple[Arm, ...]
@@ -63,6 +64,7 @@ class Dataset:
     families: tuple[str, ...] = ()
     weight: Doubles = field(default_factory=lambda: np.empty((0, 0)))
     collection: tuple[Source, ...] = ()
+    efforts: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
         n = len(self)
@@ -120,7 +122,7 @@ def build_dataset(tables: Tables, config: ArmsConfig) -> Dataset:
     Raises:
         TrainingError: fewer than two arms are left.
     """
-    outcomes = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
+    outcomes = _with_arm(tables.outcomes)
     kept, dropped = _arms(outcomes.filter(pl.col("split") == "train"), config)
     if len(tables.sources) <= 1:  # nothing to learn from the others' outcomes
         asked = offered_arms([Arm.parse(arm) for arm in kept], config)
@@ -182,8 +184,7 @@ def dataset_of(
         TrainingError: an arm has no outcome at all.
     """
     names = [arm.id for arm in arms]
-    named = tables.outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
-    outcomes = named.filter(pl.col("arm").is_in(names))
+    outcomes = _with_arm(tables.outcomes).filter(pl.col("arm").is_in(names))
     absent = sorted(set(names) - set(outcomes["arm"].unique()))
     if absent and (len(absent) == len(names) or not absent_too):
         more = f" and {len(absent) - SHOWN} more" if absent[SHOWN:] else ""
@@ -213,7 +214,12 @@ def dataset_of(
         families=_families(outcomes, arms),
         weight=_weight(matrix("samples"), told["sources"], tables.sources),
         collection=tables.sources,
+        efforts=tables.efforts,
     )
+
+
+def _with_arm(outcomes: pl.DataFrame) -> pl.DataFrame:
+    return outcomes.with_columns(arm=pl.concat_str("model", "tier", separator="|"))
 
 
 def _told(prompts: pl.DataFrame) -> dict[str, tuple[Any, ...]]:

@@ -72,6 +72,10 @@ class Completed:
         """Some of the arms, by mask (a,)."""
         return Completed(mean=self.mean[:, among], variance=self.variance[:, among])
 
+    def of_sources(self, count: int) -> Completed:
+        """The first `count` of the sources."""
+        return Completed(mean=self.mean[:count], variance=self.variance[:count])
+
     @property
     def precision(self) -> Doubles:
         """(s, a) what a source knows of an arm, for weighing sources."""

@@ -12,6 +12,7 @@ from ..config import TrainConfig
 from ..methods.base import Folds, Inputs, counted, group_sums
 from ..prepare.dataset import Dataset
 from .completion import Cells, Completed, Process, Pulls, cells_of, choose_pulls
+from .elsewhere import Elsewhere
 from .gate import Gate, fit_gates
 from .kin import Kin, kin_of
 
@@ -93,24 +94,35 @@ class Completions:
     Every arm is learned from; those of the arms that are offered come out.
     """
 
-    def __init__(self, values: Floats | Doubles, sources: Sources, folds: Folds) -> None:
+    def __init__(
+        self,
+        values: Floats | Doubles,
+        sources: Sources,
+        folds: Folds,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         """Choose the pulls by all cells; each completion then knows its own rows alone.
 
         Args:
             values: (n, a) of every arm, NaN where missing.
             sources: of the n training prompts.
             folds: of the rows.
+            elsewhere: what is known without any row.
         """
         count, counts = len(sources.names), sources.data.counts
 
         def cells(rows: Ints) -> Cells:
             some = None if counts is None else counts[rows]
-            return cells_of(values[rows], sources.number[rows], count, some)
+            found = cells_of(values[rows], sources.number[rows], count, some)
+            return found if elsewhere is None else elsewhere.beside(found)
 
         every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
         kin, alike = sources.kin, sources.alike
+        alike = alike if elsewhere is None else elsewhere.likeness(alike)
         self.pulls: Pulls = choose_pulls(cells(every[-1]), kin, alike)
-        every_arm = [Process.of(cells(r), kin, alike, self.pulls).complete() for r in every]
+        every_arm = [
+            Process.of(cells(r), kin, alike, self.pulls).complete().of_sources(count) for r in every
+        ]
         self._found = [completed.of_arms(sources.offered) for completed in every_arm]
         self.level = _levels(values, every_arm[-1].mean, sources)
 

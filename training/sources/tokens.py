@@ -11,6 +11,7 @@ from ..methods.base import Folds, Inputs
 from ..methods.costs import TokenModel
 from ..methods.level import fit_level
 from .completion import LEAST_ROWS
+from .elsewhere import Elsewhere
 from .levels import Completions, Sources
 from .mixture import Mixture
 
@@ -34,7 +35,8 @@ def fit_source_tokens(
         Out-of-fold tokens of the judged rows by the offered arms (j, o), and the final model.
     """
     logs = _smeared(np.log(np.maximum(tokens.astype(np.float64), 1e-3)), sources.number)
-    completed = Completions(logs, sources, folds)
+    elsewhere = Elsewhere.of(sources.data, sources.names)
+    completed = Completions(logs, sources, folds, elsewhere)
     trees = fit_level(
         inputs, completed.level[:, None], folds, config.level, share=False, seed=config.seed
     )

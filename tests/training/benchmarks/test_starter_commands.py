@@ -169,7 +169,14 @@ def test_english_gets_what_english_gets(collection: Path) -> None:
 
 
 def test_ladders_are_shown_where_a_model_has_several_tiers(collection: Path) -> None:
-    shown = run(effort.main, collection)
+    told = "model,tier,answers,completion_tokens,cost_usd,latency_s\n"
+    told += "cinder-base,high,50,1234.4,0.002,7.25\nelder-max,default,50,9,0.1,1\n"
+    (collection / "efforts.csv").write_text(told)
+    toml = (collection / "all.toml").read_text()
+    named = toml.replace('name = "tools"\n', 'name = "tools"\nefforts = "efforts.csv"\n')
+    (collection / "efforts.toml").write_text(named)
+    shown = run(effort.main, collection, "--collection", collection / "efforts.toml")
+    assert shown.tables[2].rows == (("cinder-base", "high", "tools", "1,234", "$2.00", "7.2"),)
     rows: list[dict[str, Any]] = shown.figures["ladders"]
     assert {row["model"] for row in rows} == {"cinder-base"}
     assert {row["top"] for row in rows} == {"high"}

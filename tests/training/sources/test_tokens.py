@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from router.types import Doubles, Floats
 from tests.training.sources.made_up import KINDS, MadeUp, made_up
 from training.config import TrainConfig
+from training.sources.elsewhere import Elsewhere
 from training.sources.levels import Sources
 from training.sources.tokens import fit_source_tokens
 
@@ -65,3 +67,43 @@ def test_untried_arms_keep_their_ratios_from_other_sources(
         gaps.append((says - told)[never])
     # arms differ by a standard deviation of 0.75; by one mean over sources they would by 2
     assert np.sqrt((np.concatenate(gaps) ** 2).mean()) < 0.45
+
+
+def test_tokens_by_tier_from_elsewhere_tell_of_arms_without_outcomes(
+    world: MadeUp, truth: Doubles
+) -> None:
+    """Means by tier of every arm, on questions like the first source's, whatever their length."""
+    away = np.arange(4, 10)  # asked nowhere
+    luck = np.random.default_rng(3).lognormal(-0.18, 0.6, truth.shape)
+    asked = np.where(world.tried[world.source], truth * luck, np.nan)
+    asked[:, away] = np.nan
+    data = replace(world.data, output_tokens=asked, cost_usd=asked * 1e-6)
+    told = pl.DataFrame(
+        {
+            "source": "source 0",
+            "question_set": "1",
+            "family": list(data.families),
+            "tier": [arm.tier for arm in data.arms],
+            "output_tokens": 7.0 * truth[0],
+            "answers": 50.0,
+        }
+    )
+    first, gaps = world.source == 0, []
+    for efforts in (None, told):
+        sources = Sources.of(world.inputs, replace(data, efforts=efforts), world.folds, CONFIG)
+        tokens = asked.astype(np.float32)
+        _, model = fit_source_tokens(sources, world.inputs, tokens, world.folds, CONFIG)
+        ratio = model.predict(world.inputs)[first].mean(axis=0) / truth[0]
+        gaps.append(float(np.std(np.log(ratio[away]))))
+    assert gaps[1] < 0.2  # 50 answers leave 0.1
+    assert gaps[1] < 0.5 * gaps[0]
+
+
+def test_efforts_of_other_arms_or_of_one_change_nothing(world: MadeUp) -> None:
+    row = {"source": "source 0", "question_set": "1", "output_tokens": 9.0, "answers": 50.0}
+    arm = world.data.arms[0]
+    one = pl.DataFrame([row | {"family": world.data.families[0], "tier": arm.tier}])
+    others = pl.DataFrame([row | {"family": f"unknown-{i}", "tier": arm.tier} for i in range(3)])
+    names = [f"source {i}" for i in range(len(KINDS))]
+    for efforts in (None, one, others):
+        assert Elsewhere.of(replace(world.data, efforts=efforts), names) is None
