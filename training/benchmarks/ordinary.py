@@ -25,7 +25,7 @@ from router.types import Decision, Doubles, Scores
 from ..certify.thresholds import OwnTraffic
 from ..evaluation.evaluate import at_the_ask, score_texts
 from ..methods.base import spaced
-from .against_arms import THRESHOLDS
+from .against_arms import THRESHOLDS, decided
 from .ordinary_prompts import Prompt, lists, open_prompts, read_prompts
 from .shown import NOTHING, Goal, Shown, Table
 from .starter_options import PATH, Asked, starter_command
@@ -42,7 +42,8 @@ are of the open instruction sources' test splits, evenly in six languages; where
 in a language, questions of our own fill up. Arms are ranked by what they are expected to cost for
 the prompt, 0 the cheapest and 1 the dearest. The share of spend is how far the expected dollars of
 a threshold lie from those of threshold 0 to those of threshold 1, on test prompts of each source
-at what they cost as single requests."""
+at what they cost as single requests; beside it the same of realised dollars, where a request allows
+the source's arms alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,26 +160,48 @@ def spent(asked: Asked, source: Source) -> tuple[float, ...] | None:
     kept = tuple(texts[i] for i in spaced(len(texts), MOST_PROMPTS, seed=0))
     scores = score_texts(asked.router, kept, asked.cache, asked.reporter)
     own = OwnTraffic(asked.router, scores, at_the_ask(asked.router, kept, scores))
-    low, *between, high = (own.at(t).usd_per_1k for t in (0.0, *THRESHOLDS, 1.0))
-    return tuple((usd - low) / (high - low) if high > low else 0.0 for usd in between)
+    return _shares([own.at(t).usd_per_1k for t in (0.0, *THRESHOLDS, 1.0)])
 
 
-def spend_shares(asked: Asked) -> tuple[Goal, Table]:
+def spent_among(asked: Asked, source: Source) -> tuple[float, ...] | None:
+    """The same of realised dollars, where a request allows the source's arms alone."""
+    on = asked.on(asked.router, source)
+    if on.found is None or on.scored is None:
+        return None
+    sweep = decided(asked.router, on.scored, (0.0, *THRESHOLDS, 1.0))
+    return _shares([float(usd.mean()) for usd in sweep.earned(on.found.outcomes)[0]])
+
+
+def _shares(usd: Sequence[float]) -> tuple[float, ...]:
+    """How far each lies from the first to the last."""
+    low, *between, high = usd
+    return tuple((each - low) / (high - low) if high > low else 0.0 for each in between)
+
+
+def spend_shares(asked: Asked) -> tuple[list[Goal], Table]:
     """Whether a threshold is the same share of spend on every source."""
-    found = {s.name: spent(asked, s) for s in asked.sources}
-    shares = {name: share for name, share in found.items() if share is not None}
-    good = [
-        all(abs(s - t) <= OFF + 1e-9 for s, t in zip(share, THRESHOLDS, strict=True))
-        for share in shares.values()
+    live = [spent(asked, source) for source in asked.sources]
+    among = [spent_among(asked, source) for source in asked.sources]
+    what = "sources whose shares of spend at {} are within 10 points{}"
+    named = ", ".join(f"{t:g}" for t in THRESHOLDS)
+    goals = [
+        Goal.share(what.format(named, of), [_near(shares) for shares in column if shares])
+        for column, of in ((live, ""), (among, ", among their own arms, in realised dollars"))
     ]
     rows = tuple(
-        (name, *([NOTHING] * 3 if share is None else [f"{s:.0%}" for s in share]))
-        for name, share in found.items()
+        (source.name, *_percents(own), *_percents(alone))
+        for source, own, alone in zip(asked.sources, live, among, strict=True)
     )
-    named = ", ".join(f"{t:g}" for t in THRESHOLDS)
-    goal = Goal.share(f"sources whose shares of spend at {named} are within 10 points", good)
-    head = ("source", *(f"at {t:g}" for t in THRESHOLDS))
-    return goal, Table(title="share of spend, by source", head=head, rows=rows)
+    head = ("source", *(f"at {t:g}" for t in THRESHOLDS), *(f"own arms, {t:g}" for t in THRESHOLDS))
+    return goals, Table(title="share of spend, by source", head=head, rows=rows)
+
+
+def _near(shares: tuple[float, ...]) -> bool:
+    return all(abs(s - t) <= OFF + 1e-9 for s, t in zip(shares, THRESHOLDS, strict=True))
+
+
+def _percents(shares: tuple[float, ...] | None) -> list[str]:
+    return [NOTHING] * len(THRESHOLDS) if shares is None else [f"{s:.0%}" for s in shares]
 
 
 @starter_command
@@ -196,7 +219,7 @@ def main(asked: Asked, *, prompts: Path | None) -> Shown:
         title="Ordinary prompts",
         text=TEXT,
         bundle_id=router.manifest.bundle_id,
-        goals=(known, *goals, spend, above),
+        goals=(known, *goals, *spend, above),
         tables=(by_language, where, shares, pairs),
     )
 
