@@ -158,11 +158,11 @@ def learn(
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
         rule = decision_constants(model, oof, mean, config, origin.catalogue)
+        table = rule.threshold_map(oof, _realised(oof, joined))
         stage.note(f"tie band {rule.info.tie_band:g}")
     with reporter.stage("export and check") as stage:
         graph = model.to_onnx(encoder.info.dimension)
         parity = check_parity(model, graph, oof.inputs, judged)
-        table = rule.threshold_map(oof, _realised(oof, joined))
         learned = Learned(data, fitted, mixed, rule, table, parity, mean)
         manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
         kept = _kept(model, oof, data, joined)

@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 JSON = {"content-type": "application/json"}
 ASKED = {"prompt": "What is 17*23?", "threshold": 0.3}
 CONTRACT = {
-    "decision_id", "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "reasons",
-    "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
+    "decision_id", "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "kind",
+    "reasons", "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
 }  # fmt: skip
 READ = {"wire": "prompt", "kind": "new_task", "requires": [], "max_output_tokens": None, "n": 1}
 

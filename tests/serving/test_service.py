@@ -25,8 +25,8 @@ pytestmark = pytest.mark.service
 
 SECRET = "xyzzy-a-very-private-sentence"
 FIELDS = [
-    "decision_id", "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "reasons",
-    "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
+    "decision_id", "model", "tier", "fallbacks", "predicted", "difficulty", "cluster", "kind",
+    "reasons", "threshold", "expected", "propensity", "bundle_id", "request", "warnings",
 ]  # fmt: skip
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 DEEP = b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
