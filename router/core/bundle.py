@@ -76,19 +76,32 @@ class Bundle:
                 f"manifest.json needs text features version {manifest.feature_version}; "
                 f"this version computes {features.VERSION}"
             )
-        content = [manifest.files[f"{ENCODER}/{name}"].sha256 for name in ENCODER_FILES]
-        encoder = open_encoder(folder / ENCODER, manifest.encoder, (content[0], content[1]))
+        model, tokenizer = (manifest.files[f"{ENCODER}/{name}"].sha256 for name in ENCODER_FILES)
         rows = read_map_rows(folder / MAP_ROWS) if MAP_ROWS in manifest.files else None
-        bundle = cls(
+        bundle = cls.opened(folder, manifest, (model, tokenizer), rows)
+        bundle.replay_golden()
+        return bundle
+
+    @classmethod
+    def opened(
+        cls, folder: Path, manifest: Manifest, content: tuple[str, str], rows: MapRows | None
+    ) -> Bundle:
+        """Open the files in `folder`, which nobody verified.
+
+        Args:
+            folder: that holds heads and encoder.
+            manifest: of the bundle.
+            content: sha256 of the encoder's model and tokenizer.
+            rows: that it keeps; null in older bundles.
+        """
+        return cls(
             path=folder,
             manifest=manifest,
             made=manifest,
-            encoder=encoder,
+            encoder=open_encoder(folder / ENCODER, manifest.encoder, content),
             scorer=Scorer(folder / HEADS, manifest, rows),
             map_rows=rows,
         )
-        bundle.replay_golden()
-        return bundle
 
     def score_texts(self, texts: list[str]) -> Scores:
         """Embed and score plain prompts, each of one turn."""

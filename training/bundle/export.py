@@ -22,11 +22,9 @@ from router.core.bundle import (
     REQUIRED,
     Bundle,
     file_sha256,
-    open_encoder,
 )
 from router.core.manifest import MANIFEST, FileEntry, Manifest
 from router.core.map_rows import MAP_ROWS, MapRows
-from router.core.scoring import Scorer
 
 from ..errors import ExportError
 from ..prepare.encoder import ExportedEncoder
@@ -135,15 +133,7 @@ def write_golden(folder: Path, manifest: Manifest, rows: MapRows | None) -> Bund
         What answered; it is not verified, for its manifest is not finished.
     """
     model, tokenizer = (file_sha256(folder / ENCODER / name) for name in ENCODER_FILES)
-    encoder = open_encoder(folder / ENCODER, manifest.encoder, (model, tokenizer))
-    bundle = Bundle(
-        path=folder,
-        manifest=manifest,
-        made=manifest,
-        encoder=encoder,
-        scorer=Scorer(folder / HEADS, manifest, rows),
-        map_rows=rows,
-    )
+    bundle = Bundle.opened(folder, manifest, (model, tokenizer), rows)
     quality = bundle.score_texts(list(GOLDEN_PROMPTS)).quality
     answers = [
         {"text": text, "quality": [round(float(q), 6) for q in row]}
