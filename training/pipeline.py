@@ -165,8 +165,8 @@ def learn(
         parity = check_parity(model, graph, oof.inputs, judged)
         learned = Learned(data, fitted, mixed, rule, table, parity, mean)
         manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
-        kept = _kept(model, oof, data, joined)
-        manifest = mapped_by_kind(manifest, model.table, inputs, data, kept, rule.among, config)
+        kept, among = _kept(model, oof, data, joined), rule.among
+        manifest, kept = mapped_by_kind(manifest, model, inputs, data, folds, kept, among, config)
         manifest = write_bundle(out, manifest, graph, encoder, kept)
         stage.note(f"{manifest.bundle_id}, largest gap {parity.quality_gap:.1g}")
     return Trained(path=out, manifest=manifest, parity=parity)

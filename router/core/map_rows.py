@@ -20,8 +20,9 @@ from ..errors import BundleError
 from ..types import Bools, Doubles, Floats, Ints
 from .choice import near_tie_band
 from .encoder import open_session
+from .flips import Flips
 from .manifest import ArmInfo, Manifest, Region, ThresholdMap, retired_by
-from .threshold_map import threshold_map
+from .threshold_map import promised_quality, threshold_map
 
 MAP_ROWS = "map_rows.onnx"
 SAMPLE = 512  # rows; a sweep over them takes milliseconds, and a share is off by 2 points
@@ -119,21 +120,42 @@ class MapRows:
         band = near_tie_band(self.quality_se.astype(np.float64), everything, tie_band)
         return threshold_map(self.quality, self.cost_usd(arms), self.realised, band, among)
 
+    def maps(
+        self,
+        regions: Sequence[Region],
+        arms: Sequence[ArmInfo],
+        tie_band: float,
+        among: Bools | None = None,
+    ) -> tuple[ThresholdMap, tuple[Region, ...]]:
+        """The map of all rows, and the regions with maps of their own where they had some.
+
+        A region with too few rows has none.
+        """
+        if not any(region.threshold_map for region in regions):
+            return self.threshold_map(arms, tie_band, among), tuple(regions)
+        return self.region_maps(regions, arms, tie_band, among)
+
     def region_maps(
         self,
         regions: Sequence[Region],
         arms: Sequence[ArmInfo],
         tie_band: float,
         among: Bools | None = None,
-    ) -> tuple[Region, ...]:
-        """The regions with maps of these arms; one with too few rows has that of all."""
+    ) -> tuple[ThresholdMap, tuple[Region, ...]]:
+        """The same where every region of `LEAST_ROWS` is to have one."""
+        kept = np.ones(len(arms), dtype=np.bool_) if among is None or not among.any() else among
+        some = self.arms(np.flatnonzero(kept).tolist())
+        quality, error = some.quality.astype(np.float64), self.quality_se.astype(np.float64)
+        band = near_tie_band(error, np.ones(error.shape, dtype=np.bool_), tie_band)
+        seen = promised_quality(some.quality, some.realised).astype(np.float64)
+        told: Doubles = np.where(np.isnan(seen), quality, seen)
+        flips = Flips.of(quality, self.cost_usd(arms)[:, kept], told, band)
         found = []
         for region in regions:
             rows = self.within(region.clusters)
-            enough = len(rows) >= LEAST_ROWS
-            own = self.rows(rows).threshold_map(arms, tie_band, among) if enough else None
+            own = flips.threshold_map(rows) if len(rows) >= LEAST_ROWS else None
             found.append(replace(region, threshold_map=own))
-        return tuple(found)
+        return flips.threshold_map(np.arange(len(self))), tuple(found)
 
     def by_kind(self, regions: Sequence[Region]) -> tuple[Doubles, Doubles, Doubles]:
         """What arms are like in each region's kind of work, or in all where nobody named it.
@@ -206,7 +228,5 @@ def narrowed(manifest: Manifest, rows: MapRows | None, allowed: Bools) -> Manife
         kept = np.flatnonzero(allowed).tolist()
         own = [infos[i] for i in kept]
         some, band = rows.arms(kept), decision.tie_band
-        table = some.threshold_map(own, band, present[kept])
-        if manifest.mapped:
-            regions = some.region_maps(manifest.regions, own, band, present[kept])
+        table, regions = some.maps(manifest.regions, own, band, present[kept])
     return replace(manifest, decision=decision, threshold_map=table, regions=regions)

@@ -56,10 +56,7 @@ def threshold_map(
     """
     if among is not None and among.any():
         quality, cost_usd, outcomes = quality[:, among], cost_usd[:, among], outcomes[:, among]
-    # outcomes of an arm that was seldom asked are those of another router's choices, not of these:
-    # what this one would get from it is then the calibrated prediction
-    rarely = np.isnan(outcomes).mean(axis=0) > SPARSE
-    expected = np.where(rarely, quality, outcomes)
+    expected = promised_quality(quality, outcomes)
     index, everything = np.arange(len(quality)), np.ones(quality.shape, dtype=np.bool_)
     predicted = quality.astype(np.float64)
     # no last bits: powers and sums have others on another processor, and the map is in the bundle
@@ -82,6 +79,16 @@ def threshold_map(
         quality=tuple(round(reached[i], 6) for i in kept),
         cost_usd=tuple(spend[i] for i in kept),
     )
+
+
+def promised_quality(quality: Floats, outcomes: Floats) -> Floats:
+    """(n, a) what an arm's answers are told to be worth, NaN where an outcome is missing.
+
+    Outcomes of an arm that was seldom asked are those of another router's choices, not of these:
+    what this one would get from it is then the calibrated prediction.
+    """
+    rarely = np.isnan(outcomes).mean(axis=0) > SPARSE
+    return np.where(rarely, quality, outcomes)
 
 
 def _knots(share: Doubles, least: float = 1e-4) -> list[int]:

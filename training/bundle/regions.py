@@ -13,14 +13,14 @@ from dataclasses import replace
 import numpy as np
 
 from router.core.manifest import Manifest, Region
-from router.core.map_rows import MapRows
 from router.types import Bools, Ints
 
 from ..config import TrainConfig
-from ..methods.base import Inputs
-from ..methods.cluster import ClusterTable
+from ..methods.base import Folds, Inputs
 from ..prepare.dataset import Dataset
 from .kind_words import kind_by_words
+from .model import FittedModel, Prediction
+from .oof_predictions import OofPredictions
 
 
 def regions_of(data: Dataset, cluster: Ints, sources: Sequence[str]) -> tuple[Region, ...]:
@@ -62,31 +62,57 @@ def _kind(data: Dataset, rows: Ints) -> str | None:
 
 def mapped_by_kind(
     manifest: Manifest,
-    table: ClusterTable,
+    model: FittedModel,
     inputs: Inputs,
     data: Dataset,
-    rows: MapRows,
+    folds: Folds,
+    rows: OofPredictions,
     among: Bools,
     config: TrainConfig,
-) -> Manifest:
+) -> tuple[Manifest, OofPredictions]:
     """The manifest with its regions and, where there are several to tell apart, their maps.
 
     Args:
         manifest: with every other constant.
-        table: whose clusters they are.
+        model: that is written.
         inputs: the training prompts.
         data: the same, with their kinds and outcomes.
-        rows: what is predicted of those that were held out.
+        folds: of them.
+        rows: what is predicted of the judged ones.
         among: (a,) arms that a threshold may choose.
         config: how near ties are broken far from all.
+    Returns:
+        The manifest, and the rows that its maps are made of.
     """
-    regions = regions_of(data, table.located(inputs)[0], table.owners)
+    regions = regions_of(data, model.table.located(inputs)[0], model.table.owners)
     told = any(kind is not None for kind in data.kinds) or len({r.source for r in regions}) > 1
     if not told or len(regions) < 2:
-        return replace(manifest, regions=regions)
+        return replace(manifest, regions=regions), rows
+    rows = _levelled(rows, regions, model.predict(inputs.rows(folds.judged)), folds.of_judged)
     band = manifest.decision.tie_band
+    table, regions = rows.region_maps(regions, manifest.arms, band, among)
+    decision = replace(manifest.decision, far_tie=max(band, config.decision.far_tie))
+    return replace(manifest, decision=decision, threshold_map=table, regions=regions), rows
+
+
+def _levelled(
+    rows: OofPredictions, regions: Sequence[Region], final: Prediction, fold: Ints
+) -> OofPredictions:
+    """The rows with the means of the final model in every region, in place of those of each fold.
+
+    Where arms differ by their means alone, prompts change arms at one λ: the final model's, which
+    is none of the folds'. How prompts differ is still what held-out fits say.
+    """
+    quality, tokens = rows.quality.astype(np.float64), rows.output_tokens.astype(np.float64)
+    for region in regions:
+        inside = np.isin(rows.cluster, region.clusters)
+        for number in np.unique(fold[inside]):
+            own = inside & (fold == number)
+            quality[own] += final.quality[inside].mean(axis=0) - quality[own].mean(axis=0)
+            usual = np.maximum(tokens[own].mean(axis=0), 1e-9)
+            tokens[own] *= final.output_tokens[inside].mean(axis=0) / usual
     return replace(
-        manifest,
-        regions=rows.region_maps(regions, manifest.arms, band, among),
-        decision=replace(manifest.decision, far_tie=max(band, config.decision.far_tie)),
+        rows,
+        quality=np.clip(quality, 0.0, 1.0).astype(np.float32),
+        output_tokens=tokens.astype(np.float32),
     )

@@ -52,14 +52,14 @@ def redecided(
         default_arm=default,
         difficulty_edges=difficulty_edges(rows.quality),
     )
-    band, regions = decision.tie_band, manifest.regions
+    table, regions = rows.maps(manifest.regions, arms, decision.tie_band, among)
     return replace(
         manifest,
         arms=arms,
         catalogue=catalogue.to_dict(),
         decision=decision,
-        threshold_map=rows.threshold_map(arms, band, among),
-        regions=rows.region_maps(regions, arms, band, among) if manifest.mapped else regions,
+        threshold_map=table,
+        regions=regions,
         certificate=None,
     )
 

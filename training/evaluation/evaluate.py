@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.tables import Tables
 from router import Policy, Router
@@ -33,6 +35,7 @@ from .sparse import Observed, joined, observed_at, of_arms, of_rows
 SCORED_AT_ONCE = 2048
 EVEN_THRESHOLDS = 51
 FINE_THRESHOLDS = 201
+NOT_NAMED = "not named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,16 @@ def evaluate_bundle(
             not_applicable=dict(others.not_applicable),
             resamples=resamples,
         )
-    return found, scored
+    return replace(found, kinds=kinds_of(router, scored.scores)), scored
+
+
+def kinds_of(router: Router, scores: Scores) -> NDArray[Any] | None:
+    """(n,) kinds of work; null where the bundle names none."""
+    kinds = [region.kind for region in router.manifest.regions]
+    if not any(kinds):
+        return None
+    names = np.array([kind or NOT_NAMED for kind in kinds])
+    return np.asarray(names[router.manifest.region_of[scores.cluster]])
 
 
 def score_split(

@@ -69,8 +69,9 @@ class DomainSummary:
 
 
 def domain_rows(evaluation: Evaluation) -> tuple[DomainSummary, ...]:
-    """Every domain, the largest first; empty where the prompts have no domains."""
-    labels = evaluation.outcomes.domain
+    """Every domain, or kind of work where prompts have no domains; the largest first."""
+    given = evaluation.outcomes.domain
+    labels = evaluation.kinds if given is None else given
     if labels is None:
         return ()
     names, codes = label_codes(labels)

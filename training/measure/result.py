@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from router.types import Doubles
 
@@ -51,6 +53,8 @@ class Evaluation:
         bounds: the oracle, the split-half oracle where runs are repeated, and the domain oracle
             where prompts have domains, by name.
         not_applicable: baselines that these data cannot have, with the reason.
+        kinds: (n,) of work by the bundle's clusters, told where prompts have no domains; null
+            where it names none.
     """
 
     outcomes: Outcomes
@@ -61,6 +65,7 @@ class Evaluation:
     bounds: Mapping[str, Curve]
     resampled: Resampled
     not_applicable: Mapping[str, str]
+    kinds: NDArray[Any] | None = None
 
     @cached_property
     def operating_point(self) -> int:

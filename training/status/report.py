@@ -11,7 +11,8 @@ from scipy import stats
 
 from data.events import EventLog
 from router.core.manifest import Manifest
-from router.types import Bools, Doubles
+from router.core.promises import by_kind
+from router.types import Bools, Doubles, Ints
 
 from ..retrain.log_rows import Traffic
 from .certificate import EXPIRED, CertificateState
@@ -100,7 +101,8 @@ def traffic_findings(traffic: Traffic, manifest: Manifest, *, seed: int) -> list
     return [
         Finding(kind="traffic_clusters", subject="traffic", level=_level(index, p), value=index,
                 p_value=p,
-                detail="stability index of cluster shares, later half against earlier half"),
+                detail="stability index of cluster shares, later half against earlier half"
+                + moved_kinds(manifest, then, now)),
         Finding(kind="traffic_embeddings", subject="traffic", level=_level(moved, p_moved),
                 value=moved, p_value=p_moved,
                 detail="stability index of embeddings, later half against earlier half"),
@@ -109,6 +111,25 @@ def traffic_findings(traffic: Traffic, manifest: Manifest, *, seed: int) -> list
                 p_value=float(p_far),
                 detail="share of prompts beyond the training 99th percentile, later half"),
     ]  # fmt: skip
+
+
+def moved_kinds(manifest: Manifest, then: Ints, now: Ints) -> str:
+    """The kind of work whose share of decisions moved most, in words; empty where none is named.
+
+    Args:
+        manifest: of the bundle.
+        then: (k,) earlier decisions by cluster.
+        now: (k,) later ones.
+    """
+    shares = {
+        kind: [float(part[clusters].sum() / max(part.sum(), 1)) for part in (then, now)]
+        for kind, regions in by_kind(manifest).items()
+        if kind and (clusters := [c for r in regions for c in r.clusters if c < len(then)])
+    }
+    if not shares:
+        return ""
+    kind, (before, after) = max(shares.items(), key=lambda item: abs(item[1][1] - item[1][0]))
+    return f"; {kind} went from {before:.0%} to {after:.0%}"
 
 
 def _level(index: float, p_value: float) -> str:

@@ -27,6 +27,7 @@ from training.sources.crossfit import (
 )
 from training.sources.levels import Completions, Sources
 from training.sources.mixture import Mixture
+from training.sources.regions import SourceClusters
 
 CONFIG = replace(
     TrainConfig(), predictors=("cluster", "kernel"), kernel=KernelConfig(alpha=(3.0, 10.0))
@@ -81,6 +82,28 @@ def test_the_graph_says_what_the_mixture_says(world: MadeUp, found: Crossfit) ->
     feed = {"embedding": world.inputs.embedding, "features": world.inputs.features}
     (said,) = session.run(["quality"], feed)
     assert np.abs(said - mixture.predict(world.inputs)).max() < 1e-5
+
+
+def test_clusters_are_of_the_source_that_the_gate_finds_and_the_graph_agrees(
+    world: MadeUp, found: Crossfit
+) -> None:
+    table = found.table
+    assert isinstance(table, SourceClusters)
+    cluster, distance = table.located(world.inputs)
+    names = np.array(table.owners)[cluster]
+    assert (names == np.array(world.data.sources)).mean() > 0.9
+    graph = Graph()
+    embedding = graph.input("embedding", DIMENSION)
+    text = graph.input("features", len(features.NAMES))
+    inputs = GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+    tensors = table.add_located(graph, inputs)
+    for tensor, name, kind in zip(tensors, ("cluster", "far"), (np.int64, np.float64), strict=True):
+        graph.output(tensor, name, kind, 1)
+    session = single_threaded_session(graph.model().SerializeToString())
+    feed = {"embedding": world.inputs.embedding, "features": world.inputs.features}
+    said, far = session.run(["cluster", "far"], feed)
+    assert (said[:, 0] == cluster).all()
+    assert np.abs(far[:, 0] - distance).max() < 1e-6
 
 
 def test_regions_are_less_sure_of_arms_that_were_never_tried_there(
