@@ -259,7 +259,7 @@ def _kept(
         output_tokens=oof.output_tokens,
         realised=_realised(oof, joined),
         n_chars=oof.data.n_chars,
-        cluster=model.table.located(oof.inputs)[0],
+        cluster=model.table.placed(oof.inputs, oof.data.sources),
     )
 
 

@@ -84,7 +84,7 @@ def mapped_by_kind(
     Returns:
         The manifest, and the rows that its maps are made of.
     """
-    regions = regions_of(data, model.table.located(inputs)[0], model.table.owners)
+    regions = regions_of(data, model.table.placed(inputs, data.sources), model.table.owners)
     told = any(kind is not None for kind in data.kinds) or len({r.source for r in regions}) > 1
     if not told or len(regions) < 2:
         return replace(manifest, regions=regions), rows

@@ -7,6 +7,7 @@ measure the same distance, cosine to unit centroids.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +130,10 @@ class ClusterTable:
     def located(self, inputs: Inputs) -> tuple[Ints, Floats]:
         """The cluster of n prompts, and how far they are from what was trained on: both (n,)."""
         return nearest(inputs.embedding, self.centroids)
+
+    def placed(self, inputs: Inputs, _sources: Sequence[str]) -> Ints:
+        """(n,) the clusters of prompts whose sources are known."""
+        return self.located(inputs)[0]
 
     def blended(self, inputs: Inputs, values: Doubles) -> Floats:
         """Blend any (k, a) values over the nearest centroids: (n, a)."""
