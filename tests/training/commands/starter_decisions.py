@@ -118,7 +118,8 @@ def allowed(router: Router, scores: Scores, threshold: float) -> list[list[str]]
     rule = ThresholdRule.of(threshold, router.manifest)
     everything = np.ones(scores.quality.shape, dtype=np.bool_)
     chosen = rule.choose(scores, everything)
-    utility = scores.quality - rule.cost_weight * scores.cost_usd
+    weight = np.reshape(rule.weight(scores), (-1, 1))
+    utility = scores.quality - weight * scores.cost_usd
     floor = utility.max(axis=1) - rule.band(scores, everything)
     certain = np.where(utility >= floor[:, None] + MARGIN, scores.cost_usd, np.inf).min(axis=1)
     may = (utility >= floor[:, None] - MARGIN) & (scores.cost_usd <= certain[:, None])
