@@ -20,7 +20,10 @@ STORE = click.option("--store", type=PATH, required=True, help="Folder; made whe
 @click.argument("bundle", type=PATH)
 @STORE
 @click.option(
-    "--gate", type=PATH, help="Record of tierwise gate … --json FILE; it must have passed."
+    "--gate",
+    type=PATH,
+    help="Record of tierwise gate … --json FILE; it must have passed. The one that the store keeps "
+    "by default.",
 )
 @click.option("--force", metavar="REASON", help="Go without a gate; REASON enters the history.")
 def promote(bundle: Path, store: Path, gate: Path | None, force: str | None) -> None:

@@ -3,6 +3,7 @@
     STORE/bundles/ID/      every bundle that was ever promoted or tried, never changed again
     STORE/current          link to the live one; renamed into place, so it always names a whole one
     STORE/candidate.json   a bundle that is tried beside it: in shadow, or for a share of requests
+    STORE/gates/ID.json    what the gate said of a bundle last, against the live one of that time
     STORE/history.jsonl    one line per change
 
 Whoever serves a store looks at the link now and then and takes the new bundle over without a
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +26,9 @@ from .bundle import Bundle, find_bundle
 from .manifest import read_manifest
 
 CURRENT, CANDIDATE, HISTORY, BUNDLES = "current", "candidate.json", "history.jsonl", "bundles"
+GATES = "gates"
 PASSED = "passed"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,34 @@ class Store:
         """Where a bundle of the store lies."""
         return self.path / BUNDLES / bundle_id
 
+    def keep_gate(self, record: dict[str, Any]) -> Path:
+        """Keep a gate's record in place of an earlier one of the same candidate; where it is.
+
+        Raises:
+            StoreError: its candidate has no name that a file could have.
+        """
+        name = str(record.get("candidate"))
+        if not _ID.fullmatch(name):
+            raise StoreError(f"a gate's candidate is a bundle's id, got {name[:64]!r}")
+        path = self.path / GATES / f"{name}.json"
+        write_file(path, json.dumps(record), durable=True)
+        return path
+
+    def gate(self, bundle_id: str) -> dict[str, Any] | None:
+        """What the gate said of a bundle last; null where it was not asked.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        path = self.path / GATES / f"{bundle_id}.json"
+        try:
+            record = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as err:
+            raise StoreError(f"{path} cannot be read: {err}") from err
+        return record if isinstance(record, dict) else None
+
     def history(self) -> list[Change]:
         """Every change, oldest first; a line cut off by a crash is left out."""
         path = self.path / HISTORY
@@ -133,7 +165,8 @@ class Store:
 
         Args:
             bundle: its folder.
-            gate: the gate's record for this candidate against what is live now.
+            gate: the gate's record for this candidate against what is live now; null: the one that
+                the store keeps, if any.
             force: a reason to go without a passed gate; it is written into the history.
             time: seconds since 1970.
         Raises:
@@ -142,8 +175,11 @@ class Store:
                 incumbent, and neither a passed gate nor a reason.
         """
         bundle_id = read_manifest(find_bundle(bundle)).bundle_id
+        gate = self.gate(bundle_id) if gate is None and not force else gate
         why = self._permission(bundle_id, gate, force)
         self.add(bundle)
+        if gate is not None:
+            self.keep_gate(gate)
         if gate is not None and self.current is None and not force:
             before = self._incumbent(gate)
             self._point("promote", before, f"incumbent of the gate for {bundle_id}", time)
@@ -158,8 +194,8 @@ class Store:
             return "first bundle of the store"
         if gate is None:
             raise StoreError(
-                f"{bundle_id} would replace {live}; give the record of a passed gate "
-                "(tierwise gate … --json FILE), or a reason to go without (--force REASON)"
+                f"{bundle_id} would replace {live}; that takes a passed gate "
+                "(tierwise gate … --incumbent STORE), or a reason to go without (--force REASON)"
             )
         pair = (gate.get("candidate"), gate.get("incumbent"))
         if pair != (bundle_id, live or pair[1]):

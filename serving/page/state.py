@@ -7,6 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -39,14 +40,42 @@ class Check:
     detail: str
 
 
+class GateCheck(msgspec.Struct, frozen=True):
+    """One check of a gate's record, as `training.gate` writes it."""
+
+    name: str
+    verdict: str
+    detail: str = ""
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    needed: bool = True
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """What a store keeps of a gate."""
+
+    candidate: str
+    incumbent: str
+    verdict: str
+    summary: str = ""
+    checks: tuple[GateCheck, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a store says, and why there is none where there is none."""
+    """What a store says, and why there is none where there is none.
+
+    Attributes:
+        live: id of the bundle that answers.
+        gate: what the gate said of the candidate; null where it was not asked.
+    """
 
     history: list[Change] | None
     candidate: Candidate | None
     path: Path
     reason: str | None = None
+    live: str | None = None
+    gate: Gate | None = None
 
     @classmethod
     def of(cls, path: Path) -> Stored:
@@ -56,9 +85,24 @@ class Stored:
             return cls(None, None, path, why)
         try:
             store = Store(path)
-            return cls(store.history(), store.candidate, path)
+            tried = store.candidate
+            gate = None if tried is None else _gate(store, tried.bundle_id)
+            return cls(store.history(), tried, path, live=store.current, gate=gate)
         except (StoreError, OSError, UnicodeDecodeError) as err:
             return cls(None, None, path, str(err))
+
+
+def _gate(store: Store, bundle_id: str) -> Gate | None:
+    """What the gate said of a bundle last.
+
+    Raises:
+        StoreError: its record cannot be read.
+    """
+    record = store.gate(bundle_id)
+    try:
+        return None if record is None else msgspec.convert(record, Gate)
+    except msgspec.ValidationError as err:
+        raise StoreError(f"the gate's record of {bundle_id} cannot be read: {err}") from err
 
 
 def health(

@@ -28,6 +28,11 @@ def points(value: float | None) -> str:
     return ("0.0" if text in {"+0.0", "-0.0"} else text).replace("-", MINUS)
 
 
+def signed(value: float | None) -> str:
+    """A difference, with four digits."""
+    return UNKNOWN if value is None else f"{value:+.4f}".replace("-", MINUS)
+
+
 def quality(value: float | None) -> str:
     """A quality, 0 to 1, in points of a hundred."""
     return UNKNOWN if value is None else f"{100 * value:.1f}"
@@ -67,5 +72,5 @@ def day(number: int) -> str:
 
 FILTERS = {
     one.__name__: one
-    for one in (count, percent, points, quality, usd, milliseconds, arm, when, day)
+    for one in (count, percent, points, signed, quality, usd, milliseconds, arm, when, day)
 }

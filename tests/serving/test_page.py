@@ -421,6 +421,24 @@ def test_a_store_shows_promotions_and_the_candidate(
     assert candidate.bundle_id in text
     assert "tierwise promote" in text
     assert "400" in text
+    assert "it was not asked" in text
+    record = {"candidate": candidate.bundle_id, "incumbent": store.current, "verdict": "failed",
+              "summary": "worse than allowed: aiq", "checks": [
+                  {"name": "aiq", "verdict": "failed", "value": -0.05, "interval": [-0.06, -0.04],
+                   "limit": -0.01, "detail": "on 300 <prompts>"}]}  # fmt: skip
+    store.keep_gate(record)
+    told = whole(get(ask)).by_id("candidate").text
+    assert "failed, worse than allowed: aiq" in told
+    assert "−0.0500 [−0.0600, −0.0400]" in told
+    assert "on 300 <prompts>" in told
+    assert "tierwise gate" in told
+    store.keep_gate(record | {"verdict": "passed", "incumbent": "another"})
+    told = whole(get(ask)).by_id("candidate").text
+    assert "not live any more" in told
+    store.keep_gate(record | {"verdict": "passed"})
+    assert "tierwise gate" not in whole(get(ask)).by_id("candidate").text
+    store.keep_gate(record | {"checks": "many"})
+    assert "cannot be read" in whole(get(ask)).by_id("candidate").text
     assert "promote of" in page.by_id("health").text
     assert "first bundle of the store" in page.by_id("shares").text
 

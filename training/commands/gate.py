@@ -9,6 +9,7 @@ import click
 from data.collection import Source
 from data.events import read_log
 from router import Router
+from router.core.store import Store, is_store
 
 from ..gate.checks import PASSED, Gate
 from ..gate.gate import judge
@@ -47,7 +48,10 @@ def gate(
     html_path: Path | None,
     cache: Path,
 ) -> None:
-    """Compare CANDIDATE with the incumbent; exit code 0 only when it passed."""
+    """Compare CANDIDATE with the incumbent; exit code 0 only when it passed.
+
+    A store that is the incumbent keeps the record, so that promote needs none.
+    """
     ours, theirs = Router.load(candidate), Router.load(incumbent)
     tables = load_for(theirs, sources) if sources else None
     log, reporter = None, ConsoleReporter()
@@ -64,7 +68,10 @@ def gate(
         reporter=reporter,
     )
     where = {"incumbent_path": str(theirs.bundle.path.resolve())}
-    write_json(json_path, found.record.to_dict() | where)
+    record = found.record.to_dict() | where
+    write_json(json_path, record)
+    if is_store(incumbent):  # the page shows it there, and promote finds it
+        Store(incumbent).keep_gate(record)
     if html_path is not None:
         write_page(parent_of(html_path), found.record, found.on_outcomes, found.moves)
     _print_record(found.record)

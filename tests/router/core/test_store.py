@@ -54,6 +54,30 @@ def test_a_store_routes_by_what_was_promoted_last(tmp_path: Path, bundles: list[
     assert Router.load(tmp_path).manifest.bundle_id == name(bundles[1])
 
 
+def test_a_gate_that_the_store_keeps_need_not_be_given(tmp_path: Path, bundles: list[Path]) -> None:
+    store, bundle = Store(tmp_path), name(bundles[1])
+    store.promote(bundles[0], gate=None, force=None, time=1.0)
+    assert store.gate(bundle) is None
+    store.keep_gate(passed(bundles[1], bundles[2]))
+    with pytest.raises(StoreError, match="this gate compared"):
+        store.promote(bundles[1], gate=None, force=None, time=2.0)
+    store.keep_gate(passed(bundles[1], bundles[0], "failed"))
+    with pytest.raises(StoreError, match="verdict is failed"):
+        store.promote(bundles[1], gate=None, force=None, time=2.0)
+    store.keep_gate(passed(bundles[1], bundles[0]))
+    change = store.promote(bundles[1], gate=None, force=None, time=2.0)
+    assert (change.bundle_id, change.why) == (bundle, "gate passed: AIQ +0.010")
+    given = passed(bundles[2], bundles[1])
+    store.promote(bundles[2], gate=given, force=None, time=3.0)
+    assert store.gate(name(bundles[2])) == given  # one that is given is kept, too
+    for odd in ("../x", "", "a/b"):
+        with pytest.raises(StoreError, match="bundle's id"):
+            store.keep_gate(given | {"candidate": odd})
+    (tmp_path / "gates" / f"{bundle}.json").write_text("{")
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.gate(bundle)
+
+
 def test_nothing_replaces_an_incumbent_without_a_gate_or_a_reason(
     tmp_path: Path, bundles: list[Path]
 ) -> None:

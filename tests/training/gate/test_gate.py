@@ -141,8 +141,9 @@ def test_the_command_writes_what_promote_asks_for(
     assert json.loads(record.read_text())["verdict"] == PASSED
     assert "No decision log was given" in page.read_text()
     assert re.search(r"\d+ of 300 prompts \(\d+%\) change arm", page.read_text())
+    assert store.gate(read_manifest(candidate).bundle_id) == json.loads(record.read_text())
     promoted = CliRunner().invoke(
-        main, ["promote", str(candidate), "--store", str(tmp_path / "store"), "--gate", str(record)]
+        main, ["promote", str(candidate), "--store", str(tmp_path / "store")]
     )
     assert promoted.exit_code == 0, promoted.output
     assert store.current == read_manifest(candidate).bundle_id
