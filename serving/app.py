@@ -13,13 +13,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from time import perf_counter
+from typing import NamedTuple
 
-from .asgi import ClientGone, Receive, Response, Scope, Send, check_key, read_body
+from . import admin
+from .asgi import ClientGone, Receive, Response, Scope, Send, read_body
 from .batch import route_prompts
 from .explaining import explain_prompt
 from .feedback import Memory, take_feedback
 from .gateway.gateway import MODELS, Gateway, problem_response
 from .gateway.streamed import Streamed
+from .keys import Rights
 from .metrics import MEDIA_TYPE
 from .openapi import document
 from .page import routes
@@ -33,6 +36,11 @@ from .worker import Worker
 log = logging.getLogger("tierwise.serving")
 
 POST, GET = ("POST",), ("GET", "HEAD")
+ANYBODY: Rights = ()
+ROUTE: Rights = ("route",)
+VIEW: Rights = ("route", "read")  # what callers need to know, and who looks after the service
+READ: Rights = ("read",)
+ADMIN: Rights = ("admin",)
 HEALTH = ("/livez", "/healthz", "/readyz")  # BentoML's own; listed here for their 405 only
 MAX_FEEDBACK_BYTES = 16 * 1024
 Reply = Response | Streamed
@@ -56,33 +64,42 @@ class Call:
         return await read_body(self.headers, self.receive, limit=limit, timeout_s=self.timeout_s)
 
 
+class Served(NamedTuple):
+    """One path: its methods, the rights of which one is needed, and who answers."""
+
+    methods: tuple[str, ...]
+    rights: Rights
+    answer: Callable[[Call], Awaitable[Reply]]
+
+
 class App(Worker):
     """The service's paths over one worker."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._memory = Memory()
-        self._open: dict[str, tuple[tuple[str, ...], Callable[[], Awaitable[Response]]]] = {
-            "/metrics": (GET, self._rendered),
-            "/openapi.json": (GET, self._described),
+        self.served = {
+            "/openapi.json": Served(GET, ANYBODY, self._described),
+            "/route": Served(POST, ROUTE, self._route),
+            "/feedback": Served(POST, ROUTE, self._feedback),
+            "/route/batch": Served(POST, ROUTE, self._route_batch),
+            "/explain": Served(POST, ROUTE, self._explain),
+            "/arms": Served(GET, VIEW, self._arms),
+            "/frontier": Served(GET, VIEW, self._frontier),
+            "/budgets": Served(GET, VIEW, self._budgets),
+            "/metrics": Served(GET, READ, self._rendered),
         }
-        self._keyed: dict[str, tuple[tuple[str, ...], Callable[[Call], Awaitable[Reply]]]] = {
-            "/route": (POST, self._route),
-            "/feedback": (POST, self._feedback),
-            "/route/batch": (POST, self._route_batch),
-            "/explain": (POST, self._explain),
-            "/arms": (GET, self._arms),
-            "/frontier": (GET, self._frontier),
-            "/budgets": (GET, self._budgets),
-        }
+        if self.keys.administered:
+            for path, change in admin.PATHS.items():
+                self.served[path] = Served(POST, ADMIN, partial(self._changed, change=change))
         self.gateway: Gateway | None = None
         if settings.upstreams is not None:
             self.gateway = Gateway(self, settings.upstreams)
             for path, wire in self.gateway.wires.items():
-                self._keyed[path] = (POST, partial(self.gateway.answer, wire=wire))
-            self._keyed[MODELS] = (GET, self._models)
-        served = {path: methods for path, (methods, _) in (self._keyed | self._open).items()}
-        self.paths = served | dict.fromkeys(HEALTH, GET) | routes.PATHS
+                self.served[path] = Served(POST, ROUTE, partial(self.gateway.answer, wire=wire))
+            self.served[MODELS] = Served(GET, VIEW, self._models)
+        methods = {path: served.methods for path, served in self.served.items()}
+        self.paths = methods | dict.fromkeys(HEALTH, GET) | routes.PATHS
 
     @cached_property
     def page(self) -> routes.Page:
@@ -136,7 +153,7 @@ class App(Worker):
         """The answer of a path.
 
         Raises:
-            Problem: there is no such path, its method is another, or no key was given.
+            Problem: there is no such path, its method is another, or the caller may not.
         """
         path = scope["path"]
         methods = self.paths.get(path) or routes.owned(path)
@@ -146,14 +163,13 @@ class App(Worker):
             allow = ", ".join(methods)
             headers = ((b"allow", allow.encode()),)
             raise Problem("method_not_allowed", f"{path} answers {allow}", headers=headers)
-        if path in self._open:
-            return await self._open[path][1]()
-        if routes.owned(path):
+        served = self.served.get(path)
+        if served is None:
             return await self.page.respond(scope, receive)
         given, timeout_s = dict(scope["headers"]), self.settings.timeout_s
-        key = check_key(given, self.settings)
+        key = self.keys.let_in(given, served.rights)
         deadline = perf_counter() + timeout_s
-        return await self._keyed[path][1](Call(given, receive, deadline, timeout_s, key))
+        return await served.answer(Call(given, receive, deadline, timeout_s, key))
 
     async def _route(self, call: Call) -> Response:
         begun = perf_counter()
@@ -188,15 +204,20 @@ class App(Worker):
         assert self.gateway is not None  # noqa: S101
         return await self.gateway.models()
 
-    async def _rendered(self) -> Response:
+    async def _changed(self, call: Call, change: admin.Change) -> Response:
+        body = await call.body(admin.MOST_BODY_BYTES)
+        return Response(await change(self, body, call.key))
+
+    async def _rendered(self, call: Call) -> Response:  # noqa: ARG002
         body = await asyncio.to_thread(rendered, self.metrics, self.settings.status_metrics)
         return Response(body, media_type=MEDIA_TYPE)
 
-    async def _described(self) -> Response:
-        return Response(openapi(executes=self.gateway is not None))
+    async def _described(self, call: Call) -> Response:  # noqa: ARG002
+        executes, administered = self.gateway is not None, self.keys.administered
+        return Response(openapi(executes=executes, administered=administered))
 
 
 @cache
-def openapi(*, executes: bool) -> bytes:
+def openapi(*, executes: bool, administered: bool) -> bytes:
     """The contract, made on first use: no decision waits for it."""
-    return encode(document(executes=executes))
+    return encode(document(executes=executes, administered=administered))

@@ -7,14 +7,11 @@ more than a cached decision does.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from .problems import MEDIA_TYPE, Headers, Problem
-from .settings import Settings
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -124,28 +121,3 @@ def _check_type(headers: dict[bytes, bytes], wanted: bytes) -> None:
             "the body must not be compressed; send no content-encoding",
             headers=((b"accept-encoding", b"identity"),),
         )
-
-
-def check_key(headers: dict[bytes, bytes], settings: Settings) -> str:
-    """Let the caller in, or not.
-
-    Returns:
-        A fingerprint of the caller's key, "" where none is needed.
-    Raises:
-        Problem: keys are configured and the request carries none of them.
-    """
-    if not settings.api_keys:
-        return ""
-    given = headers.get(b"x-api-key", b"")
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer":
-        given = token.strip()
-    # every key is compared, so that the time taken tells nothing about which was close
-    matches = [hmac.compare_digest(given, key.encode()) for key in settings.api_keys]
-    if any(matches):
-        return hashlib.blake2b(given, digest_size=6).hexdigest()
-    raise Problem(
-        "unauthorized",
-        "send a key as `authorization: Bearer KEY` or `x-api-key: KEY`",
-        headers=((b"www-authenticate", b"Bearer"),),
-    )

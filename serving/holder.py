@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from router.catalogue.catalogue import Catalogue
+from router.core.bundle import find_bundle
 from router.core.certificate import read_expiry
-from router.core.manifest import Manifest
+from router.core.manifest import MANIFEST, Manifest
 from router.core.store import Store, is_store
 from router.engine import Router
-from router.errors import NoArmAllowed
+from router.errors import BundleError, NoArmAllowed
 
 from .cache import ScoreCache
 from .reading import encode
@@ -80,6 +81,7 @@ class Holder:
     def __init__(self, cache_size: int, catalogue: Path | None = None) -> None:
         self._cache_size = cache_size
         self._catalogue = catalogue
+        self._made: tuple[int, int] | None = None  # of the manifest that was read last
         self._stamp: int | None = None  # of the catalogue that was read last
         self._live: Live | None = None
         self._trial: Trial | None = None
@@ -104,7 +106,7 @@ class Holder:
         refreshed, changed = self._refresh() | self._heed_measured(), self._heed_expiry()
         changed = changed or refreshed
         if not is_store(path):
-            return changed
+            return self._heed_replaced(path) or changed
         store, live = Store(path), self._live
         if store.current is not None and (live is None or store.current != live.bundle_id):
             self.swap(path)
@@ -126,8 +128,18 @@ class Holder:
         Raises:
             BundleError: it cannot be trusted; what answered before still does.
         """
+        made = written(path)
         self._live = live = self._load(path)
+        self._made = made
         return live
+
+    def _heed_replaced(self, path: Path) -> bool:
+        """Load a bundle whose folder was replaced; False if it was not."""
+        made = written(path)
+        if self._live is None or made is None or made == self._made:
+            return False
+        self.swap(path)
+        return True
 
     def _heed_expiry(self) -> bool:
         """Stop stating a certificate that has expired, cached decisions included."""
@@ -197,6 +209,15 @@ class Holder:
             frontier=encode(frontier_view(router.manifest, router.ended)),
             max_body_bytes=body_limit(router.manifest),
         )
+
+
+def written(path: Path) -> tuple[int, int] | None:
+    """Which manifest lies at a bundle's path, and since when; null while it is being replaced."""
+    try:
+        status = (find_bundle(path) / MANIFEST).stat()
+    except (BundleError, OSError):
+        return None
+    return status.st_mtime_ns, status.st_ino
 
 
 def body_limit(manifest: Manifest) -> int:

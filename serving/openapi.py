@@ -8,12 +8,12 @@ import msgspec
 
 from router.version import __version__
 
-from . import schemas
+from . import admin, schemas
 from .gateway import contract
 from .problems import MEDIA_TYPE, PROBLEMS
 
-READS = ("unauthorized", "request_timeout", "body_too_large", "unsupported_media_type")
-BODY = (*READS, "invalid_json", "invalid_request", "internal_error")
+READS = ("unauthorized", "forbidden", "request_timeout", "body_too_large", "unsupported_media_type")
+BODY = (*READS, "too_many_requests", "invalid_json", "invalid_request", "internal_error")
 PROMPTS = (
     *BODY,
     "prompt_too_long",
@@ -22,14 +22,13 @@ PROMPTS = (
     "conflicting_knobs",
     "unsupported_knob",
     "no_arm_allowed",
-    "too_many_requests",
     "not_ready",
     "timeout",
 )
 BUDGETS = ("unknown_budget", "budget_exhausted", "too_many_budgets")
 FEEDBACK = ("unknown_decision", "contradictory_feedback", "log_off", "log_full")
 UPSTREAMS = ("upstream_busy", "upstream_failed", "upstream_timeout")
-VIEW = ("unauthorized", "not_ready", "internal_error")
+VIEW = ("unauthorized", "forbidden", "too_many_requests", "not_ready", "internal_error")
 
 
 class Operation(NamedTuple):
@@ -124,9 +123,36 @@ OPERATIONS = (
     Operation("/arms", "Every arm: price, abilities, mean quality", schemas.ArmsAnswer, VIEW),
     Operation("/frontier", "Quality and cost by threshold", schemas.FrontierAnswer, VIEW),
     Operation("/budgets", "What is spent and left of budgets", schemas.BudgetsAnswer, VIEW),
-    Operation("/metrics", "Prometheus metrics"),
+    Operation("/metrics", "Prometheus metrics", None, VIEW),
     Operation("/livez", "200 while the process runs"),
     Operation("/readyz", "200 once a bundle has answered, else 503"),
+)
+# where some key is an admin's
+ADMINISTERED = (
+    Operation(
+        "/admin/promote",
+        "Make a bundle of the store the live one",
+        admin.ChangeAnswer,
+        (*BODY, "refused_change"),
+        admin.PromoteRequest,
+        {"forced": {"bundle_id": "0123456789ab", "force": "the incumbent is broken"}},
+    ),
+    Operation(
+        "/admin/rollback",
+        "Go back to the bundle that was live before",
+        admin.ChangeAnswer,
+        (*BODY, "refused_change"),
+        admin.RollbackRequest,
+        {"plain": {"why": "asked for"}},
+    ),
+    Operation(
+        "/admin/reload",
+        "Look now at the bundle, the store and the catalogue",
+        admin.ReloadAnswer,
+        (*BODY, "refused_change"),
+        admin.ReloadRequest,
+        {"plain": {}},
+    ),
 )
 CALLS = (*PROMPTS, *BUDGETS, "unknown_model", *UPSTREAMS)
 # where upstreams are configured
@@ -151,9 +177,9 @@ EXECUTED = (
 )
 
 
-def document(*, executes: bool = False) -> dict[str, Any]:
-    """The whole document, as plain values; with the gateway's paths where it executes."""
-    operations = (*OPERATIONS, *EXECUTED) if executes else OPERATIONS
+def document(*, executes: bool = False, administered: bool = False) -> dict[str, Any]:
+    """The whole document, as plain values; with the gateway's paths and the admins', if any."""
+    operations = (*OPERATIONS, *(EXECUTED * executes), *(ADMINISTERED * administered))
     kinds = [kind for one in operations for kind in (one.takes, one.gives, one.refuses)]
     named = [kind for kind in dict.fromkeys(kinds) if kind is not None]
     _, components = msgspec.json.schema_components(

@@ -18,11 +18,13 @@ RETRY_SOON = ((b"retry-after", b"1"),)
 PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),
     "unauthorized": (401, "An API key is needed"),
+    "forbidden": (403, "This key may not do that"),
     "not_found": (404, "There is nothing here"),
     "unknown_model": (404, "No upstream has this model"),
     "unknown_decision": (404, "No such decision was made here"),
     "method_not_allowed": (405, "This method is not allowed here"),
     "request_timeout": (408, "The body did not arrive in time"),
+    "refused_change": (409, "The store refuses this change"),
     "contradictory_feedback": (409, "This feedback contradicts an earlier one"),
     "body_too_large": (413, "The body is too large"),
     "prompt_too_long": (413, "The prompt is too long"),

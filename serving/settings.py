@@ -17,6 +17,7 @@ from router.core.bundle import catalogue_beside
 
 from .declared import BudgetFileError, Declared, read_budgets
 from .gateway.upstreams import UpstreamFileError, Upstreams, read_upstreams
+from .keys import Key, KeyFileError, everyone, read_keys
 
 ROOT = Path(__file__).resolve().parent.parent  # the checkout, or a Bento's source folder
 STARTER = ROOT / "artifacts" / "starter"
@@ -46,7 +47,9 @@ class Settings:
     max_concurrency: int = 64  # prompts being scored or waiting for it, per worker
     poll_s: float = 1.0  # between looks at a store's pointer
     timeout_s: float = 2.0  # from the first byte to the answer
-    api_keys: tuple[str, ...] = field(default=(), repr=False)  # () lets everybody in
+    api_keys: tuple[str, ...] = field(default=(), repr=False)  # that may route
+    admin_keys: tuple[str, ...] = field(default=(), repr=False)  # that may do everything
+    keys: dict[str, Key] = field(default_factory=dict)  # of a file: with rights and limits
     log_dir: Path | None = LOG  # of decisions and feedback; None writes nothing down
     log_text: bool = False  # whether prompts are written down, too
     log_key: bytes | None = field(default=None, repr=False)  # None: kept in the log's folder
@@ -83,6 +86,10 @@ class Settings:
         if "upstreams" in values:
             values["upstreams"] = _upstreams(values["upstreams"], found)
         settings = cls(**values)
+        try:
+            everyone(settings.api_keys, settings.admin_keys, settings.keys)
+        except KeyFileError as err:
+            raise SettingsError(str(err)) from None
         if settings.workers != 1 and settings.budget_dir is None and settings.redis_url is None:
             raise SettingsError(
                 "TIERWISE_BUDGET_DIR=off needs TIERWISE_WORKERS=1 or a TIERWISE_REDIS_URL; workers "
@@ -143,6 +150,13 @@ def _budgets(variable: str, text: str) -> tuple[Declared, ...]:
     try:
         return read_budgets(_path(variable, text))
     except BudgetFileError as err:
+        raise SettingsError(f"{variable}: {err}") from None
+
+
+def _key_file(variable: str, text: str) -> dict[str, Key]:
+    try:
+        return read_keys(_path(variable, text))
+    except KeyFileError as err:
         raise SettingsError(f"{variable}: {err}") from None
 
 
@@ -211,6 +225,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "poll_s": ("TIERWISE_POLL_S", _seconds(0.02, 3600)),
     "timeout_s": ("TIERWISE_TIMEOUT_S", _seconds(0.05, 600)),
     "api_keys": ("TIERWISE_API_KEYS", _keys),
+    "admin_keys": ("TIERWISE_ADMIN_KEYS", _keys),
+    "keys": ("TIERWISE_KEYS", _key_file),
     "log_dir": ("TIERWISE_LOG_DIR", _folder),
     "log_text": ("TIERWISE_LOG_TEXT", _switch),
     "log_key": ("TIERWISE_LOG_KEY", _secret),

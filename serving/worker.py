@@ -14,6 +14,7 @@ from router.errors import RouterError
 from router.request.view import PromptView
 
 from .holder import LEAST_BODY_BYTES, Holder, Live, Trial
+from .keys import Keys, everyone
 from .lane import Lane
 from .metrics import Metrics
 from .pacing import Pacer
@@ -47,11 +48,14 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.keys = Keys(everyone(settings.api_keys, settings.admin_keys, settings.keys))
         self.holder = Holder(settings.cache_size, settings.catalogue)
         self._said: tuple[object, ...] = ()  # of bundles, to the operator
         self._refusal = "the bundle is being loaded"
         self._tasks: list[asyncio.Task[None]] = []
         self._tried = asyncio.Event()  # whether loading the bundle has ended once, well or not
+        self._looking = asyncio.Lock()
+        self._announced: tuple[Live | None, Trial | None] = (None, None)
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -155,21 +159,26 @@ class Worker:
         await self.pacer.open()
         self._tasks.append(asyncio.get_running_loop().create_task(self.pacer.run()))
         said = ""
-        announced: tuple[Live | None, Trial | None] = (None, None)
         while True:
+            refused = await self.look()
+            self._tried.set()
+            if refused and refused != said:
+                what = "the earlier bundle still answers" if self.ready else "not ready"
+                log.error("%s: %s%s", what, refused, hint(self.settings))
+            said = refused
+            # trying at once what was refused would cost a core
+            await asyncio.sleep(RELOAD_S if refused else self.settings.poll_s)
+
+    async def look(self) -> str:
+        """Load what is to answer now, where that changed; why it is refused, "" if it is not."""
+        async with self._looking:
             begun = perf_counter()
             self._refusal = await self._load()
             serving = (self.holder.current, self.holder.trial)
-            if serving != announced:
+            if serving != self._announced:
                 self._announce(perf_counter() - begun)
-                announced = serving
-            self._tried.set()
-            if self._refusal and self._refusal != said:
-                what = "the earlier bundle still answers" if self.ready else "not ready"
-                log.error("%s: %s%s", what, self._refusal, hint(self.settings))
-            said = self._refusal
-            # trying at once what was refused would cost a core
-            await asyncio.sleep(RELOAD_S if self._refusal else self.settings.poll_s)
+                self._announced = serving
+            return self._refusal
 
     async def _load(self) -> str:
         """Why the bundle, or what its store says, is refused; "" if it is not."""

@@ -1,4 +1,4 @@
-"""When an upstream is left alone: after failures in a row, for longer each time; and its pace.
+"""When an upstream is left alone: after failures in a row, for longer each time.
 
 Closed, it is called. After `FAILURES` failures in a row it is open and nobody calls; then one call
 tries, and its end decides. Time is of `time.monotonic`, in seconds.
@@ -7,7 +7,7 @@ tries, and its end decides. Time is of `time.monotonic`, in seconds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 FAILURES = 5
@@ -49,32 +49,3 @@ class Breaker:
     def ended(self) -> None:
         """The call ended without saying anything of the upstream, as when its caller hung up."""
         self._trying = False
-
-
-@dataclass(slots=True)
-class Pace:
-    """Requests per minute, as a bucket that holds a second's worth and at least one."""
-
-    per_minute: int | None
-    clock: Callable[[], float] = monotonic
-    _held: float = field(init=False)
-    _at: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._held, self._at = self._most, self.clock()
-
-    @property
-    def _most(self) -> float:
-        return max((self.per_minute or 0) / 60.0, 1.0)
-
-    def take(self) -> bool:
-        """Whether a request may go out now; counts it."""
-        if self.per_minute is None:
-            return True
-        now = self.clock()
-        self._held = min(self._held + (now - self._at) * self.per_minute / 60.0, self._most)
-        self._at = now
-        if self._held < 1.0:
-            return False
-        self._held -= 1.0
-        return True

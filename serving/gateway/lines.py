@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from router.catalogue.names import find
 
-from .breaker import Breaker, Pace
+from ..rate import Rate
+from .breaker import Breaker
 from .failures import BLAMED, CallFailed
 from .upstreams import Upstream, Upstreams
 from .wires import ANTHROPIC_VERSION, Wire
@@ -30,11 +31,11 @@ class Line:
     breaker: Breaker = field(default_factory=Breaker)
     listed: frozenset[str] | None = None
     in_flight: int = 0
-    pace: Pace = field(init=False)
+    rate: Rate = field(init=False)
     _found: dict[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.upstream.requests_per_minute)
+        self.rate = Rate(self.upstream.requests_per_minute)
 
     def serves(self, model: str) -> str | None:
         """Its name of one of our models; null where it has none that we know of."""
@@ -72,7 +73,7 @@ class Line:
         """
         if self.breaker.open:
             raise CallFailed("open")
-        if self.in_flight >= self.upstream.max_in_flight or not self.pace.take():
+        if self.in_flight >= self.upstream.max_in_flight or not self.rate.take():
             raise CallFailed("busy")
         self.in_flight += 1
         self.breaker.begin()

@@ -7,8 +7,6 @@ policy in `HEADERS` lets a browser load nothing else and run no script that stan
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from urllib.parse import urlencode
 
 from router.engine import Router
 
-from ..asgi import FORM, Receive, Response, Scope, check_key, read_body
+from ..asgi import FORM, Receive, Response, Scope, read_body
 from ..holder import Live
 from ..problems import Headers, Problem
 from ..worker import Worker
@@ -98,7 +96,7 @@ class Page:
         if path.startswith(ASSET):
             return asset(path.removeprefix(ASSET))
         try:
-            key = check_key(_with_basic(dict(scope["headers"])), self._worker.settings)
+            key = self._worker.keys.let_in(dict(scope["headers"]), ("read",), basic=True)
             return await self._page(path)(scope, receive, key)
         except Problem as problem:
             self._worker.metrics.refused(problem.code)
@@ -263,9 +261,10 @@ def html(template: str, *, status: int = 200, headers: Headers = (), **context: 
 
 
 def refusal(problem: Problem) -> Response:
-    """A refusal as a page; one for want of a key asks the browser for it."""
-    headers = BASIC if problem.code == "unauthorized" else problem.headers
-    return html("refused.html", status=problem.status, headers=headers, problem=problem)
+    """A refusal as a page; one for want of a key that may read asks the browser for it."""
+    if problem.code in ("unauthorized", "forbidden"):  # a 403 would keep a mistyped key for good
+        return html("refused.html", status=401, headers=BASIC, problem=problem)
+    return html("refused.html", status=problem.status, headers=problem.headers, problem=problem)
 
 
 def asset(name: str) -> Response:
@@ -294,18 +293,6 @@ def versions() -> dict[str, str]:
 def _asked(router: Router, given: dict[str, str]) -> Asked:
     best = router.arm_ids[router.manifest.decision.best_single]
     return Asked.of(given, router.arm_ids, best)
-
-
-def _with_basic(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """The headers with the key that a browser asked its user for, as any client would send it."""
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"basic":
-        return headers
-    try:
-        user, _, password = base64.b64decode(token.strip(), validate=True).partition(b":")
-    except binascii.Error:
-        return headers
-    return {**headers, b"authorization": b"Bearer " + (password or user)}
 
 
 def _same_site(headers: dict[bytes, bytes]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from serving import schemas
 from serving.app import App
 from serving.declared import Declared
-from serving.openapi import EXECUTED, OPERATIONS, document
+from serving.openapi import ADMINISTERED, EXECUTED, OPERATIONS, document
 from serving.problems import PROBLEMS
 from serving.settings import Settings
 from tests.serving.conftest import Driver
@@ -93,7 +93,7 @@ def test_it_names_every_path_that_is_served_and_no_other(served: dict[str, Any])
 
 
 def test_every_problem_has_its_place(served: dict[str, Any]) -> None:
-    found = {code for one in (*OPERATIONS, *EXECUTED) for code in one.codes}
+    found = {code for one in (*OPERATIONS, *EXECUTED, *ADMINISTERED) for code in one.codes}
     assert found == set(PROBLEMS) - {"not_found", "method_not_allowed"}  # of no operation
     assert served["components"]["schemas"]["ProblemDocument"]["properties"]["code"]["enum"] == [
         *PROBLEMS

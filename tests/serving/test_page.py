@@ -373,7 +373,7 @@ def test_assets_are_the_packages_own(ask: Driver) -> None:
 
 
 def test_the_page_needs_a_key_where_keys_are_set(make_app: Make) -> None:
-    ask = make_app(api_keys=("first-key", "second-key"))
+    ask = make_app(admin_keys=("first-key", "second-key"))
     for path in ("/", "/decisions", "/decisions/x", "/try"):
         refused = get(ask, path)
         assert refused.status == 401

@@ -1,4 +1,4 @@
-"""The gateway's parts alone: its file, streams in any pieces, breakers, paces, what is measured."""
+"""The gateway's parts alone: its file, streams in any pieces, breakers, rates, what is measured."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from router.engine import Router
 from router.events import FAILURES as EVENT_FAILURES
-from serving.gateway.breaker import FAILURES, FIRST_REST_S, LONGEST_REST_S, Breaker, Pace
+from serving.gateway.breaker import FAILURES, FIRST_REST_S, LONGEST_REST_S, Breaker
 from serving.gateway.events import Tap
 from serving.gateway.failures import BLAMED, FREE, PASSED_ON, UNASKED, WORDS, CallFailed, told
 from serving.gateway.observed import LEAST, Observed
 from serving.gateway.stub import Speaker, echo
 from serving.gateway.upstreams import UpstreamFileError, read_upstreams
 from serving.gateway.wires import WIRES, Wire
+from serving.rate import Rate
 from serving.settings import Settings, SettingsError
 from tests.serving.gateway.conftest import body_of
 
@@ -133,15 +134,15 @@ def test_a_breaker_opens_after_failures_in_a_row_and_lets_one_try_through() -> N
     assert not breaker.open
 
 
-def test_a_pace_is_kept() -> None:
+def test_a_rate_is_kept() -> None:
     now = [0.0]
-    pace = Pace(120, clock=lambda: now[0])
+    rate = Rate(120, clock=lambda: now[0])
     taken = 0
     for _ in range(1000):
-        taken += pace.take()
+        taken += rate.take()
         now[0] += 0.01
     assert taken == pytest.approx(20, abs=2)
-    assert all(Pace(None).take() for _ in range(100))
+    assert all(Rate(None).take() for _ in range(100))
 
 
 def test_the_catalogue_s_latency_is_what_was_measured(tiny_bundle: Path) -> None:
