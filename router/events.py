@@ -40,6 +40,7 @@ FAILURES = (
     "internal",
 )
 GATEWAY = "gateway"  # the source of what this service measured itself
+JUDGE = "judge"  # and of what the judge said that it asked, where one is configured
 Source = str  # who gave feedback: "user", "judge", "test" or a name of one's own
 
 
@@ -165,6 +166,13 @@ class FeedbackEvent:
         attempts: calls that were made, those that failed before a byte came among them.
         error: what went wrong with the answer, a code of `FAILURES`; null where nothing
             did.
+        against: the arm whose answer to the same request the service's judge compared with this
+            one's; that answer reached nobody and has no decision of its own.
+        against_tokens: output tokens of that answer.
+        chance: on a line of that judge, the probability that this comparison was drawn, given who
+            answered; on one of the gateway, that any was: 0 where none could be, null where none
+            was thought of.
+        judge_usd: dollars of the other answer and of the verdicts; null where unknown.
     """
 
     time: float
@@ -190,6 +198,10 @@ class FeedbackEvent:
     served_model: str | None = None
     attempts: int | None = None
     error: str | None = None
+    against: str | None = None
+    against_tokens: int | None = None
+    chance: float | None = None
+    judge_usd: float | None = None
     v: int = VERSION
     type: Literal["feedback"] = "feedback"
 

@@ -100,6 +100,7 @@ def forged_traffic(
         cost_usd=blank,
         keys=("",) * plan.n,
         rejected=Counter(),
+        considered=blank,
     )
     return report(traffic, plan, rng)
 

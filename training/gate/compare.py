@@ -12,7 +12,7 @@ from router import Router
 from router.core.policy import Policy
 from router.core.rules import ThresholdRule
 from router.errors import BundleError
-from router.types import Bools, Doubles, Scores
+from router.types import Doubles, Ints
 
 from ..evaluation.evaluate import score_split, threshold_sweep
 from ..measure.off_policy import Logged
@@ -20,9 +20,11 @@ from ..measure.result import Evaluation, evaluate_sweeps
 from ..prepare.dataset import dataset_of
 from ..progress import Reporter
 from ..retrain.feedback_outliers import accepted, flagged_keys
+from ..retrain.judged import calibrated
 from ..retrain.log_rows import HELD_OUT, Traffic, held_out
 from ..selection.validation import outcomes_of
 from .checks import CANDIDATE, INCUMBENT
+from .comparisons import Compared, comparisons
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -92,38 +94,52 @@ def on_log(
             "compare them on outcomes (--data)"
         )
     traffic = accepted(traffic, flagged_keys(traffic))
-    use = held_out(traffic.hashes, share) & traffic.drawn
-    rows = np.flatnonzero(use)
-    inputs, n_chars = traffic.inputs.rows(use), traffic.n_chars[rows]
-    scored = [
-        router.bundle.scorer.score(inputs.embedding, inputs.features, n_chars)
-        for router in (candidate, incumbent)
-    ]
+    rows = np.flatnonzero(held_out(traffic.hashes, share) & traffic.drawn)
+    chosen = _chosen(candidate, incumbent, traffic, rows)
+    return {
+        threshold: (_logged(traffic, rows, ours, price), _logged(traffic, rows, theirs, price))
+        for threshold, (price, ours, theirs) in chosen.items()
+    }
+
+
+def on_comparisons(
+    candidate: Router, incumbent: Router, traffic: Traffic, *, share: float = HELD_OUT
+) -> dict[float, Compared]:
+    """The same on those for which the service's judge could have compared answers.
+
+    Raises:
+        BundleError: they have other arms.
+    """
+    same_arms(candidate, incumbent)
+    traffic = calibrated(accepted(traffic, flagged_keys(traffic)))
+    rows = np.flatnonzero(held_out(traffic.hashes, share) & (traffic.considered > 0.0))
+    if not len(rows):
+        return {}
+    return comparisons(traffic, rows, _chosen(candidate, incumbent, traffic, rows))
+
+
+def _chosen(
+    candidate: Router, incumbent: Router, traffic: Traffic, rows: Ints
+) -> dict[float, tuple[float | Doubles, Ints, Ints]]:
+    """Threshold -> the incumbent's price of money, and both routers' arms of the rows."""
+    inputs = traffic.inputs.embedding[rows], traffic.inputs.features[rows], traffic.n_chars[rows]
+    ours, theirs = (router.bundle.scorer.score(*inputs) for router in (candidate, incumbent))
     eligible = ~np.isnan(traffic.expected[rows])
-    out = {}
+    out: dict[float, tuple[float | Doubles, Ints, Ints]] = {}
     for threshold in THRESHOLDS:
         policy = Policy(threshold=threshold)
-        price = ThresholdRule.of(threshold, incumbent.manifest).weight(scored[1])
-        targets = [
-            _chosen(router, scores, eligible, policy)
-            for router, scores in zip((candidate, incumbent), scored, strict=True)
-        ]
         out[threshold] = (
-            _logged(traffic, rows, targets[0], price),
-            _logged(traffic, rows, targets[1], price),
+            ThresholdRule.of(threshold, incumbent.manifest).weight(theirs),
+            candidate.rule(policy).choose(ours, eligible),
+            incumbent.rule(policy).choose(theirs, eligible),
         )
     return out
 
 
-def _chosen(router: Router, scores: Scores, eligible: Bools, policy: Policy) -> Doubles:
-    index = router.rule(policy).choose(scores, eligible)
-    target = np.zeros(eligible.shape)
-    target[np.arange(len(target)), index] = 1.0
-    return target
-
-
-def _logged(traffic: Traffic, rows: np.ndarray, target: Doubles, price: float | Doubles) -> Logged:
+def _logged(traffic: Traffic, rows: Ints, chosen: Ints, price: float | Doubles) -> Logged:
     arm = traffic.arm[rows]
+    target = np.zeros((len(rows), len(traffic.arms)))
+    target[np.arange(len(rows)), chosen] = 1.0
     at = (np.arange(len(rows)), arm)
     expected_usd = np.nan_to_num(traffic.expected_usd[rows])
     paid = np.where(np.isnan(traffic.cost_usd[rows]), expected_usd[at], traffic.cost_usd[rows])

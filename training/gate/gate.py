@@ -12,7 +12,8 @@ from router import Router
 from ..progress import Reporter
 from ..retrain.log_rows import read_traffic
 from .checks import Check, Gate, Margins, decide, log_checks, outcome_checks
-from .compare import OnOutcomes, on_log, on_outcomes
+from .compare import OnOutcomes, on_comparisons, on_log, on_outcomes
+from .comparisons import comparison_checks, either
 from .moves import Move, moves_on_log
 from .values import Value, values
 
@@ -59,7 +60,8 @@ def judge(
                 undrawn = int((~traffic.drawn).sum())
                 stage.note(f"{undrawn} that another arm answered than the drawn one say nothing")
             estimates = values(compared)
-        checks += log_checks(estimates, margins)
+        told = comparison_checks(on_comparisons(candidate, incumbent, traffic), margins)
+        checks += either(log_checks(estimates, margins), told)
         moves = moves_on_log(compared, candidate.arms)
     names = candidate.manifest.bundle_id, incumbent.manifest.bundle_id
     return Judged(record=decide(*names, checks, estimates), on_outcomes=found, moves=moves)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from router.types import Bools, Doubles, Ints
+from router.types import Doubles, Ints
 
 from ..methods.base import Inputs
 from ..methods.pairs import LONGEST, Battles, graded_sources, shares
@@ -14,14 +14,8 @@ from .log_rows import Traffic
 from .preferences import Preferred
 
 
-def logged_battles(traffic: Traffic, keep: Bools) -> Battles | None:
-    """The comparisons as battles; null where there are none.
-
-    Args:
-        traffic: the log.
-        keep: (n,) decisions that may be learned from.
-    """
-    said = [p for p in traffic.preferred if keep[p.row]]
+def logged_battles(traffic: Traffic, said: Sequence[Preferred]) -> Battles | None:
+    """Comparisons of a log as battles; null where there are none."""
     if not said:
         return None
     rows = np.unique([p.row for p in said])
@@ -35,7 +29,7 @@ def logged_battles(traffic: Traffic, keep: Bools) -> Battles | None:
         inputs=Inputs(traffic.inputs.embedding[rows], traffic.inputs.features[rows]),
         row=np.searchsorted(rows, [p.row for p in said]).astype(np.int64),
         first=traffic.arm[[p.row for p in said]],
-        second=traffic.arm[[p.other for p in said]],
+        second=np.array([p.against for p in said], dtype=np.int64),
         said=shares(preference, [None] * len(said), graded),
         length=_lengths(traffic, said),
         source=source,
@@ -45,7 +39,7 @@ def logged_battles(traffic: Traffic, keep: Bools) -> Battles | None:
 
 def _lengths(traffic: Traffic, said: Sequence[Preferred]) -> Doubles:
     """(b,) log ratio of the answers' tokens, 0 where one is unknown."""
-    a, b = (traffic.output_tokens[[getattr(p, name) for p in said]] for name in ("row", "other"))
+    a, b = traffic.output_tokens[[p.row for p in said]], np.array([p.tokens for p in said])
     ratio = np.log((a + 1.0) / (b + 1.0))
     return np.asarray(np.clip(np.nan_to_num(ratio), -LONGEST, LONGEST), dtype=np.float64)
 

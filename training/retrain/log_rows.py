@@ -10,13 +10,14 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 
 from data.events import EventLog
 from router.core import features
 from router.core.manifest import Manifest
-from router.events import DecisionEvent, unpack
+from router.events import GATEWAY, JUDGE, DecisionEvent, unpack
 from router.request.kinds import HOUSEKEEPING, SMALL_TALK
 from router.types import Arm, Bools, Doubles, Floats, Ints
 
@@ -54,7 +55,9 @@ class Traffic:
         output_tokens, input_tokens, cost_usd: (n,) as they turned out, NaN where unknown.
         keys: (n,) fingerprint of the API key that the feedback came by.
         rejected: reason -> decisions that could not be used.
-        preferred: comparisons between two of the decisions.
+        preferred: comparisons of decisions' answers with others.
+        considered: (n,) probability that the service's judge was to compare the answer with any
+            other; NaN where it was not thought of, or came to no verdict.
     """
 
     arms: tuple[Arm, ...]
@@ -76,6 +79,7 @@ class Traffic:
     cost_usd: Doubles
     keys: tuple[str, ...]
     rejected: Counter[str]
+    considered: Doubles
     preferred: tuple[Preferred, ...] = ()
 
     def __len__(self) -> int:
@@ -143,10 +147,12 @@ def _rows(
     arm = np.array(answered, dtype=np.int64)
     row_of = {e.decision_id: i for i, e in enumerate(events) if reports[i].usable}
     hashes = tuple(event.request_hash for event in events)
-    preferred = read_preferences(log, row_of, arm, hashes, rejected)
 
     def reported(name: str) -> Doubles:
         return np.array([getattr(report, name) for report in reports], dtype=np.float64)
+
+    tokens = reported("output_tokens")
+    preferred = read_preferences(log, row_of, place, arm, tokens, hashes, rejected)
 
     return Traffic(
         arms=arms,
@@ -166,12 +172,21 @@ def _rows(
         expected_usd=usd,
         quality=reported("quality"),
         input_tokens=reported("input_tokens"),
-        output_tokens=reported("output_tokens"),
+        output_tokens=tokens,
         cost_usd=reported("cost_usd"),
         keys=tuple(report.key for report in reports),
         rejected=rejected,
+        considered=np.array([_considered(log, event.decision_id) for event in events]),
         preferred=preferred,
     )
+
+
+def _considered(log: EventLog, decision_id: str) -> float:
+    """Probability that an answer was to be compared; NaN where it was, and nothing came of it."""
+    booked = log.feedback.get((decision_id, GATEWAY))
+    judged = log.feedback.get((decision_id, JUDGE))
+    lost = judged is not None and judged.against is not None and judged.preference is None
+    return nan if booked is None or booked.chance is None or lost else booked.chance
 
 
 def _predicted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
@@ -26,16 +26,18 @@ from ..prepare.encoder import ExportedEncoder
 from ..progress import Reporter
 from ..threads import single_threaded
 from .feedback_outliers import FlaggedKey, accepted, flagged_keys
+from .judged import calibrated
 from .log_battles import logged_battles, together
 from .log_rows import HELD_OUT, Traffic, held_out
-from .rows import Rows, full_rows, joined, logged_rows, taken, with_prior
+from .preferences import Preferred
+from .rows import Rows, compared_rows, full_rows, joined, logged_rows, taken, with_prior
 from .settings import for_rows, with_utility
-from .weights import outcome_weights, repeated
+from .weights import comparison_weights, outcome_weights, repeated
 
 if TYPE_CHECKING:
     from data.tables import Tables
 
-MIN_FEEDBACK = 50  # decisions with accepted feedback
+MIN_FEEDBACK = 50  # decisions with accepted feedback, or comparisons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,23 +104,23 @@ def retrain(
     settings, encoder = config or base_config(base.manifest), base_encoder(base)
     with reporter.stage("read log") as stage:
         flagged = flagged_keys(traffic)
-        traffic = accepted(traffic, flagged)
+        traffic = calibrated(accepted(traffic, flagged))
         kept = ~held_out(traffic.hashes, holdout)
-        use = _usable(traffic, kept, holdout)
-        logged = logged_rows(traffic, use, base)
-        parts = [taken(logged, repeated(outcome_weights(traffic, use), settings.seed))]
-        compared = logged_battles(traffic, kept)
+        use = kept & ~np.isnan(traffic.quality)
+        said = [p for p in traffic.preferred if kept[p.row]]
+        parts, battles = _learned(traffic, use, said, base, settings.seed, holdout)
         stage.note(f"{int(use.sum())} of {len(traffic)} decisions with feedback")
+    full = None
     if tables is not None:
-        parts.append(full_rows(tables, base.manifest, encoder, cache, reporter))
-    rows, battles = with_prior(joined(parts), base, seed=settings.seed), compared
+        full = full_rows(tables, base.manifest, encoder, cache, reporter)
+    rows = with_prior(joined([*parts, *filter(None, [full])]), base, seed=settings.seed)
     if tables is not None:
-        battles = together(split_battles(tables, rows.data, encoder, cache, reporter), compared)
+        battles = together(split_battles(tables, rows.data, encoder, cache, reporter), battles)
     evidence = Evidence(
         logged=int(use.sum()),
         undrawn=int((use & ~traffic.drawn).sum()),
-        battles=0 if compared is None else len(compared),
-        full=sum(len(part.data) for part in parts[1:]),
+        battles=len(said),
+        full=0 if full is None else len(full.data),
         rows=len(rows.data),
         flagged=tuple(flagged),
     )
@@ -148,15 +150,35 @@ def _learn(
     )
 
 
-def _usable(traffic: Traffic, kept: Bools, holdout: float) -> Bools:
-    use = kept & ~np.isnan(traffic.quality)
-    if use.sum() < MIN_FEEDBACK:
+def _learned(
+    traffic: Traffic,
+    use: Bools,
+    said: Sequence[Preferred],
+    base: Bundle,
+    seed: int,
+    holdout: float,
+) -> tuple[list[Rows], Battles | None]:
+    """Rows of a log, and its comparisons as battles where outcomes say what winning is worth.
+
+    Where outcomes are too few for that, comparisons are rows, too.
+
+    Raises:
+        TrainingError: both are too few.
+    """
+    outcomes, parts = int(use.sum()), []
+    if outcomes:
+        weight = outcome_weights(traffic, use)
+        parts = [taken(logged_rows(traffic, use, base), repeated(weight, seed))]
+    if outcomes >= MIN_FEEDBACK:
+        return parts, logged_battles(traffic, said)
+    if len(said) < MIN_FEEDBACK:
         raise TrainingError(
-            f"{int(use.sum())} of {len(traffic)} decisions have feedback that can be learned "
-            f"from ({holdout:.0%} are held out for the gate); "
-            f"{MIN_FEEDBACK} are needed"
+            f"{outcomes} of {len(traffic)} decisions have feedback that can be learned "
+            f"from, and {len(said)} answers were compared ({holdout:.0%} are held out for the "
+            f"gate); {MIN_FEEDBACK} of either are needed"
         )
-    return use
+    weight = comparison_weights(traffic, said)
+    return [*parts, taken(compared_rows(traffic, said, base), repeated(weight, seed))], None
 
 
 def base_config(manifest: Manifest) -> TrainConfig:

@@ -6,10 +6,15 @@ models see it, so the observed cells teach P(acceptable | prompt, arm) without b
 is flexible, and weights (`weights`) help those that are not; exploration is what makes them be
 there. An arm with little evidence keeps what the base predicts for it, as a few pseudo-rows that
 evidence outweighs.
+
+A comparison of two answers tells their difference and no level. Where it must stand in for
+outcomes, its row has two cells: 1 and 0 where one clearly won, both at what the base expects of the
+two where it is a tie, in between for a preference p in between. They differ by 2p - 1 everywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +23,7 @@ import numpy as np
 
 from router.core.bundle import Bundle
 from router.core.manifest import Manifest
-from router.types import Bools, Doubles, Ints
+from router.types import Bools, Doubles, Floats, Ints, Scores
 
 from ..methods.base import Inputs
 from ..prepare.dataset import ARRAYS, BY_ROW, Dataset, dataset_of
@@ -26,6 +31,7 @@ from ..prepare.encoder import ExportedEncoder
 from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
 from .log_rows import Traffic
+from .preferences import Preferred
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -47,9 +53,35 @@ def logged_rows(traffic: Traffic, use: Bools, base: Bundle) -> Rows:
     Costs of the other arms are what the base predicts; so are tokens that nobody reported.
     """
     index = np.flatnonzero(use)
-    n, arms = len(index), len(traffic.arms)
-    inputs, n_chars = traffic.inputs.rows(use), traffic.n_chars[index]
-    scores = base.scorer.score(inputs.embedding, inputs.features, n_chars)
+    quality = np.full((len(index), len(traffic.arms)), np.nan, dtype=np.float32)
+    quality[np.arange(len(index)), traffic.arm[index]] = traffic.quality[index]
+    return _rows_with(traffic, index, base, quality)
+
+
+def compared_rows(traffic: Traffic, said: Sequence[Preferred], base: Bundle) -> Rows:
+    """One row a comparison, with an outcome of both arms that differ as the comparison says."""
+    index, every = np.array([p.row for p in said], dtype=np.int64), np.arange(len(said))
+    pair = (traffic.arm[index], np.array([p.against for p in said], dtype=np.int64))
+    expected = _scores(traffic, index, base).quality
+    level = (expected[every, pair[0]] + expected[every, pair[1]]) / 2
+    lead = 2 * np.array([p.preference for p in said]) - 1
+    quality = np.full((len(index), len(traffic.arms)), np.nan, dtype=np.float32)
+    for arm, ahead in zip(pair, (lead, -lead), strict=True):
+        quality[every, arm] = (1 - np.abs(lead)) * level + np.maximum(ahead, 0.0)
+    return _rows_with(traffic, index, base, quality)
+
+
+def _scores(traffic: Traffic, index: Ints, base: Bundle) -> Scores:
+    """What the base predicts of some decisions."""
+    embedding, features = traffic.inputs.embedding[index], traffic.inputs.features[index]
+    return base.scorer.score(embedding, features, traffic.n_chars[index])
+
+
+def _rows_with(traffic: Traffic, index: Ints, base: Bundle, quality: Floats) -> Rows:
+    """Rows with these outcomes (n, a), and what every arm costs, as `logged_rows` has it."""
+    n, n_chars = len(index), traffic.n_chars[index]
+    inputs = Inputs(traffic.inputs.embedding[index], traffic.inputs.features[index])
+    scores = _scores(traffic, index, base)
     cost, out = scores.cost_usd.copy(), scores.output_tokens.copy()
     into = np.stack(
         [
@@ -59,8 +91,6 @@ def logged_rows(traffic: Traffic, use: Bools, base: Bundle) -> Rows:
         axis=1,
     )
     at = (np.arange(n), traffic.arm[index])
-    quality = np.full((n, arms), np.nan, dtype=np.float32)
-    quality[at] = traffic.quality[index]
     told = [known[index] for known in (traffic.input_tokens, traffic.output_tokens)]
     for matrix, known in zip((into, out), told, strict=True):
         matrix[at] = np.where(np.isnan(known), matrix[at], known)

@@ -10,6 +10,7 @@ off-policy literature; methods that are local in the prompt hardly need them.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -18,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from router.types import Bools, Doubles, Ints
 
 from .log_rows import Traffic
+from .preferences import Preferred
 
 MAX_WEIGHT = 4.0  # times an outcome counts, at most
 MIN_SHARE, MAX_SHARE = 0.02, 0.98  # shares of feedback beyond which it is not modelled
@@ -33,6 +35,18 @@ def outcome_weights(traffic: Traffic, use: Bools) -> Doubles:
     drawn = np.where(known, drawn, drawn[known].max(initial=0.0) or 1.0)
     weight = 1.0 / (drawn * feedback_chance(traffic)[rows])
     return np.asarray(np.minimum(weight / weight.min(), MAX_WEIGHT))
+
+
+def comparison_weights(traffic: Traffic, said: Sequence[Preferred]) -> Doubles:
+    """1 / probability of both answers, 1 for the least surprising comparison, clipped: (b,).
+
+    One that nobody drew counts as the least surprising of those that were drawn.
+    """
+    rows = [p.row for p in said]
+    chance = traffic.propensity[rows, traffic.arm[rows]] * np.array([p.chance for p in said])
+    drawn = chance > 0.0  # NaN is not
+    chance = np.where(drawn, chance, chance[drawn].max(initial=0.0) or 1.0)
+    return np.asarray(np.minimum(chance.max() / chance, MAX_WEIGHT))
 
 
 def feedback_chance(traffic: Traffic) -> Doubles:

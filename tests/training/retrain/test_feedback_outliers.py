@@ -60,7 +60,7 @@ def test_a_key_with_most_of_the_feedback_is_the_user() -> None:
 def test_what_a_flagged_key_said_is_gone_and_nothing_else_is() -> None:
     log = forged_traffic(TWO_THOUSAND, 3)
     said = tuple(
-        Preferred(row=0, other=1, preference=1.0, source="user", key=key)
+        Preferred(row=0, against=1, preference=1.0, source="user", key=key)
         for key in ("forger 0", "honest 1")
     )
     log = replace(log, preferred=said, output_tokens=np.full(len(log), 10.0))
