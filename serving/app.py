@@ -167,7 +167,7 @@ class App(Worker):
         if served is None:
             return await self.page.respond(scope, receive)
         given, timeout_s = dict(scope["headers"]), self.settings.timeout_s
-        key = self.keys.let_in(given, served.rights)
+        key = self.keys.let_in(given, served.rights, basic=served.rights == READ)
         deadline = perf_counter() + timeout_s
         return await served.answer(Call(given, receive, deadline, timeout_s, key))
 
@@ -180,7 +180,7 @@ class App(Worker):
 
     async def _route_batch(self, call: Call) -> Response:
         body = await call.body(self.max_body_bytes)
-        return Response(await route_prompts(self, body, call.deadline))
+        return Response(await route_prompts(self, body, call.key, call.deadline))
 
     async def _explain(self, call: Call) -> Response:
         body = await call.body(self.max_body_bytes)
@@ -198,6 +198,7 @@ class App(Worker):
 
     async def _budgets(self, call: Call) -> Response:
         live = await self.loaded(call.deadline)
+        self.limits.of(call.key)  # opened, it is among them
         return Response(encode(self.pacer.view(live.router, call.key)))
 
     async def _models(self, call: Call) -> Response:  # noqa: ARG002

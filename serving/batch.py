@@ -56,23 +56,27 @@ class BatchAsked:
             raise policy_problem(err) from None
 
 
-async def route_prompts(worker: Worker, body: bytes, deadline: float) -> bytes:
+async def route_prompts(worker: Worker, body: bytes, key: str, deadline: float) -> bytes:
     """The answer to one batch; all of it or a refusal.
 
     Args:
         worker: whose bundle and log.
         body: the request's.
+        key: fingerprint of the caller's API key.
         deadline: by `perf_counter`; each prompt adds `Settings.batch_prompt_s` to it.
 
     Raises:
-        Problem: as `read_batch` and `BatchAsked.decide`; or the answer would come too late.
+        Problem: as `read_batch` and `BatchAsked.decide`; or the key's limit is spent, or the answer
+            would come too late.
     """
+    worker.limits.check(key)
     live, each_s = await worker.loaded(deadline), worker.settings.batch_prompt_s
     longest = deadline + each_s * worker.settings.max_batch
     asked = await worker.read(read_batch, body, longest)
     deadline += each_s * len(asked.views)
     entries = [await worker.scoring.conversation(live, view, deadline) for view in asked.views]
     batch = await asyncio.to_thread(asked.decide, live.router, [entry.scores for entry in entries])
+    worker.limits.check(key, sum(one.predicted.cost_usd for one in batch.decisions))
     grants = batch.grants or [None] * len(entries)
     decisions = []
     for view, entry, decision, grant in zip(
@@ -80,6 +84,7 @@ async def route_prompts(worker: Worker, body: bytes, deadline: float) -> bytes:
     ):
         made = worker.recorder.ids.new()
         one = Asked(decision_id=made, router=live.router, view=view, policy=asked.policy)
+        worker.limits.reserve(key, made, decision.predicted.cost_usd)
         worker.metrics.decided(decision)
         routed = Routed(one, entry, decision, grant=grant)
         worker.recorder.decided(routed)

@@ -12,14 +12,15 @@ import hashlib
 import hmac
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from router.errors import in_words
+from router.errors import PolicyError, in_words
 from router.strict import FieldError, build
 
+from .declared import DEFAULT_PERIOD, checked_period, checked_usd
 from .problems import Problem
 from .rate import Rate
 
@@ -45,11 +46,15 @@ class Key:
         sha256: of its characters, in hexadecimal.
         rights: what it opens; see the table of the README.
         requests_per_minute: that it may send to one worker; null: no limit.
+        usd: that it may spend in a period; null: no limit.
+        period: a name of `router.budget.periods`, or seconds.
     """
 
     sha256: str = field(repr=False)
     rights: Rights = ("route",)
     requests_per_minute: int | None = None
+    usd: float | None = None
+    period: str = DEFAULT_PERIOD
 
     def __post_init__(self) -> None:
         if not _DIGEST.fullmatch(self.sha256):
@@ -60,6 +65,12 @@ class Key:
             raise ValueError(f"rights is empty; give some of {', '.join(EVERY)}")
         if self.requests_per_minute is not None and self.requests_per_minute < 1:
             raise ValueError(f"requests_per_minute must be >= 1, got {self.requests_per_minute}")
+        try:
+            if self.usd is not None:
+                checked_usd(self.usd, "usd")
+            checked_period(self.period)
+        except PolicyError as err:
+            raise ValueError(str(err)) from None
 
     @property
     def owner(self) -> str:
@@ -134,6 +145,11 @@ class Keys:
     def administered(self) -> bool:
         """Whether some key is an admin's."""
         return any("admin" in key.rights for _, _, key in self._all)
+
+    @property
+    def owners(self) -> Iterable[str]:
+        """The fingerprints of all of them."""
+        return self._of
 
     def of(self, owner: str) -> tuple[str, Key] | None:
         """(name, key) of a fingerprint; null where no key was needed."""

@@ -152,6 +152,13 @@ class BudgetMetrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+        self._key_left = Gauge(
+            "tierwise_key_remaining_usd",
+            "Dollars left of a key's limit in its period, as its latest request found them",
+            ["key"],
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
         self.corrections = Counter(
             "tierwise_budget_corrections", "Charges corrected by reports", registry=registry
         )
@@ -170,6 +177,10 @@ class BudgetMetrics:
         for name in budgets:
             self._sums[name] = self._charged.labels(name)
             self._left[name] = self._remaining.labels(name)
+
+    def key_left(self, key: str, usd: float) -> None:
+        """Say what is left of a key's limit."""
+        self._key_left.labels(key).set(usd)
 
     def spent(self, budget: Budget, before_usd: float, cost_usd: float) -> None:
         """Count one charge."""

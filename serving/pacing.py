@@ -50,6 +50,7 @@ REPORT_S = 60.0  # for so long
 REPUBLISH_S = 10.0  # what has not changed is told again, to a medium that may have forgotten it
 MAX_REPORT_RATIO = 100.0  # a report counts at most so many times the charge
 MAX_FRONTIERS = 8
+FIELDS = {"declared": "budget", "own": "budget_usd"}  # of a request, by the kind of its account
 ROUNDING = 1e-5  # costs in decisions have six digits
 
 
@@ -88,10 +89,10 @@ class Pacer:
         Raises:
             Problem: `budget_exhausted`, or `too_many_budgets`.
         """
-        account, now = self._account(budget), self.time_of()
+        account, now = self.account(budget), self.time_of()
         account.turn(now)
         if budget.hard_stop and account.whole(now).spent_usd >= budget.usd:
-            raise self._exhausted(account, 0.0, now)
+            raise self.exhausted(account, 0.0, now)
 
     def grant(self, budget: Budget, router: Router) -> Paced:
         """λ, and the most that is left, for one request.
@@ -99,7 +100,7 @@ class Pacer:
         Raises:
             Problem: `too_many_budgets`.
         """
-        account, now = self._account(budget), self.time_of()
+        account, now = self.account(budget), self.time_of()
         account.budget = budget  # the latest word on how much there is
         quote = account.quote(self.frontier(router), now)
         grant = BudgetGrant(
@@ -121,7 +122,7 @@ class Pacer:
         cost = predicted * quote.correction
         over = cost > quote.remaining_usd * (1.0 + ROUNDING)
         if over and account.budget.hard_stop:
-            raise self._exhausted(account, quote.remaining_usd, paced.now)
+            raise self.exhausted(account, quote.remaining_usd, paced.now)
         account.own = charged(account.own, quote, cost, paced.now)
         self._remember(decision_id, paced, decision, router)
         self._dirty = True
@@ -195,7 +196,7 @@ class Pacer:
         """What GET /budgets says: the operator's budgets and the caller's own."""
         now, frontier = self.time_of(), self.frontier(router)
         for declared in self._settings.budgets:
-            self._account(account_of(declared, caller))
+            self.account(account_of(declared, caller))
         seen = [a for a in self._accounts.values() if a.budget.owner in ("", caller)]
         return {"budgets": [account.view(frontier, now) for account in seen]}
 
@@ -209,7 +210,8 @@ class Pacer:
             found = self._frontiers[bundle_id] = Frontier.of(router.manifest)
         return found
 
-    def _account(self, budget: Budget) -> Account:
+    def account(self, budget: Budget) -> Account:
+        """The account of a budget, opened where it is new; refuses as `grant` does."""
         found = self._accounts.get(budget.account)
         if found is not None:
             return found
@@ -226,17 +228,22 @@ class Pacer:
         account = self._accounts[budget.account] = Account(budget, now, self._shares(budget))
         return account
 
+    def changed(self) -> None:
+        """Some account was spent from: tell the other processes soon."""
+        self._dirty = True
+
     def _shares(self, budget: Budget) -> list[Share]:
         found = (peer.shares.get(budget.account) for peer in self._peers.values())
         return [share for share in found if share is not None]
 
-    def _exhausted(self, account: Account, left: float, now: float) -> Problem:
+    def exhausted(self, account: Account, left: float, now: float) -> Problem:
+        """The refusal of what an account does not pay for."""
         budget, end = account.budget, account.own.window.end
         return Problem(
             "budget_exhausted",
             f"the budget {budget.name} has ${left:.4g} left of ${budget.usd:g} per "
             f"{budget.period}; it resumes at {clock(end)}",
-            field="budget" if budget.declared else "budget_usd",
+            field=FIELDS.get(_parts(budget.account)[0]),
             headers=((b"retry-after", b"%d" % max(ceil(end - now), 1)),),
         )
 
@@ -254,7 +261,7 @@ class Pacer:
         if account_id not in self._accounts:
             kind, name, period, owner = _parts(account_id)
             usd = {b.name: b.usd for b in self._settings.budgets}.get(name, 1.0)
-            self._account(
+            self.account(
                 Budget(
                     account=account_id, name=name, declared=kind == "declared", owner=owner,
                     usd=usd, period=period, hard_stop=False,
@@ -359,6 +366,6 @@ def media(settings: Settings) -> list[Medium]:
 def _parts(account_id: str) -> tuple[str, str, str, str]:
     """(kind, name, period, owner) of an account's id."""
     kind, first, second, rest = account_id.split("/", 3)
-    if kind == "declared":
+    if kind != "own":
         return kind, first, second, rest
     return kind, rest, second, first

@@ -29,10 +29,11 @@ from .worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that may be answered: by which bundle, and by whose budget, if any."""
+    """A request that may be answered: by which bundle, whose it is, and by which budget, if any."""
 
     asked: Asked
     live: Live
+    key: str
     budget: Budget | None
 
 
@@ -92,9 +93,10 @@ def admit(worker: Worker, read: RouteBody, key: str, live: Live, trial: Trial | 
     """Refuse what could not be answered anyway, and draw who answers.
 
     Raises:
-        Problem: the budget cannot be used, or it has a hard stop and is spent.
+        Problem: the budget cannot be used, or it or the key's limit is spent.
     """
     settings = worker.settings
+    worker.limits.check(key)
     budget = read_budget(read.knobs, settings.budgets, key)
     if budget is not None:
         worker.pacer.check(budget)
@@ -109,24 +111,29 @@ def admit(worker: Worker, read: RouteBody, key: str, live: Live, trial: Trial | 
         session=read.knobs.session_id,
         role=role,
     )
-    return Admitted(asked, live, budget)
+    return Admitted(asked, live, key, budget)
 
 
 def decide(worker: Worker, admitted: Admitted, entry: Entry) -> Routed:
     """Choose an arm: by the caller's knob and perhaps a draw, or by what a budget grants.
 
     Raises:
-        Problem: the filters leave no arm, or the budget is spent.
+        Problem: the filters leave no arm, or the budget or the key's limit is spent.
     """
     asked, budget, pacer = admitted.asked, admitted.budget, worker.pacer
+    limits, key = worker.limits, admitted.key
     if budget is None:
         exploring = worker.recorder.exploration.rate > 0 and asked.role != "named"
         number = draw(worker.settings.seed, asked.decision_id) if exploring else None
         decision = _cached_decision(worker.recorder, asked, entry, number)
+        limits.check(key, decision.predicted.cost_usd)
+        limits.reserve(key, asked.decision_id, decision.predicted.cost_usd)
         return Routed(asked, entry, decision, number=number)
     paced = pacer.grant(budget, asked.router)
     decision = _decision(worker.recorder, asked, entry, grant=paced.grant)
+    limits.check(key, decision.predicted.cost_usd)
     pacer.charge(paced, asked.decision_id, decision, asked.router)
+    limits.reserve(key, asked.decision_id, decision.predicted.cost_usd)
     return Routed(asked, entry, decision, grant=paced.grant)
 
 

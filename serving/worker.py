@@ -16,6 +16,7 @@ from router.request.view import PromptView
 from .holder import LEAST_BODY_BYTES, Holder, Live, Trial
 from .keys import Keys, everyone
 from .lane import Lane
+from .limits import Limits
 from .metrics import Metrics
 from .pacing import Pacer
 from .problems import RETRY_SOON, Problem
@@ -71,6 +72,11 @@ class Worker:
     def pacer(self) -> Pacer:
         """Budgets."""
         return Pacer(self.settings, self.metrics)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What keys may spend."""
+        return Limits(self.keys, self.pacer, self.metrics)
 
     @cached_property
     def scoring(self) -> Scoring:

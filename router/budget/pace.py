@@ -239,6 +239,17 @@ def quote(pace: Pace, usd: float, frontier: Frontier, now: float) -> Quote:
     )
 
 
+def spent(pace: Pace, cost_usd: float, now: float) -> Pace:
+    """After a request: what it is expected to cost is gone, and it has arrived."""
+    return replace(
+        pace,
+        at=max(now, pace.at),
+        spent_usd=pace.spent_usd + cost_usd,
+        requests=pace.requests + 1,
+        arrivals=_arrivals(pace, now) + 1.0,
+    )
+
+
 def charged(pace: Pace, granted: Quote, cost_usd: float, now: float) -> Pace:
     """After a decision: its expected cost is spent and the dual variable takes a step.
 
@@ -253,14 +264,8 @@ def charged(pace: Pace, granted: Quote, cost_usd: float, now: float) -> Pace:
         error = 0.0
     size = 1.0 / sqrt(pace.requests + granted.requests_left)
     moved = pace.dual_adjustment + min(max(size, STEP[0]), STEP[1]) * min(error, MAX_ERROR)
-    return replace(
-        pace,
-        at=max(now, pace.at),
-        spent_usd=pace.spent_usd + cost_usd,
-        requests=pace.requests + 1,
-        dual_adjustment=min(max(moved, -MAX_DUAL_ADJUSTMENT), MAX_DUAL_ADJUSTMENT),
-        arrivals=_arrivals(pace, now) + 1.0,
-    )
+    adjustment = min(max(moved, -MAX_DUAL_ADJUSTMENT), MAX_DUAL_ADJUSTMENT)
+    return replace(spent(pace, cost_usd, now), dual_adjustment=adjustment)
 
 
 def reconciled(

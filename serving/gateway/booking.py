@@ -35,6 +35,7 @@ class Books:
         event = event_of(done, self._router(done), error)
         self.worker.recorder.feedback(event)
         self.worker.pacer.reconcile(event)
+        self.worker.limits.settle(done.decision_id, event.cost_usd)
         series = self.worker.metrics.upstreams
         for name, failed in done.failures:
             series.called(name, failed.code)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -160,15 +159,25 @@ class Gateway:
             shape = Shape.of(wire, read.fields, read.route.view.asked.request.n)
             through = self._reaching.through(shape)
             return await choose(self.worker, read.route, call.key, call.deadline, through=through)
-        router = self.worker.live.router
+        router, limit = self.worker.live.router, self.worker.limits.of(call.key)
         arm = find_arm(read.asked.model, (), router.arm_ids)
+        if arm is None and limit is not None:
+            raise Problem(
+                "no_arm_allowed",
+                f"the key {limit.budget.name} has a limit in dollars, and what this model costs is "
+                "not known here; GET /v1/models lists those of which it is",
+                field="model",
+            )
         if arm is None:
             return None
         policy = replace(read.route.policy, allowed_models=(arm,), threshold=0.0)
-        with suppress(Problem):  # named, it is asked whatever the rules would say
-            body = replace(read.route, policy=policy)
+        body = replace(read.route, policy=policy)
+        try:
             return await choose(self.worker, body, call.key, call.deadline, named=True)
-        return None
+        except Problem as problem:  # named, it is asked whatever the rules say, but for money
+            if limit is not None or problem.code == "budget_exhausted":
+                raise
+            return None
 
     async def _execute(self, done: Execution, receive: Receive) -> Response | Streamed:
         work = self._streamed(done, receive) if done.streams else self._whole(done)

@@ -225,7 +225,11 @@ def _logging(worker: Worker, progress: Progress) -> Check:
 
 def budgets(worker: Worker, live: Live, key: str) -> list[dict[str, Any]]:
     """(10) Budgets with what they will have spent by their end, at the pace so far."""
+    worker.limits.of(key)
     views: list[dict[str, Any]] = worker.pacer.view(live.router, key)["budgets"]
+    frontier, now = worker.pacer.frontier(live.router), worker.pacer.time_of()
+    others = [account for account in worker.limits.all if account.budget.owner != key]
+    views += [account.view(frontier, now) for account in others]
     return [
         {**one, "forecast": None if one["spend_pace"] is None else one["spend_pace"] * one["usd"]}
         for one in views

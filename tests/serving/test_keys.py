@@ -77,7 +77,7 @@ def test_a_key_opens_what_its_right_says_and_nothing_else(
         "x-api-key": {"x-api-key": key},
         "basic": {"authorization": f"Basic {basic}"},
     }[form]
-    people = {"/", "/decisions", "/decisions/some-id", "/try"}
+    people = {"/", "/decisions", "/decisions/some-id", "/try", "/metrics"}
     opened = OPENED[right] & people if form == "basic" else OPENED[right]
     let_in, kept_out = set(), set()
     for path, method in every_path(house.app):
@@ -193,12 +193,13 @@ def test_a_key_is_read_from_the_header_that_clients_use() -> None:
 def test_a_file_of_keys_holds_digests_rights_and_limits(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
     path.write_text(
-        f'[keys.team-a]\nsha256 = "{digest("a")}"\nrequests_per_minute = 60\n'
+        f'[keys.team-a]\nsha256 = "{digest("a")}"\nrequests_per_minute = 60\nusd = 5\n'
+        'period = "month"\n'
         f'[keys.dashboard]\nsha256 = "{digest("b")}"\nrights = ["read"]\n'
     )
     settings = Settings.from_env({"TIERWISE_KEYS": str(path), "TIERWISE_ADMIN_KEYS": "root"})
     team = settings.keys["team-a"]
-    assert team.requests_per_minute == 60
+    assert (team.requests_per_minute, team.usd, team.period) == (60, 5.0, "month")
     assert (team.rights, settings.keys["dashboard"].rights) == (("route",), ("read",))
     found = everyone(settings.api_keys, settings.admin_keys, settings.keys)
     assert found["TIERWISE_ADMIN_KEYS/1"].rights == EVERY
@@ -215,6 +216,8 @@ def test_a_file_of_keys_holds_digests_rights_and_limits(tmp_path: Path) -> None:
         (f'[keys.a]\nsha256 = "{digest("")}"\n', "no character"),
         (f'[keys.a]\nsha256 = "{digest("a")}"\nrights = ["admni"]\n', "did you mean 'admin'"),
         (f'[keys.a]\nsha256 = "{digest("a")}"\nrights = []\n', "rights is empty"),
+        (f'[keys.a]\nsha256 = "{digest("a")}"\nusd = -1\n', "usd must be > 0"),
+        (f'[keys.a]\nsha256 = "{digest("a")}"\nperiod = "moon"\n', "moon"),
         (f'[keys.a]\nsha256 = "{digest("a")}"\nrequests_per_minute = 0\n', ">= 1"),
         (f'[keys.a]\nsha256 = "{digest("a")}"\nright = "route"\n', "did you mean keys.a.rights"),
         (f'[keys."a b"]\nsha256 = "{digest("a")}"\n', "'a b' is no name"),
