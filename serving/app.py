@@ -20,8 +20,9 @@ from .asgi import ClientGone, Receive, Response, Scope, Send, read_body
 from .batch import route_prompts
 from .explaining import explain_prompt
 from .feedback import Memory, take_feedback
-from .gateway.gateway import MODELS, Gateway, problem_response
+from .gateway.gateway import COUNT, MODELS, Gateway, problem_response
 from .gateway.streamed import Streamed
+from .gateway.wires import wire_at
 from .keys import Rights
 from .metrics import MEDIA_TYPE
 from .openapi import document
@@ -98,6 +99,7 @@ class App(Worker):
             for path, wire in self.gateway.wires.items():
                 self.served[path] = Served(POST, ROUTE, partial(self.gateway.answer, wire=wire))
             self.served[MODELS] = Served(GET, VIEW, self._models)
+            self.served[COUNT] = Served(POST, ROUTE, self.gateway.count)
         methods = {path: served.methods for path, served in self.served.items()}
         self.paths = methods | dict.fromkeys(HEALTH, GET) | routes.PATHS
 
@@ -140,7 +142,7 @@ class App(Worker):
     def _refused(self, problem: Problem, path: str) -> Response:
         """A refusal, as the client of a path understands it."""
         self.metrics.refused(problem.code)
-        wire = None if self.gateway is None else self.gateway.wires.get(path)
+        wire = wire_at(path)
         return Response.of(problem) if wire is None else problem_response(wire, problem)
 
     def _failed(self, err: Exception) -> Problem:
@@ -158,7 +160,8 @@ class App(Worker):
         path = scope["path"]
         methods = self.paths.get(path) or routes.owned(path)
         if methods is None:
-            raise Problem("not_found", f"there are {', '.join(self.paths)}")
+            off = "; executing requests needs --upstreams" if self.gateway is None else ""
+            raise Problem("not_found", f"there are {', '.join(self.paths)}{off}")
         if scope["method"] not in methods or path in HEALTH:
             allow = ", ".join(methods)
             headers = ((b"allow", allow.encode()),)

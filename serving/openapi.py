@@ -173,6 +173,15 @@ EXECUTED = (
             ("messages", "Messages", {"messages": MESSAGES["messages"], "max_tokens": 300}),
         )
     ),
+    Operation(
+        "/v1/messages/count_tokens",
+        "Input tokens of a request of Messages",
+        contract.CallCount,
+        CALLS,
+        contract.CallRequest,
+        {"auto": {"messages": MESSAGES["messages"], "model": "auto"}},
+        contract.CallError,
+    ),
     Operation("/v1/models", "What `model` may be", contract.CallModels, VIEW),
 )
 

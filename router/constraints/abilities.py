@@ -89,15 +89,17 @@ class Abilities:
             fits = self._windows >= requires.context
             yield Filter("capability", fits, asked_window, self._windows == 0, "context_tokens")
 
-    def writes(self, tokens: int | None) -> Iterator[Filter]:
+    def writes(self, tokens: int | None, among: Bools | None = None) -> Iterator[Filter]:
         """A filter where some arm's model writes less than a request wants; its API refuses that.
 
         Args:
             tokens: that the answer may have; null where the request does not say.
+            among: (a,) arms that the request may have at all; null: all.
         """
         if tokens is None or bool((tokens <= self._most).all()):
             return
-        most = int(np.where(np.isfinite(self._most), self._most, 0).max())
+        known = np.isfinite(self._most) & (True if among is None else among)
+        most = int(np.where(known, self._most, 0).max())
         asked = f"max_tokens={tokens}, which is more than a model may be asked to write,"
         remedy = f"ask for {most} tokens or fewer"
         yield Filter("context", tokens <= self._most, asked, remedy=remedy)

@@ -109,7 +109,7 @@ class Pool:
         answer = f"{NO_LIMIT_TOKENS} for a short answer" if room is None else f"max_tokens={room}"
         asked = f"{_span(input_tokens)} input tokens and {answer}, together in the context window,"
         yield Filter("context", fits, asked)
-        yield from self.abilities.writes(room)
+        yield from self.abilities.writes(room, self.allowed(policy))
         if not self.up.all():
             yield Filter("health", self.up, "health: a model that is not down")
         if policy.current_arm is not None and looping(view, policy):

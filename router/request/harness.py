@@ -75,7 +75,8 @@ _PHRASES: dict[Housekeeping, re.Pattern[str]] = {
     "title": re.compile(
         r"\b(?:title|topic|tag|emoji) (?:generator|generation|summari[sz]er|extractor|writer)\b"
         r"|isnewtopic|\bnew conversation topic\b|\bsuggestion mode\b|\bconversation title\b"
-        r"|what the user (?:might|would|may)(?: naturally)? (?:type|say|ask) next"
+        r"|(?:what|messages) (?:the|this) user (?:might|would|may)(?: naturally)? "
+        r"(?:type|say|ask|send) next"
         r"|(?:标题|標題|主题|主題|标签).{0,60}(?:对话|對話|会话|會話|聊天)"
         r"|(?:对话|對話|会话|會話|聊天|这句话).{0,60}(?:标题|標題|主题|主題|标签)"
         r"|(?:会話|チャット|対話).{0,40}(?:タイトル|題名)|(?:대화|채팅).{0,40}제목"
@@ -100,7 +101,7 @@ _PHRASES: dict[Housekeeping, re.Pattern[str]] = {
 _CUES = (
     "title", "topic", "tag", "tags", "label", "headline", "emoji", "categor", "follow-up",
     "followup", "queries", "questions", "summar", "recap", "condens", "compress", "compact",
-    "descri", "checkpoint", "handoff", "snapshot", "what the user", "suggestion mode",
+    "descri", "checkpoint", "handoff", "snapshot", "what the user", "this user", "suggestion mode",
     "prompt for continuing", "internal chat", "标", "標", "主题", "主題", "总结", "總結",
     "概括", "題名", "タイトル", "要約", "제목", "요약", "titel", "überschrift", "zusammen",
     "titre", "título", "titolo", "résum", "resum", "riassum", "заголов", "назван",

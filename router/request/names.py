@@ -185,7 +185,7 @@ FIELDS = frozenset(
         "reasoning reasoning_effort safety_identifier moderation prompt_cache_key "
         "prompt_cache_options prompt_cache_retention web_search_options previous_response_id "
         "conversation include truncation background background_options context_management "
-        "access_programs image "
+        "access_programs image client_metadata "
         # Anthropic
         "system thinking stop_sequences top_k output_config output_format container mcp_servers "
         "betas anthropic_version anthropic_beta cache_control inference_geo speed compaction "

@@ -22,6 +22,12 @@ class CallAnswer(Struct, kw_only=True):
     """The upstream's own answer, whole or as events, in the wire of the request."""
 
 
+class CallCount(Struct, kw_only=True):
+    """Input tokens of a request, counted as billed to a few percent."""
+
+    input_tokens: int
+
+
 class CallModel(Struct, kw_only=True):
     """One name that `model` may be."""
 

@@ -10,11 +10,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import replace
+from math import ceil
 from typing import Protocol
 
 import msgspec
 
 from router.catalogue.names import find_arm
+from router.request.tokens import Counter
 
 from ..asgi import ClientGone, Receive, Response
 from ..problems import Problem
@@ -33,11 +35,11 @@ from .reach import Reaching
 from .reading import Read, read_call
 from .streamed import Streamed, media_type, unless_gone
 from .upstreams import AUTO, Upstreams
-from .wires import PATHS, WIRES, Wire, error_document
+from .wires import PATHS, PREFIX, WIRES, Wire, error_document
 
 log = logging.getLogger("tierwise.serving")
-PREFIX = "/v1"
 MODELS = f"{PREFIX}/models"
+COUNT = f"{PREFIX}{PATHS['messages']}/count_tokens"
 LIST_S, RETRY_S = 600.0, 5.0  # between two looks at what an upstream has; after one that failed
 LOOK_S = 0.5  # between two looks at who is well
 
@@ -45,10 +47,25 @@ LOOK_S = 0.5  # between two looks at who is well
 class Call(Protocol):
     """What the application hands over of one request."""
 
-    headers: dict[bytes, bytes]
-    receive: Receive
-    deadline: float
-    key: str
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """Its headers, by names in lower case."""
+        ...
+
+    @property
+    def receive(self) -> Receive:
+        """What ASGI tells of the caller."""
+        ...
+
+    @property
+    def deadline(self) -> float:
+        """When a decision comes too late, by `perf_counter`."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the caller's API key."""
+        ...
 
     def body(self, limit: int) -> Awaitable[bytes]:
         """The whole body."""
@@ -132,13 +149,7 @@ class Gateway:
             Problem: it cannot be read, nobody may answer it, or nobody did.
             ClientGone: the caller hung up.
         """
-        body = await call.body(self.worker.max_body_bytes)
-        await self.worker.loaded(call.deadline)
-
-        def reader(raw: bytes, settings: Settings) -> Read:
-            return read_call(raw, settings, wire, self.upstreams.routes)
-
-        read = await self.worker.read(reader, body, call.deadline)
+        read = await self._read(call, wire)
         routed = await self._decide(read, call, wire)
         done = Execution(
             wire=wire,
@@ -152,6 +163,29 @@ class Gateway:
             headers=asked_headers(call.headers),
         )
         return await self._execute(done, call.receive)
+
+    async def count(self, call: Call) -> Response:
+        """POST /v1/messages/count_tokens: of the model that is named, else the most of any.
+
+        Raises:
+            Problem: it cannot be read.
+        """
+        read = await self._read(call, "messages")
+        arms, lines = self.worker.live.router.arms, self.lines
+        served = dict.fromkeys(arm.model for arm in arms if lines.of(arm.model, "messages"))
+        models = list(served or dict.fromkeys(arm.model for arm in arms))
+        counter = Counter.of(models if read.asked.model is None else [read.asked.model])
+        tokens = counter.tokens(read.route.view.asked.tally).max()
+        return Response(msgspec.json.encode({"input_tokens": ceil(tokens)}))
+
+    async def _read(self, call: Call, wire: Wire) -> Read:
+        body = await call.body(self.worker.max_body_bytes)
+        await self.worker.loaded(call.deadline)
+
+        def reader(raw: bytes, settings: Settings) -> Read:
+            return read_call(raw, settings, wire, self.upstreams.routes)
+
+        return await self.worker.read(reader, body, call.deadline)
 
     async def _decide(self, read: Read, call: Call, wire: Wire) -> Routed | None:
         """The decision; for a model that the caller names only its record, null where none is."""

@@ -1,7 +1,8 @@
 """An upstream without a model: it speaks all three wires, streams, fails, stalls and lies.
 
 `python -m serving.gateway.stub --port 3999` answers every request with words of its own, so that
-the gateway can be tried without a key. What goes wrong is drawn by a seed (`--faults 0.1`), or
+the gateway can be tried without a key: with the call of a tool where the caller forces one, and by
+the caller's JSON schema where there is one. What goes wrong is drawn by a seed (`--faults 0.1`), or
 asked for behind a model's name: `small!503` answers 503, `small!stall` never begins.
 
 Faults: a status (`408 429 500 503 401 404`); `reset` and `stall` before a byte; `cut` and `hang` in
@@ -15,21 +16,19 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import click
 from aiohttp import web
 
-Document = dict[str, Any]
+from .speaker import Document, Speaker
+
 # of the starter's bundle, so that it can be tried as it is
 MODELS = ("gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "claude-3-haiku-20240307")
 STATUSES = ("408", "429", "500", "503", "401", "404")
 FAULTS = ("408", "429", "500", "503", "reset", "stall", "cut", "hang", "error", "lie")  # as drawn
-LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 STALL_S = 3600.0
-CACHED, THOUGHT = 2, 3  # tokens that every answer says were cached, and thought
 WIRE_OF = {
     "/v1/chat/completions": "chat",
     "/v1/responses": "responses",
@@ -183,158 +182,6 @@ def _reset(request: web.Request) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.abort()
     return web.StreamResponse()
-
-
-@dataclass
-class Speaker:
-    """One answer in the words of a wire."""
-
-    wire: str
-    body: Document
-    model: str
-    reply: Callable[[Document, int], str]
-
-    @property
-    def _n(self) -> int:
-        return int(self.body.get("n") or 1)
-
-    def _text(self, place: int = 0) -> str:
-        """An answer, cut where the caller's limit cuts it."""
-        words = self.reply(self.body, place).split(" ")
-        limits = (self.body.get(name) for name in LIMITS)
-        least = min((n for n in limits if n is not None), default=len(words) + THOUGHT)
-        return " ".join(words[: max(int(least) - THOUGHT, 0)])
-
-    def _words(self) -> list[str]:
-        return [f"{word} " for word in self._text().split(" ")]
-
-    def _usage(self) -> Document:
-        """Tokens are words of the answer, and four characters each of what was asked."""
-        read = max(sum(map(len, _strings(self.body.get("messages", self.body.get("input")))))
-                   // 4, CACHED)  # fmt: skip
-        written = sum(len(self._text(i).split()) for i in range(self._n)) + THOUGHT
-        if self.wire == "chat":
-            return {
-                "prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written,
-                "prompt_tokens_details": {"cached_tokens": CACHED},
-                "completion_tokens_details": {"reasoning_tokens": THOUGHT},
-            }  # fmt: skip
-        if self.wire == "responses":
-            return {
-                "input_tokens": read, "output_tokens": written, "total_tokens": read + written,
-                "input_tokens_details": {"cached_tokens": CACHED},
-                "output_tokens_details": {"reasoning_tokens": THOUGHT},
-            }  # fmt: skip
-        return {
-            "input_tokens": read - CACHED, "output_tokens": written,
-            "cache_read_input_tokens": CACHED, "cache_creation_input_tokens": 0,
-        }  # fmt: skip
-
-    def whole(self) -> Document:
-        """All of it."""
-        if self.wire == "chat":
-            choices = [
-                {
-                    "index": i, "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": self._text(i)},
-                }
-                for i in range(self._n)
-            ]  # fmt: skip
-            return {
-                "id": "stub", "object": "chat.completion", "created": 0, "model": self.model,
-                "choices": choices, "usage": self._usage(),
-            }  # fmt: skip
-        if self.wire == "responses":
-            return self._response("completed")
-        return {
-            "id": "stub", "type": "message", "role": "assistant", "model": self.model,
-            "content": [{"type": "text", "text": self._text()}],
-            "stop_reason": "end_turn", "stop_sequence": None, "usage": self._usage(),
-        }  # fmt: skip
-
-    def _response(self, status: str) -> Document:
-        done = status == "completed"
-        text = {"type": "output_text", "text": self._text(), "annotations": []}
-        item = {"id": "m", "type": "message", "role": "assistant", "status": status,
-                "content": [text]}  # fmt: skip
-        return {
-            "id": "stub", "object": "response", "created_at": 0, "status": status,
-            "model": self.model, "output": [item] if done else [],
-            "usage": self._usage() if done else None, "incomplete_details": None,
-        }  # fmt: skip
-
-    def error(self) -> bytes:
-        """An error as an event."""
-        error = {"type": "overloaded_error", "message": "the stub is overloaded"}
-        if self.wire == "chat":
-            return _event(None, {"error": error})
-        return _event("error", {**error, "type": "error", "error": error})
-
-    def events(self) -> list[bytes]:
-        """All of it as events."""
-        if self.wire == "chat":
-            return self._chat_events()
-        return self._response_events() if self.wire == "responses" else self._message_events()
-
-    def _chat_events(self) -> list[bytes]:
-        options = self.body.get("stream_options") or {}
-        wanted = options.get("include_usage")
-        base = {"id": "stub", "object": "chat.completion.chunk", "created": 0, "model": self.model}
-        base |= {"usage": None} if wanted else {}
-
-        def chunk(delta: Document, finish: str | None = None) -> bytes:
-            choice = {"index": 0, "delta": delta, "finish_reason": finish}
-            return _event(None, {**base, "choices": [choice]})
-
-        said = [chunk({"content": word}) for word in self._words()]
-        usage = [_event(None, {**base, "choices": [], "usage": self._usage()})] if wanted else []
-        role = chunk({"role": "assistant", "content": ""})
-        return [role, *said, chunk({}, "stop"), *usage, b"data: [DONE]\n\n"]
-
-    def _response_events(self) -> list[bytes]:
-        begun = {"type": "response.created", "response": self._response("in_progress")}
-        ended = {"type": "response.completed", "response": self._response("completed")}
-        words = [{"type": "response.output_text.delta", "delta": word} for word in self._words()]
-        events: list[Document] = [begun, *words, ended]
-        return [_event(e["type"], {**e, "sequence_number": i}) for i, e in enumerate(events)]
-
-    def _message_events(self) -> list[bytes]:
-        usage = self._usage()
-        start = {**self.whole(), "content": [], "stop_reason": None,
-                 "usage": {**usage, "output_tokens": 1}}  # fmt: skip
-        words = [
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": w}}
-            for w in self._words()
-        ]
-        events: list[Document] = [
-            {"type": "message_start", "message": start},
-            {"type": "content_block_start", "index": 0, "content_block": {"type": "text",
-                                                                          "text": ""}},
-            *words,
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-             "usage": {"output_tokens": usage["output_tokens"]}},
-            {"type": "message_stop"},
-        ]  # fmt: skip
-        return [_event(e["type"], e) for e in events]
-
-
-def _strings(value: object) -> Iterator[str]:
-    """Every text in a value but the names of roles and types."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if name not in ("role", "type"):
-                yield from _strings(item)
-
-
-def _event(name: str | None, data: Document) -> bytes:
-    head = "" if name is None else f"event: {name}\n"
-    return f"{head}data: {json.dumps(data)}\n\n".encode()
 
 
 @click.command()

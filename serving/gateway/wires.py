@@ -22,6 +22,7 @@ PATHS: Mapping[Wire, str] = {
     "responses": "/responses",
     "messages": "/messages",
 }
+PREFIX = "/v1"
 ANTHROPIC_VERSION = "2023-06-01"
 # events that say something of the answer; a quote within a text is escaped, so texts never match
 TELLING: Mapping[Wire, re.Pattern[bytes]] = {
@@ -126,6 +127,12 @@ def decode(data: bytes) -> object:
         return _DECODE.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def wire_at(path: str) -> Wire | None:
+    """Whose clients ask at a path, whether there is something or not; null where none do."""
+    named = [wire for wire in WIRES if f"{path}/".startswith(f"{PREFIX}{PATHS[wire]}/")]
+    return named[0] if named else "chat" if path.startswith(f"{PREFIX}/") else None
 
 
 def error_document(wire: Wire, problem: Problem) -> Document:

@@ -1,10 +1,14 @@
-"""The gateway in process before real stub upstreams, over real connections."""
+"""The gateway before real stub upstreams over real connections: in process, and as a service."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +23,8 @@ from serving.gateway.gateway import Gateway
 from serving.gateway.stub import Stub
 from serving.gateway.upstreams import read_upstreams
 from serving.settings import Settings
+from tests.serving.conftest import ROOT, Service
+from tests.worlds.processes import free_port
 
 T = TypeVar("T")
 JSON = {"content-type": "application/json"}
@@ -179,3 +185,47 @@ def play(tiny_bundle: Path, models: list[str], tmp_path: Path) -> Play:
         return asyncio.run(inner())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def upstreams(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A stub whose streams take half a second, and the three lines that name it."""
+    port = free_port()
+    named = [f"--model={model}" for model in {a.model for a in Router.load(tiny_bundle).arms}]
+    arguments = ["--port", str(port), "--piece-s", "0.05", *named]
+    stub = subprocess.Popen(
+        [sys.executable, "-m", "serving.gateway.stub", *arguments],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("upstreams") / "upstreams.toml"
+    path.write_text(
+        f'[upstreams.stub]\nurl = "http://127.0.0.1:{port}/v1"\n'
+        'wires = ["chat", "responses", "messages"]\n'
+    )
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield path
+    stub.terminate()
+    stub.wait(10)
+
+
+def start(
+    run_service: Callable[..., Service], upstreams: Path, bundle: Path, log: Path, **env: str
+) -> Service:
+    """A service whose upstreams have said what they have."""
+    service = run_service(
+        ["router", "serve", str(bundle)], TIERWISE_UPSTREAMS=str(upstreams),
+        TIERWISE_LOG_DIR=str(log), TIERWISE_LOG_FLUSH_S="0.05", TIERWISE_POLL_S="0.05", **env,
+    )  # fmt: skip
+    service.wait(200)
+    until = time.monotonic() + 20
+    key = {"x-api-key": env.get("TIERWISE_API_KEYS", "")}
+    while len(json.loads(service(path="/v1/models", headers=key).body)["data"]) < 2:
+        assert time.monotonic() < until, service.log
+        time.sleep(0.05)
+    return service

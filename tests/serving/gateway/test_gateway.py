@@ -19,7 +19,7 @@ from router.events import BundleEvent
 from serving.gateway.bodies import executed
 from serving.gateway.stub import Speaker, Stub, echo
 from serving.openapi import EXECUTED, OPERATIONS
-from tests.serving.gateway.conftest import QUESTION, House, Play, body_of
+from tests.serving.gateway.conftest import PATHS, QUESTION, House, Play, body_of
 from training.retrain.log_rows import read_traffic
 
 WIRES = ("chat", "responses", "messages")
@@ -128,6 +128,45 @@ def test_what_is_not_touched_is_the_same_bytes() -> None:
     fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     made = msgspec.json.encode(executed(fields, "chat", "m", {"name": "default"}, "openai"))
     assert made == b'{"a":1.50,"messages":[ {"role" :"user"} ],"model":"m"}'
+
+
+def test_what_is_not_there_is_told_in_the_words_of_the_path(play: Play) -> None:
+    async def scenario(house: House) -> None:
+        for path, wires in {
+            "/v1/embeddings": "chat",
+            "/v1/messages/batches": "messages",
+            "/v1/responses/r": "responses",
+        }.items():
+            heard = await house.ask(b"", path=path)
+            assert (heard.status, heard.json().get("type")) == (
+                404,
+                "error" if wires == "messages" else None,
+            )
+            assert "there are /route" in heard.json()["error"]["message"]
+        assert (await house.ask(b"", path="/v2")).json()["code"] == "not_found"
+        wrong = await house.ask(b"", path=PATHS["chat"], method="GET")
+        assert (wrong.status, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
+
+    play(scenario)
+
+
+def test_tokens_are_counted_without_a_decision(play: Play, models: list[str]) -> None:
+    async def scenario(house: House) -> None:
+        path = f"{PATHS['messages']}/count_tokens"
+        counts = []
+        for model, times in (("auto", 1), ("auto", 50), (models[0], 50), ("claude-opus-9", 50)):
+            body = {"model": model, "messages": [{"role": "user", "content": QUESTION * times}]}
+            heard = await house.ask(body, path=path)
+            assert (heard.status, heard.own("decision")) == (200, None)
+            counts.append(heard.json()["input_tokens"])
+        assert counts[0] < counts[1] / 20
+        assert counts[1] >= counts[2] > 300
+        assert counts[3] > 300
+        refused = await house.ask({"model": "auto", "messages": []}, path=path)
+        assert (refused.status, refused.json()["type"]) == (400, "error")
+        assert not house.logged()
+
+    play(scenario)
 
 
 def test_a_model_s_own_name_is_passed_on_and_logged(play: Play) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,55 +18,14 @@ import pytest
 from data.events import read_log
 from router.core.manifest import read_manifest
 from router.core.store import Store
-from router.engine import Router
-from tests.serving.conftest import ROOT, Service
-from tests.worlds.processes import free_port
+from tests.serving.conftest import Service
+from tests.serving.gateway.conftest import start
 from training.bundle.export import finish
 from training.retrain.log_rows import read_traffic
 
 pytestmark = pytest.mark.service
 ASKED = {"model": "auto", "messages": [{"role": "user", "content": "What is 17*23?"}]}
 CHAT = "/v1/chat/completions"
-
-
-@pytest.fixture(scope="module")
-def upstreams(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A stub whose streams take half a second, and the three lines that name it."""
-    port = free_port()
-    named = [f"--model={model}" for model in {a.model for a in Router.load(tiny_bundle).arms}]
-    arguments = ["--port", str(port), "--piece-s", "0.05", *named]
-    stub = subprocess.Popen(
-        [sys.executable, "-m", "serving.gateway.stub", *arguments],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    path = tmp_path_factory.mktemp("upstreams") / "upstreams.toml"
-    path.write_text(
-        f'[upstreams.stub]\nurl = "http://127.0.0.1:{port}/v1"\n'
-        'wires = ["chat", "responses", "messages"]\n'
-    )
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=2).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield path
-    stub.terminate()
-    stub.wait(10)
-
-
-def start(run_service: Callable[..., Service], upstreams: Path, bundle: Path, log: Path) -> Service:
-    service = run_service(
-        ["router", "serve", str(bundle)], TIERWISE_UPSTREAMS=str(upstreams),
-        TIERWISE_LOG_DIR=str(log), TIERWISE_LOG_FLUSH_S="0.05", TIERWISE_POLL_S="0.05",
-    )  # fmt: skip
-    service.wait(200)
-    until = time.monotonic() + 20
-    while len(json.loads(service(path="/v1/models").body)["data"]) < 2:
-        assert time.monotonic() < until, service.log
-        time.sleep(0.05)
-    return service
 
 
 def streams(service: Service, pool: ThreadPoolExecutor, count: int) -> list[object]:
