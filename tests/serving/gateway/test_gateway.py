@@ -142,7 +142,7 @@ def test_what_is_not_there_is_told_in_the_words_of_the_path(play: Play) -> None:
                 404,
                 "error" if wires == "messages" else None,
             )
-            assert "there are /route" in heard.json()["error"]["message"]
+            assert "/route, /feedback" in heard.json()["error"]["message"]
         assert (await house.ask(b"", path="/v2")).json()["code"] == "not_found"
         wrong = await house.ask(b"", path=PATHS["chat"], method="GET")
         assert (wrong.status, wrong.json()["error"]["code"]) == (405, "method_not_allowed")

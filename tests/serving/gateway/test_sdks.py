@@ -146,7 +146,7 @@ def test_openai_errors(openai: Any, model: str) -> None:  # noqa: ANN401
         list(ask(model=f"{model}!cut", messages=ASKED, stream=True))
     events = list(openai.responses.create(model=f"{model}!cut", input="Who?", stream=True))
     assert (events[-1].type, events[-1].code) == ("error", "upstream_failed")
-    with pytest.raises(package.NotFoundError, match="there are /route"):
+    with pytest.raises(package.NotFoundError, match="/route, /feedback"):
         openai.embeddings.create(model=model, input="x")
     with pytest.raises(package.AuthenticationError, match="send a key"):
         openai.with_options(api_key="wrong").models.list()
@@ -200,7 +200,7 @@ def test_anthropic_errors(anthropic: Any, model: str) -> None:  # noqa: ANN401
         anthropic.messages.stream(model=f"{model}!cut", **ask) as stream,
     ):
         stream.until_done()
-    with pytest.raises(package.NotFoundError, match="there are /route"):
+    with pytest.raises(package.NotFoundError, match="/route, /feedback"):
         anthropic.messages.batches.list()
     with pytest.raises(package.AuthenticationError, match="send a key"):
         anthropic.with_options(api_key="wrong").messages.create(model="auto", **ask)
