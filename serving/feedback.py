@@ -19,13 +19,14 @@ from typing import Any
 import msgspec
 
 from router.engine import Router
-from router.events import GATEWAY, FeedbackEvent
+from router.events import GATEWAY, JUDGE, FeedbackEvent
 
 from .ids import Ids
 from .offers import Answering, answering
 from .problems import RETRY_SOON, Problem
 from .reading import decode_body, encode
 from .schemas import ArmName, FeedbackRequest, TierName
+from .settings import Settings
 from .token_price import TokenPrice
 from .usage import Usage, read_usage
 from .worker import Worker
@@ -59,6 +60,7 @@ def take_feedback(worker: Worker, memory: Memory, body: bytes, key: str) -> byte
     """
     recorder, live = worker.recorder, worker.holder.current
     asked = read_feedback(body, recorder.ids)
+    _foreign(asked, worker.settings)
     router = None if live is None else live.router
     named = _answering(asked, recorder.offers.of(asked.decision_id), router)
     event = _event(asked, named, key)
@@ -76,6 +78,16 @@ def take_feedback(worker: Worker, memory: Memory, body: bytes, key: str) -> byte
             worker.pacer.reconcile(spent)
         worker.metrics.feedback["recorded" if fresh else "known"].inc()
     return encode(_answer(event, named, "recorded" if fresh else "known"))
+
+
+def _foreign(asked: FeedbackRequest, settings: Settings) -> None:
+    """Refuse the word of the service's own judge, where there is one."""
+    if asked.source == JUDGE and settings.upstreams is not None and settings.upstreams.judge:
+        raise Problem(
+            "invalid_request",
+            f"the source {JUDGE} is this service's own judge; give yours a name of its own",
+            field="source",
+        )
 
 
 def read_feedback(body: bytes, ids: Ids) -> FeedbackRequest:

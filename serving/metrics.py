@@ -54,6 +54,7 @@ REASONS = (
 )
 OTHERS = "other"  # budgets that requests bring with them, or that every key has of its own
 MEDIA = ("file", "redis")  # of budgets
+VERDICTS = ("won", "lost", "tie", "none", "failed")
 STEPS = ("parse", "wait", "score", "decide")
 _STEP_SECONDS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 _REQUEST_SECONDS = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0)
@@ -81,6 +82,7 @@ class Metrics:
         self.feedback = count("feedback", "Feedback taken", "result", ("recorded", "known"))
         self.budgets = BudgetMetrics(registry)
         self.upstreams = UpstreamMetrics(registry)
+        self.judge = JudgeMetrics(registry)
         steps = Histogram(
             "tierwise_step_seconds",
             "Time per step of a decision",
@@ -188,6 +190,19 @@ class BudgetMetrics:
         self._sums[budget.name if named else OTHERS].inc(cost_usd)
         if named:
             self._left[budget.name].set(max(before_usd - cost_usd, 0.0))
+
+
+class JudgeMetrics:
+    """The series of the judge."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        told = "Answers compared by the judge, by what it said of the one that went out"
+        self.compared = _counters(registry, "judge_comparisons", told, "result", VERDICTS)
+        self.usd = Counter(
+            "tierwise_judge_usd",
+            "Dollars of second answers and verdicts; of an unknown cost the most that it may be",
+            registry=registry,
+        )
 
 
 class UpstreamMetrics:

@@ -36,6 +36,13 @@ class Rate:
         missing = max(1.0 - self._held, 0.0)
         return max(ceil(missing * 60.0 / (self.per_minute or 1)), 1)
 
+    def spares(self, requests: int) -> bool:
+        """Whether so many would leave half of what it holds at most to others."""
+        if self.per_minute is None:
+            return True
+        held = self._held + (self.clock() - self._at) * self.per_minute / 60.0
+        return min(held, self._most) - requests >= self._most / 2
+
     def take(self) -> bool:
         """Whether a request may come now; counts it."""
         if self.per_minute is None:

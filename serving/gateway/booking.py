@@ -94,7 +94,7 @@ def event_of(done: Execution, router: Router | None, error: str | None) -> Feedb
         preference=None,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        cost_usd=_cost(done, usage, router, arm, error),
+        cost_usd=cost_of(done, usage, router, arm, error),
         latency_ms=round((perf_counter() - done.begun) * 1e3, 3),
         source=GATEWAY,
         key=done.key,
@@ -110,10 +110,11 @@ def event_of(done: Execution, router: Router | None, error: str | None) -> Feedb
         served_model=None if told.model is None else told.model[:256],
         attempts=done.attempts,
         error=error,
+        chance=None if done.draw is None or not done.comparable(error) else done.draw.chance,
     )
 
 
-def _cost(
+def cost_of(
     done: Execution, usage: Usage, router: Router | None, arm: str | None, error: str | None
 ) -> float | None:
     """Dollars of the whole request; null where somebody who may have billed did not say."""

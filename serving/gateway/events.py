@@ -8,11 +8,33 @@ from __future__ import annotations
 
 import re
 
-from .wires import TELLING, Told, Wire, decode
+from .wires import TELLING, Document, Told, Wire, decode
 
 MOST_HELD = 4 << 20  # bytes of one event; a longer one is no event
 _BLANK = re.compile(rb"\r?\n\r?\n|\r\r")
 _DATA = re.compile(rb"^data:[ ]?(.*?)\r?$", re.MULTILINE)
+
+
+def streamed_text(wire: Wire, raw: bytes) -> str:
+    """What a stream that went out says, of its first choice."""
+    documents = (decode(b"\n".join(_DATA.findall(event))) for event in _BLANK.split(raw))
+    return "".join(_said(wire, d) for d in documents if isinstance(d, dict))
+
+
+def _said(wire: Wire, document: Document) -> str:
+    found: object = None
+    if wire == "chat":
+        choices = document.get("choices")
+        first = choices[0] if isinstance(choices, list) and choices else None
+        delta = first.get("delta") if isinstance(first, dict) else None
+        found = delta.get("content") if isinstance(delta, dict) else None
+    elif wire == "responses":
+        if document.get("type") == "response.output_text.delta":
+            found = document.get("delta")
+    elif document.get("type") == "content_block_delta":
+        delta = document.get("delta")
+        found = delta.get("text") if isinstance(delta, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 class Tap:

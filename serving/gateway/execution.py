@@ -22,6 +22,7 @@ from ..token_price import TokenPrice
 from ..usage import Usage, read_usage
 from .bodies import Fields, executed, passed, streams, with_usage
 from .calls import Answer, Calls
+from .draws import Draw
 from .events import Tap
 from .failures import UNASKED, CallFailed, told
 from .lines import Headers, Line, Lines
@@ -29,6 +30,7 @@ from .samples import added, elected, only, texts, verdict, verdict_body
 from .wires import Document, Told, Wire, decode
 
 SUFFIX_CHARS = 3.0  # of a token, at least
+MOST_HEARD = 1 << 20  # bytes of an answer that is compared
 COUNTED_OFF = 1.1  # input tokens are an estimate: a cap reckons with so many times of them
 
 
@@ -53,6 +55,8 @@ class Execution:
         extra_usd: of verdicts; null where their price is not known.
         attempts: calls that went out.
         answered: when the target was called, by `perf_counter`.
+        draw: the comparison that was thought of for it, if any.
+        heard: the answer as it went out, where a comparison was drawn.
     """
 
     wire: Wire
@@ -70,6 +74,21 @@ class Execution:
     failures: list[tuple[str, CallFailed]] = field(default_factory=list)
     answered: float = 0.0
     first_ms: float | None = None
+    draw: Draw | None = None
+    heard: bytearray = field(default_factory=bytearray)
+
+    @property
+    def listens(self) -> bool:
+        """Whether the answer is wanted for a comparison, and not too long for one so far."""
+        return (
+            self.draw is not None and self.draw.second is not None and len(self.heard) < MOST_HEARD
+        )
+
+    def comparable(self, error: str | None) -> bool:
+        """Whether its answer is one that can be compared: of the arm that was chosen, and whole."""
+        chosen = None if self.routed is None else self.routed.decision.arm
+        answered = None if self.target is None else self.target.arm
+        return error is None and answered == chosen is not None and len(self.heard) < MOST_HEARD
 
     @property
     def streams(self) -> bool:
@@ -84,7 +103,7 @@ class Execution:
             return
         decision, router = self.routed.decision, self.routed.asked.router
         for arm in (decision.arm, *decision.fallbacks):
-            most = self._most_tokens(arm)
+            most = self.most_tokens(arm)
             if most is not None and most < 1:
                 continue
             api, tier = router.catalogue.model(arm.model).api, decision.tier_of(arm)
@@ -105,7 +124,7 @@ class Execution:
         for line, there in found:
             yield Target(arm, line, there, passed(self.fields, there))
 
-    def _most_tokens(self, arm: Arm) -> int | None:
+    def most_tokens(self, arm: Arm) -> int | None:
         """Output tokens that the request's cap pays for at an arm; null without a cap."""
         routed = self.routed
         cap = None if routed is None else routed.asked.policy.max_cost_usd

@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from router.catalogue.names import find_arm
+from router.events import FeedbackEvent
 from router.request.tokens import Counter
 
 from ..asgi import ClientGone, Receive, Response
@@ -29,6 +30,7 @@ from .booking import Books
 from .calls import Answer, Calls
 from .execution import Execution
 from .headers import asked_headers, own_headers, told_headers
+from .judge import Judging
 from .lines import Lines
 from .observed import Observed
 from .reach import Reaching
@@ -79,6 +81,8 @@ class Gateway:
         self.worker, self.upstreams = worker, upstreams
         self.lines, self.calls, self.observed = Lines(upstreams), Calls(), Observed()
         self.books = Books(worker, self.observed)
+        judge = upstreams.judge
+        self.judge = None if judge is None else Judging(worker, judge, self.lines, self.calls)
         self._reaching = Reaching(self.lines)
         self._tasks: list[asyncio.Task[None]] = []
         worker.holder.measured = self.observed
@@ -98,6 +102,8 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.judge is not None:
+            await self.judge.stop()
         await self.calls.close()
 
     async def _look(self) -> None:
@@ -161,6 +167,9 @@ class Gateway:
             else routed.asked.decision_id,
             key=call.key,
             headers=asked_headers(call.headers),
+            draw=None
+            if self.judge is None or routed is None
+            else self.judge.think_of(routed, wire),
         )
         return await self._execute(done, call.receive)
 
@@ -218,33 +227,43 @@ class Gateway:
         try:
             return await unless_gone(work, receive)
         except ClientGone:
-            self.books.close(done, "client_gone")
+            self._close(done, "client_gone")
             raise
         except Problem as problem:
             last = done.failures[-1][1].code if done.failures else "unasked"
-            self.books.close(done, last)
+            self._close(done, last)
             problem.headers = (*problem.headers, *own_headers(done, None))
             raise
         except Exception:
-            self.books.close(done, "internal")
+            self._close(done, "internal")
             raise
 
     async def _whole(self, done: Execution) -> Response:
         answer, body = await done.whole(self.calls, self.lines)
-        event = self.books.close(done, _error(done, answer))
+        return self._in_one(done, answer, body)
+
+    def _in_one(self, done: Execution, answer: Answer, body: bytes) -> Response:
+        """An answer that did not stream."""
+        if done.listens:
+            done.heard += body
+        event = self._close(done, _error(done, answer))
         headers = (*told_headers(answer), *own_headers(done, event.cost_usd))
         return Response(body, answer.status, media_type(answer), headers)
+
+    def _close(self, done: Execution, error: str | None = None) -> FeedbackEvent:
+        """Write a request down, and have its answer compared where that was drawn."""
+        event = self.books.close(done, error)
+        if self.judge is not None:
+            self.judge.follow(done, error)
+        return event
 
     async def _streamed(self, done: Execution, receive: Receive) -> Response | Streamed:
         answer, tap, out = await done.stream(self.calls, self.lines)
         if answer.status >= 400 or not answer.streams:
-            body = await done.rest(answer)
-            event = self.books.close(done, _error(done, answer))
-            headers = (*told_headers(answer), *own_headers(done, event.cost_usd))
-            return Response(body, answer.status, media_type(answer), headers)
+            return self._in_one(done, answer, await done.rest(answer))
         expected = self._expected(done)
         headers = (*told_headers(answer), *own_headers(done, expected))
-        return Streamed(done, answer, tap, out, headers, receive, self.books.close)
+        return Streamed(done, answer, tap, out, headers, receive, self._close)
 
     def _expected(self, done: Execution) -> float | None:
         """Predicted dollars of who answers."""

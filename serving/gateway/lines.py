@@ -65,6 +65,11 @@ class Line:
             found |= {"authorization": f"Bearer {self.key}"} if bearer else {"x-api-key": self.key}
         return found
 
+    def spares(self, calls: int) -> bool:
+        """Whether so many calls leave half of its room to others."""
+        room = 2 * (self.in_flight + calls) <= self.upstream.max_in_flight
+        return room and not self.breaker.open and self.rate.spares(calls)
+
     def begin(self) -> None:
         """Take a place for one call.
 

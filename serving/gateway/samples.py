@@ -82,10 +82,15 @@ def elected(answers: Sequence[str]) -> int:
 def verdict_body(wire: Wire, model: str, question: str, answer: str) -> Document:
     """The request that a verifier gets for one answer."""
     text = VERDICT.format(question=question, answer=answer)
+    return question_body(wire, model, text, VERDICT_TOKENS)
+
+
+def question_body(wire: Wire, model: str, text: str, tokens: int) -> Document:
+    """A request of our own that asks a model one thing."""
     if wire == "responses":
-        return {"model": model, "input": text, "max_output_tokens": VERDICT_TOKENS}
+        return {"model": model, "input": text, "max_output_tokens": tokens}
     asked = [{"role": "user", "content": text}]
-    return {"model": model, "messages": asked, "max_tokens": VERDICT_TOKENS}
+    return {"model": model, "messages": asked, "max_tokens": tokens}
 
 
 def verdict(text: str) -> float:

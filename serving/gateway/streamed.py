@@ -60,6 +60,8 @@ class Streamed:
         try:
             while piece:
                 if out:
+                    if self.done.listens:
+                        self.done.heard += out
                     await send({"type": "http.response.body", "body": out, "more_body": True})
                 piece = await self.answer.piece()
                 out = tap.feed(piece)

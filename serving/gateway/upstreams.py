@@ -116,17 +116,54 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """A model that compares answers, and how often it may.
+
+    Attributes:
+        model: as some upstream has it.
+        usd_per_day: that second answers and verdicts may cost together, in a day (UTC).
+        share: of requests for which a comparison is thought of.
+        seed: of the draws.
+        usd_per_1m_input, usd_per_1m_output: of its tokens; null: as the bundle has the model.
+        max_tokens: of a verdict; a model that thinks needs more.
+    """
+
+    model: str
+    usd_per_day: float
+    share: float = 0.05
+    seed: int = 0
+    usd_per_1m_input: float | None = None
+    usd_per_1m_output: float | None = None
+    max_tokens: int = 16
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.usd_per_day < float("inf"):
+            raise ValueError(f"usd_per_day must be > 0 and finite, got {self.usd_per_day}")
+        if not 0.0 < self.share <= 1.0:
+            raise ValueError(f"share must be above 0 and at most 1, got {self.share}")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be >= 1, got {self.max_tokens}")
+        prices = (self.usd_per_1m_input, self.usd_per_1m_output)
+        if (None in prices) != (prices == (None, None)):
+            raise ValueError("give usd_per_1m_input and usd_per_1m_output, or neither")
+        if any(price is not None and not 0.0 <= price < float("inf") for price in prices):
+            raise ValueError(f"prices must be >= 0 and finite, got {prices}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstreams:
     """The whole file, with the keys that it names.
 
     Attributes:
         upstreams: by the operator's names, in the order in which they are tried.
         routes: by the names that callers give.
+        judge: compares some answers with others; null: nothing is compared.
         keys: of upstreams, by name.
     """
 
     upstreams: dict[str, Upstream]
     routes: dict[str, Route] = field(default_factory=dict)
+    judge: Judge | None = None
     keys: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

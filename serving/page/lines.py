@@ -78,6 +78,10 @@ class FeedbackLine(msgspec.Struct, tag="feedback", frozen=True):
     served_model: str | None = None
     attempts: int | None = None
     error: str | None = None
+    against: str | None = None
+    against_tokens: int | None = None
+    chance: float | None = None
+    judge_usd: float | None = None
     v: int = VERSION
 
 

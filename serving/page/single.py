@@ -25,6 +25,7 @@ REPORTED = (
     "quality", "cost_usd", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens",
     "reasoning_tokens", "first_token_ms", "latency_ms", "arm", "upstream", "asked_model",
     "served_model", "attempts", "finish_reason", "error", "preference", "preferred_to",
+    "against", "chance", "judge_usd",
 )  # fmt: skip
 
 

@@ -1,12 +1,7 @@
 """Choose cells (prompt, arm) to label with known probabilities, at a cost within a budget.
 
-The frontier's points are means over prompts of the quality of the arm that the router picks at a
-threshold. With the router's own predictions as a start, a label corrects only what they got wrong,
-so a cell is worth as much as the thresholds that use it, times the variance that the prediction
-leaves, per dollar: p ~ sqrt(weight * variance / cost), Neyman's allocation, as in active
-statistical inference (Zrnic & Candes 2024, section 3). A share of the budget is spread evenly, so
-that a wrong variance costs precision and never the interval's truth.
-Arrays are (n prompts, a arms); thresholds are (L,).
+Probabilities follow what a label is worth per dollar (`router.core.label_worth`); a share of the
+budget is spread evenly. Arrays are (n prompts, a arms).
 """
 
 from __future__ import annotations
@@ -15,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router.types import Bools, Doubles, Ints, Scores
+from router.core.label_worth import EVEN_SHARE, worth
+from router.types import Bools, Doubles, Ints
 
 from ..errors import TrainingError
-from ..measure.outcomes import Choices
 
-EVEN_SHARE = 0.1  # of the budget, spread evenly over the cells that any threshold uses
 BISECTION_STEPS = 80  # far below the rounding of a double
 
 
@@ -47,31 +41,12 @@ class Design:
         return float((self.probability * self.label_usd).sum())
 
 
-def weights(choices: Choices, arms: int) -> Doubles:
-    """(n, a), the share of thresholds at which a prompt goes to an arm; rows sum to 1.
-
-    Args:
-        choices: (L, n) arm indices.
-        arms: a.
-    """
-    prompts = np.arange(choices.shape[1])
-    found = np.zeros((choices.shape[1], arms))
-    for picked in choices:
-        found[prompts, picked] += 1.0
-    return np.asarray(found / len(choices), dtype=np.float64)
-
-
-def expected_variance(scores: Scores) -> Doubles:
-    """(n, a), the squared error to expect of a prediction of a quality between 0 and 1."""
-    return np.asarray(scores.quality * (1 - scores.quality) + scores.quality_se**2)
-
-
 def plan(weight: Doubles, variance: Doubles, label_usd: Doubles, budget_usd: float) -> Design:
     """The design that makes the mean variance of the frontier's points least.
 
     Args:
-        weight: (n, a), of `weights`.
-        variance: (n, a), of `expected_variance`.
+        weight: (n, a), of `label_worth.weights`.
+        variance: (n, a), of `label_worth.expected_variance`.
         label_usd: (n, a), > 0.
         budget_usd: > 0.
     Raises:
@@ -80,19 +55,19 @@ def plan(weight: Doubles, variance: Doubles, label_usd: Doubles, budget_usd: flo
     _check(label_usd, budget_usd)
     needed = weight > 0
     even = even_design(needed, label_usd, EVEN_SHARE * budget_usd).probability
-    worth = np.where(needed, np.sqrt(weight * np.maximum(variance, 1e-6) / label_usd), 0.0)
+    each = worth(weight, variance, label_usd)  # 0 where no threshold needs it
     if label_usd[needed].sum() <= budget_usd:
         return Design(needed.astype(np.float64), label_usd)
-    low, high = 0.0, 2.0 / worth[needed].min()
+    low, high = 0.0, 2.0 / each[needed].min()
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
-        spent = float((_mixed(middle, worth, even) * label_usd).sum())
+        spent = float((_mixed(middle, each, even) * label_usd).sum())
         low, high = (middle, high) if spent <= budget_usd else (low, middle)
-    return Design(_mixed(low, worth, even), label_usd)
+    return Design(_mixed(low, each, even), label_usd)
 
 
-def _mixed(scale: float, worth: Doubles, even: Doubles) -> Doubles:
-    return np.minimum(1.0, scale * worth + even)
+def _mixed(scale: float, each: Doubles, even: Doubles) -> Doubles:
+    return np.minimum(1.0, scale * each + even)
 
 
 def even_design(among: Bools, label_usd: Doubles, budget_usd: float) -> Design:

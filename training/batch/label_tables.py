@@ -17,6 +17,7 @@ from data.errors import DataError
 from data.read import load_prompts, read_table
 from data.runs import averaged
 from router import Router
+from router.core.label_worth import expected_variance, weights
 from router.types import Arm, Doubles, Scores
 
 from ..errors import TrainingError
@@ -24,16 +25,7 @@ from ..evaluation.evaluate import score_texts, threshold_sweep
 from ..measure.outcomes import Choices
 from ..progress import Reporter
 from .label_estimate import NORMAL_95, estimate_frontier
-from .label_plan import (
-    Design,
-    cells,
-    draw,
-    even_design,
-    expected_variance,
-    mean_variance,
-    plan,
-    weights,
-)
+from .label_plan import Design, cells, draw, even_design, mean_variance, plan
 
 GRID = np.linspace(0.0, 1.0, 21)  # thresholds
 

@@ -6,17 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from router.core.label_worth import expected_variance, weights
 from router.types import Bools, Doubles, Scores
 from training.batch.label_estimate import NORMAL_95, estimate_frontier
-from training.batch.label_plan import (
-    Design,
-    draw,
-    even_design,
-    expected_variance,
-    mean_variance,
-    plan,
-    weights,
-)
+from training.batch.label_plan import Design, draw, even_design, mean_variance, plan
 from training.measure.outcomes import Choices
 
 STEPS = 60  # of bisection for the cheapest plan that is as precise

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from data.tables import Tables
 from router import Router
 from router.cli.main import main
+from router.core.label_worth import weights
 from router.types import Doubles
 from tests.training.batch.label_savings import Known
 from training.batch.label_estimate import estimate_frontier
-from training.batch.label_plan import Design, draw, even_design, mean_variance, plan, weights
+from training.batch.label_plan import Design, draw, even_design, mean_variance, plan
 from training.batch.label_tables import GRID
 from training.errors import TrainingError
 from training.evaluation.evaluate import score_split, threshold_sweep
