@@ -18,6 +18,8 @@ from typing import NamedTuple
 from . import admin
 from .asgi import ClientGone, Receive, Response, Scope, Send, read_body
 from .batch import route_prompts
+from .decisions import openai, systemone
+from .decisions.asking import Wire, ask
 from .explaining import explain_prompt
 from .feedback import Memory, take_feedback
 from .gateway.gateway import COUNT, MODELS, Gateway, problem_response
@@ -90,6 +92,8 @@ class App(Worker):
             "/budgets": Served(GET, VIEW, self._budgets),
             "/metrics": Served(GET, READ, self._rendered),
         }
+        for asked in (systemone.WIRE, openai.WIRE):
+            self.served[asked.path] = Served(POST, ROUTE, partial(self._asked, wire=asked))
         if self.keys.administered:
             for path, change in admin.PATHS.items():
                 self.served[path] = Served(POST, ADMIN, partial(self._changed, change=change))
@@ -142,6 +146,8 @@ class App(Worker):
     def _refused(self, problem: Problem, path: str) -> Response:
         """A refusal, as the client of a path understands it."""
         self.metrics.refused(problem.code)
+        if path == systemone.PATH:
+            return systemone.refusal(problem)
         wire = wire_at(path)
         return Response.of(problem) if wire is None else problem_response(wire, problem)
 
@@ -188,6 +194,9 @@ class App(Worker):
     async def _explain(self, call: Call) -> Response:
         body = await call.body(self.max_body_bytes)
         return Response(await explain_prompt(self, body, call.deadline))
+
+    async def _asked(self, call: Call, wire: Wire) -> Response:
+        return await ask(self, call, wire)
 
     async def _feedback(self, call: Call) -> Response:
         body = await call.body(MAX_FEEDBACK_BYTES)

@@ -9,6 +9,8 @@ import msgspec
 from router.version import __version__
 
 from . import admin, schemas
+from .decisions import contract as typed
+from .decisions import openai, systemone
 from .gateway import contract
 from .problems import MEDIA_TYPE, PROBLEMS
 
@@ -25,10 +27,18 @@ PROMPTS = (
     "not_ready",
     "timeout",
 )
+QUESTIONS = (*PROMPTS, "unsupported_question")
 BUDGETS = ("unknown_budget", "budget_exhausted", "too_many_budgets")
 FEEDBACK = ("unknown_decision", "contradictory_feedback", "log_off", "log_full")
 UPSTREAMS = ("upstream_busy", "upstream_failed", "upstream_timeout")
 VIEW = ("unauthorized", "forbidden", "too_many_requests", "not_ready", "internal_error")
+
+
+# a refusal's type -> statuses that its wire tells as others
+TOLD_AS: dict[type, dict[int, int]] = {
+    contract.CallError: {422: 400},
+    typed.SystemOneError: {400: 422, 415: 422},
+}
 
 
 class Operation(NamedTuple):
@@ -83,6 +93,15 @@ MESSAGES = {
     "max_tokens": 300,
 }
 BODIES = {"prompt": PROMPT, "chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
+HARD = {
+    "type": "score",
+    "instructions": "How difficult is this request?",
+    "criteria": ["easy", "middling", "hard"],
+}
+LABELLED = {
+    **{name: HARD[name] for name in ("type", "instructions")},
+    "levels": [{"label": level} for level in HARD["criteria"]],
+}
 MADE = "01999999-9999-7999-8999-999999999999"
 OPERATIONS = (
     Operation(
@@ -119,6 +138,24 @@ OPERATIONS = (
         (*BODY, *FEEDBACK),
         schemas.FeedbackRequest,
         {"label": {"decision_id": MADE, "correct": True}},
+    ),
+    Operation(
+        systemone.PATH,
+        "Answer typed questions about a request, as TypeSafe's System One does",
+        typed.SystemOneAnswer,
+        QUESTIONS,
+        typed.SystemOneRequest,
+        {"score": {"state": QUESTION, "questions": {"hard": HARD}}},
+        typed.SystemOneError,
+    ),
+    Operation(
+        openai.PATH,
+        "Answer typed questions about a request, as OpenAI's Decisions does",
+        typed.DecisionsAnswer,
+        QUESTIONS,
+        typed.DecisionsRequest,
+        {"score": {"model": "auto:0.7", "input": QUESTION, "questions": [LABELLED]}},
+        contract.CallError,
     ),
     Operation("/arms", "Every arm: price, abilities, mean quality", schemas.ArmsAnswer, VIEW),
     Operation("/frontier", "Quality and cost by threshold", schemas.FrontierAnswer, VIEW),
@@ -238,7 +275,7 @@ def _problems(one: Operation) -> dict[str, Any]:
     media_type = MEDIA_TYPE.decode() if ours else "application/json"
     for code in one.codes:
         status, title = PROBLEMS[code]
-        status = 400 if status == 422 and not ours else status
+        status = TOLD_AS.get(one.refuses, {}).get(status, status)
         content = {media_type: {"schema": _ref(one.refuses)}}
         entry = found.setdefault(str(status), {"description": "", "content": content})
         entry["description"] += f"{'; ' if entry['description'] else ''}`{code}`: {title}"

@@ -32,6 +32,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The body's type is not supported"),
     "invalid_request": (422, "The request is not valid"),
     "invalid_prompt": (422, "There is nothing to route, or it cannot be read"),
+    "unsupported_question": (422, "This is no question about routing"),
     "invalid_policy": (422, "A knob is out of range"),
     "conflicting_knobs": (422, "The knobs exclude each other"),
     "unsupported_knob": (422, "This knob is not supported"),

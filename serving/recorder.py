@@ -38,6 +38,7 @@ class Asked:
     Attributes:
         session: the caller's `session_id`, null without one.
         role: "live", "canary" or "shadow".
+        drawn: whether another arm may be tried in the chosen one's place.
     """
 
     decision_id: str
@@ -46,6 +47,7 @@ class Asked:
     policy: Policy
     session: str | None = None
     role: str = "live"
+    drawn: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ async def choose(
     *,
     through: Callable[[Live], Router] = lambda live: live.router,
     named: bool = False,
+    drawn: bool = True,
 ) -> Routed:
     """The decision on a request that was read, written down.
 
@@ -73,13 +74,14 @@ async def choose(
         deadline: when a decision comes too late, by `perf_counter`.
         through: which router of a loaded bundle decides.
         named: whether the caller named the model, so that there is nothing to draw.
+        drawn: whether another arm may be tried in the chosen one's place.
 
     Raises:
         Problem: nobody may answer it, or not in time.
     """
     live, trial = await worker.loaded(deadline), None if named else worker.holder.trial
     admitted = admit(worker, read, key, live, trial)
-    asked = replace(admitted.asked, router=through(admitted.live))
+    asked = replace(admitted.asked, router=through(admitted.live), drawn=drawn and not named)
     admitted = replace(admitted, asked=replace(asked, role="named") if named else asked)
     entry = await worker.scoring.conversation(admitted.live, asked.view, deadline)
     scored = perf_counter()
@@ -123,7 +125,7 @@ def decide(worker: Worker, admitted: Admitted, entry: Entry) -> Routed:
     asked, budget, pacer = admitted.asked, admitted.budget, worker.pacer
     limits, key = worker.limits, admitted.key
     if budget is None:
-        exploring = worker.recorder.exploration.rate > 0 and asked.role != "named"
+        exploring = worker.recorder.exploration.rate > 0 and asked.drawn
         number = draw(worker.settings.seed, asked.decision_id) if exploring else None
         decision = _cached_decision(worker.recorder, asked, entry, number)
         limits.check(key, decision.predicted.cost_usd)

@@ -15,6 +15,7 @@ from typing import Any
 
 from router.core.bundle import catalogue_beside
 
+from .decisions.tiers import TierFileError, read_tiers
 from .declared import BudgetFileError, Declared, read_budgets
 from .gateway.upstreams import UpstreamFileError, Upstreams, read_upstreams
 from .keys import Key, KeyFileError, everyone, read_keys
@@ -62,6 +63,7 @@ class Settings:
     explore_cost_ratio: float = 3.0  # a tried arm may cost so many times the ruling one
     seed: int = 0  # of the draws
     upstreams: Upstreams | None = field(default=None, repr=False)  # that execute requests
+    tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of arms, for choices
     status_metrics: Path | None = None  # what `tierwise status --metrics` wrote; told at /metrics
     budgets: tuple[Declared, ...] = ()  # that requests may name
     max_budgets: int = 1000  # of the requests' own, per worker
@@ -160,6 +162,13 @@ def _key_file(variable: str, text: str) -> dict[str, Key]:
         raise SettingsError(f"{variable}: {err}") from None
 
 
+def _tiers(variable: str, text: str) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return read_tiers(_path(variable, text))
+    except TierFileError as err:
+        raise SettingsError(f"{variable}: {err}") from None
+
+
 def _upstreams(path: Path, env: Mapping[str, str]) -> Upstreams:
     try:
         return read_upstreams(path, env)
@@ -239,6 +248,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "explore_cost_ratio": ("TIERWISE_EXPLORE_COST_RATIO", _number(1, 1e6)),
     "seed": ("TIERWISE_SEED", _whole(0, (1 << 63) - 1)),
     "upstreams": ("TIERWISE_UPSTREAMS", _path),
+    "tiers": ("TIERWISE_TIERS", _tiers),
     "status_metrics": ("TIERWISE_STATUS_METRICS", _path),
     "budgets": ("TIERWISE_BUDGETS", _budgets),
     "max_budgets": ("TIERWISE_MAX_BUDGETS", _whole(1, 1_000_000)),

@@ -74,7 +74,7 @@ def fuzz(bundle: Path, log: Path, *, requests: int, seed: int) -> Found:
     for one in OPERATIONS:
         if one.takes is None and one.path not in HEALTH:  # those are BentoML's
             _send(schema[one.path]["GET"].Case(), found)
-    each = requests // (len(posts) * len(MODES))
+    each = -(-requests // (len(posts) * len(MODES)))
     for one in posts:
         bodies = [*one.examples.values()]
         if one.path == "/feedback":  # about a decision that was made

@@ -1,0 +1,1 @@
+"""Typed questions about routing, in the two wires of decision models."""

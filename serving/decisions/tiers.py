@@ -1,0 +1,44 @@
+"""Tiers that the operator declares: names under which a choice may mean several arms.
+
+```toml
+[tiers]
+SIMPLE = ["gpt-4o-mini"]
+COMPLEX = ["claude-*", "gpt-4o|high"]
+```
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from router.errors import in_words
+
+
+class TierFileError(ValueError):
+    """The file cannot be used; the message says why."""
+
+
+def read_tiers(path: Path) -> Mapping[str, tuple[str, ...]]:
+    """Name -> patterns on `model` or `model|tier`.
+
+    Raises:
+        TierFileError: it cannot be read, or declares something else.
+    """
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except OSError as err:
+        raise TierFileError(f"no tiers {in_words(err)}") from None
+    except ValueError as err:
+        raise TierFileError(f"{path} cannot be read: {err}") from None
+    rows = found.get("tiers")
+    if set(found) != {"tiers"} or not isinstance(rows, dict) or not rows:
+        raise TierFileError(f"{path} must hold a table [tiers] and nothing else")
+    for name, patterns in rows.items():
+        texts = isinstance(patterns, list) and all(isinstance(p, str) and p for p in patterns)
+        if not texts or not patterns:
+            raise TierFileError(
+                f'{path}: tiers.{name} must be a list of `model` or `model|tier`, as ["gpt-4o*"]'
+            )
+    return {name: tuple(patterns) for name, patterns in rows.items()}
