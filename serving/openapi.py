@@ -27,7 +27,7 @@ PROMPTS = (
     "not_ready",
     "timeout",
 )
-QUESTIONS = (*PROMPTS, "unsupported_question")
+QUESTIONS = (*PROMPTS, "unsupported_question", "unknown_model")
 BUDGETS = ("unknown_budget", "budget_exhausted", "too_many_budgets")
 FEEDBACK = ("unknown_decision", "contradictory_feedback", "log_off", "log_full")
 UPSTREAMS = ("upstream_busy", "upstream_failed", "upstream_timeout")

@@ -20,7 +20,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unauthorized": (401, "An API key is needed"),
     "forbidden": (403, "This key may not do that"),
     "not_found": (404, "There is nothing here"),
-    "unknown_model": (404, "No upstream has this model"),
+    "unknown_model": (404, "There is no such model here"),
     "unknown_decision": (404, "No such decision was made here"),
     "method_not_allowed": (405, "This method is not allowed here"),
     "request_timeout": (408, "The body did not arrive in time"),

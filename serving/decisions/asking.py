@@ -174,7 +174,7 @@ def _knobs(own: Knobs, model: object, settings: Settings) -> Knobs:
     asked = wanted(AUTO if model == ALIAS else model, routes)
     if asked.model is not None:
         known = ", ".join([AUTO, f"{AUTO}:0.7", *routes, ALIAS])
-        raise Refused("invalid_request", f"model must be one of {known}", ("model",))
+        raise Problem("unknown_model", f"model must be one of {known}", field="model")
     given = {name: getattr(own, name) for name in Knobs.__struct_fields__}
     knobs = Knobs(**merged(given, asked, str(model)))
     for name in UNWEIGHED:

@@ -209,7 +209,6 @@ def test_what_is_wrong_with_a_body_is_told_in_its_wire(asked: Driver) -> None:
         assert said in detail
     right = {"type": "noul", "instructions": "Will aster-nano answer this right?"}
     for more, place, said in (
-        ({"model": "gpt-9"}, ["model"], "model must be one of auto, auto:0.7, jev-latest"),
         ({"model": "auto:7"}, ["model"], "a threshold from 0 to 1"),
         ({"min_quality": 0.5}, ["min_quality"], "weighs no quality against cost"),
         ({"threshold": "0.5"}, ["threshold"], "float"),
@@ -221,6 +220,10 @@ def test_what_is_wrong_with_a_body_is_told_in_its_wire(asked: Driver) -> None:
         loc, detail = refused(asked, right, **more)
         assert loc == ["body", *place]
         assert said in detail
+    for path, asks in ((SYSTEM_ONE, {"state": ASKED}), (DECISIONS, {"input": ASKED})):
+        reply = asked({"model": "gpt-9", "questions": {"q": right}, **asks}, path=path)
+        assert reply.status == 404
+        assert b"model must be one of auto, auto:0.7, jev-latest" in reply.body
     allowed = refused(asked, choice("SIMPLE", "COMPLEX"), allowed_models=["aster*"])
     assert allowed == (["body", "allowed_models"], "the options of a choice say who may answer; "
                        "leave allowed_models out")  # fmt: skip

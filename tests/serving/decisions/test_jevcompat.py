@@ -83,7 +83,6 @@ def test_the_specification_is_met(
     assert told["choice.options"].status == told["dropin.sdk-python"].status == "pass"
     assert told["confidence.formula"].status == "pass"
     skipped = {name for name, result in told.items() if result.status == "skip"}
-    # without keys there is no refusal but those of bodies
-    keyed = {"auth.bearer", "auth.missing", "auth.invalid", "errors.shape"}
+    keyed = {"auth.bearer", "auth.missing", "auth.invalid"}
     assert skipped == ({"auth.ignored-when-off"} if key else keyed)
     assert len(report.exchanges) > 60
