@@ -2,8 +2,9 @@
 
 A share of the requests is thought of, at random. Of such a request every other arm that could have
 answered has a probability to answer, too, that follows what the planner of labels reckons with
-(`router.core.label_worth`): the thresholds at which the arm is picked, how little its quality and
-that of the arm which answers are known, and what the comparison costs. The scale of them all is set
+(`router.core.label_worth`): the thresholds at which the arm is picked, by this bundle or perhaps by
+the next one, how little its quality and that of the arm which answers are known, and what the
+comparison costs. The scale of them all is set
 so that the day's dollars last until its end. All of it is known before anybody answers, and written
 down, so that whatever is estimated from verdicts can undo the draw.
 """
@@ -24,6 +25,7 @@ from router.engine import Router
 from router.types import Arm, Doubles, Scores
 
 GRID = tuple(i / 10 for i in range(11))  # thresholds
+UNKNOWN = 0.5  # of the weight: what another bundle will pick nobody knows, so all arms alike
 MEMORY_S = 3600.0  # of how often requests are thought of
 FIRST_S = 60.0  # that count as gone before the first one, so that a start spends little
 MEMORY = 1000  # requests, of what they are worth
@@ -113,7 +115,8 @@ def worths(
     eligible = np.zeros((1, len(router.arms)), dtype=np.bool_)
     eligible[0, [first, *among]] = True
     picks = [router.rule(Policy(threshold=t)).choose(scores, eligible) for t in GRID]
-    weight = weights(np.array(picks), len(router.arms))[0, among]
+    picked = weights(np.array(picks), len(router.arms))[0, among]
+    weight = (1 - UNKNOWN) * picked + UNKNOWN / len(among)
     variance = expected_variance(scores)[0]
     return worth(weight, variance[among] + variance[first], usd)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from router.catalogue.names import as_asked
 from router.types import Doubles
 
+from .asked import RIGHT
 from .compare import SEEN, UNSUPPORTED, Facts, Sums, zeros
 from .follow import Place
 from .lines import FeedbackLine
@@ -18,6 +19,7 @@ DAY_S = 86400
 BINS = 10  # of predicted quality
 MOST_GROUPS = 64
 MOST_KEYS = 256  # of what upstreams say, a day
+EVEN = 0.5  # preference of a tie
 NAMED = "named"  # role of a request whose caller chose
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class Kept:
         groups: kinds of requests that it counts in.
         quality, cost_usd: the first word on each; null before.
         other: who answered in the chosen arm's place.
+        verdict: the judge's preference for its answer; null without one.
         reports: places of its feedback.
         rival: a candidate bundle, and the position in `facts` of the arm that it would have
             chosen; null where this decision could not have gone there.
@@ -52,6 +55,7 @@ class Kept:
     quality: float | None = None
     cost_usd: float | None = None
     other: str | None = None
+    verdict: float | None = None
     reports: tuple[Place, ...] = ()
     rival: tuple[str, int | None] | None = None
 
@@ -121,6 +125,11 @@ class Day:
         executed, retried, said: requests that the service executed, those that took more than one
             call, and those whose answer said which model it is of.
         calls: (upstream called last, "ok" or a code of `router.events.FAILURES`).
+        compared, ties, unsaid: answers that the judge compared, found equal, and said nothing of
+            that counts.
+        agreed, disputed: answers that it let win or lose, and of which people said the same (right
+            or wrong), or the contrary.
+        judge_usd, judge_unknown: dollars of comparisons, and how many did not say.
         aliases: (upstream, model asked for, model that answered), where they differ.
     """
 
@@ -140,6 +149,13 @@ class Day:
     executed: int = 0
     retried: int = 0
     said: int = 0
+    compared: int = 0
+    ties: int = 0
+    unsaid: int = 0
+    agreed: int = 0
+    disputed: int = 0
+    judge_unknown: int = 0
+    judge_usd: float = 0.0
     explored_usd: float = 0.0
     predicted_quality: float = 0.0
     arms: Counter[str] = field(default_factory=Counter)
@@ -185,6 +201,21 @@ class Day:
         ours = (line.arm or asked).partition("|")[0]
         if not as_asked(served, asked) and not as_asked(served, ours):
             _count(self.aliases, (upstream, asked, served))
+
+    def judged(self, line: FeedbackLine) -> None:
+        """Add a comparison of the service's judge."""
+        self.compared += 1
+        self.ties += line.preference == EVEN
+        self.unsaid += line.preference is None
+        self.judge_unknown += line.judge_usd is None
+        self.judge_usd += line.judge_usd or 0.0
+
+    def agreement(self, kept: Kept) -> None:
+        """Hold a decisive verdict against what people said, once both are there."""
+        if kept.quality is not None and kept.verdict not in (None, EVEN):
+            same = (kept.verdict > EVEN) == (kept.quality >= RIGHT)
+            self.agreed += same
+            self.disputed += not same
 
     def _sums(self, kept: Kept) -> Iterable[Sums]:
         yield self.total

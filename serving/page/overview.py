@@ -233,6 +233,22 @@ def calibration(seen: Seen) -> dict[str, Any]:
     return {"rows": rows, "error": error / total if total else None, "total": total}
 
 
+def agreement(window: Day) -> dict[str, Any]:
+    """(8) The judge's word against that of people, on answers of which both said something."""
+    both = window.agreed + window.disputed
+    told = window.compared - window.judge_unknown
+    return {
+        "compared": window.compared,
+        "ties": window.ties,
+        "unsaid": window.unsaid,
+        "usd": window.judge_usd if told else None,
+        "unpriced": window.judge_unknown,
+        "both": both,
+        "share": window.agreed / both if both else None,
+        "interval": wilson(window.agreed, both) if both else None,
+    }
+
+
 def wilson(right: float, n: float) -> tuple[float, float]:
     """95 % interval of a share (Wilson, 1927); a little wide for outcomes between 0 and 1."""
     share, z2 = right / n, Z95**2

@@ -136,6 +136,9 @@ class Page:
             health=state.health(worker, live, stored, progress, seen.window),
             losses=overview.losses(seen),
             calibration=overview.calibration(seen),
+            judge=overview.agreement(seen.window),
+            judged=worker.settings.upstreams is not None
+            and worker.settings.upstreams.judge is not None,
             rival=overview.rivals(seen, tried_id),
             budgets=budgets,
             sessions=state.sessions(seen.window),

@@ -14,7 +14,7 @@ import numpy as np
 
 from router.catalogue.names import find_arm
 from router.core import features
-from router.events import GATEWAY
+from router.events import GATEWAY, JUDGE
 from router.types import Ints
 
 from .compare import Facts
@@ -173,10 +173,15 @@ class Tally:
             kept.other = None if meant == kept.arm else line.arm
         if line.source == GATEWAY:
             day.called(line)
+        if line.source == JUDGE and line.against is not None and kept.verdict is None:
+            day.judged(line)
+            kept.verdict = line.preference
+            day.agreement(kept)
         if line.cost_usd is not None and kept.cost_usd is None:
             self._paid(day, kept, line.cost_usd)
         if line.quality is not None and kept.quality is None:
             self._judged(day, kept, line.quality)
+            day.agreement(kept)
         if line.cached_tokens is not None and line.input_tokens:
             day.cache_told += 1
             day.cached_tokens += line.cached_tokens

@@ -20,6 +20,7 @@ from router.core.manifest import read_manifest
 from router.core.store import Store
 from router.events import GATEWAY
 from serving.declared import Declared
+from serving.gateway.upstreams import read_upstreams
 from serving.page import words
 from serving.page.routes import HEADERS
 from tests.serving.conftest import Driver, Reply
@@ -441,6 +442,20 @@ def test_a_store_shows_promotions_and_the_candidate(
     assert "cannot be read" in whole(get(ask)).by_id("candidate").text
     assert "promote of" in page.by_id("health").text
     assert "first bundle of the store" in page.by_id("shares").text
+
+
+def test_a_judge_is_shown_beside_people_and_unknown_without_them(
+    make_app: Make, router: Router, tmp_path: Path
+) -> None:
+    path = tmp_path / "upstreams.toml"
+    path.write_text('[upstreams.a]\nurl = "http://127.0.0.1:9/v1"\n')
+    plain = make_app(log_dir=tmp_path / "log", upstreams=read_upstreams(path, {}))
+    assert "The judge" not in whole(get(plain)).by_id("calibration").text
+    path.write_text(f'{path.read_text()}[judge]\nmodel = "j"\nusd_per_day = 1\n')
+    ask = make_app(log_dir=tmp_path / "log", upstreams=read_upstreams(path, {}))
+    text = whole(get(ask)).by_id("calibration").text
+    assert "Agrees with peopleunknown" in text.replace("\n", "")
+    assert "needs feedback" in text
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from router import Router
 from serving.log import OPEN
 from serving.page import compare, tally
 from serving.page.compare import Facts, Sums, gain, saving
-from serving.page.day import together
+from serving.page.day import Day, together
 from serving.page.lines import DecisionLine, decode
+from serving.page.overview import agreement
 from serving.page.reader import Reader
 from serving.page.sweep import GRID, choices, sweep
 from tests.serving.conftest import Driver
@@ -279,6 +280,34 @@ def test_odd_lines_cost_no_other(router: Router, tmp_path: Path) -> None:
     reader = read_all(tmp_path)
     assert reader.see(lambda t: together(t.days.values())).decisions == 6
     assert reader.progress.unreadable == len(odd)
+    reader.close()
+
+
+def test_the_judge_is_held_against_people(router: Router, tmp_path: Path) -> None:
+    ids = write_log(tmp_path, router, 40, now=NOW, outcomes=0.0)
+    words = [(1.0, 1.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 0.2), (0.5, 1.0), (None, 1.0),
+             (1.0, None)]  # fmt: skip
+    lines = []
+    for i, (preference, quality) in enumerate(words):
+        verdict = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[i],
+                   "source": "judge", "preference": preference, "against": router.arm_ids[0],
+                   "chance": 0.5, "judge_usd": None if i == 5 else 0.01}  # fmt: skip
+        said = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[i], "source": "user",
+                "quality": quality}  # fmt: skip
+        lines += [verdict, said] if i % 2 else [said, verdict]
+    own = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[20], "source": "judge",
+           "quality": 1.0}  # fmt: skip
+    with (tmp_path / "later.jsonl").open("w") as file:
+        file.writelines(json.dumps(line) + "\n" for line in [*lines, own])
+    reader = read_all(tmp_path)
+    day = reader.see(lambda t: together(t.days.values()))
+    assert (day.compared, day.ties, day.unsaid) == (8, 1, 1)
+    assert (day.agreed, day.disputed) == (3, 2)
+    assert (day.judge_usd, day.judge_unknown) == (pytest.approx(0.07), 1)
+    found = agreement(day)
+    assert found["share"] == pytest.approx(0.6)
+    assert found["interval"][0] < 0.6 < found["interval"][1]
+    assert agreement(Day())["share"] is agreement(Day())["usd"] is None
     reader.close()
 
 

@@ -28,6 +28,7 @@ from ..errors import TrainingError
 from ..prepare.cache import CACHE
 from ..prepare.catalogue import bundle_prices
 from ..prepare.dataset import SPLITS
+from ..retrain.log_rows import HELD_OUT
 
 PATH = data_commands.PATH
 PRICES = data_commands.PRICES
@@ -70,6 +71,15 @@ CACHED = click.option(
     default=CACHE,
     show_default=True,
     help="Encoder exports and embeddings, reused between runs.",
+)
+
+
+HOLDOUT = click.option(
+    "--holdout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=HELD_OUT,
+    show_default=True,
+    help="Share of logged prompts that retraining leaves to the gate.",
 )
 
 

@@ -17,6 +17,7 @@ from ..gate.report import write_page
 from ..progress import ConsoleReporter
 from ._common import (
     CACHED,
+    HOLDOUT,
     PATH,
     SPLIT,
     command,
@@ -35,6 +36,7 @@ from ._common import (
 @of_sources(required=False)
 @SPLIT
 @path_option("--log", "log_dir", about="Decision log; its held-out share is used.")
+@HOLDOUT
 @path_option("--json", "json_path", about="Write the record that promote asks for.")
 @path_option("--html", "html_path", about="Write the page here.")
 @CACHED
@@ -44,6 +46,7 @@ def gate(
     sources: tuple[Source, ...],
     split: str,
     log_dir: Path | None,
+    holdout: float,
     json_path: Path | None,
     html_path: Path | None,
     cache: Path,
@@ -66,6 +69,7 @@ def gate(
         log=log,
         cache=cache,
         reporter=reporter,
+        holdout=holdout,
     )
     where = {"incumbent_path": str(theirs.bundle.path.resolve())}
     record = found.record.to_dict() | where

@@ -13,11 +13,12 @@ from router.core.bundle import Bundle
 
 from ..config import load_config
 from ..progress import ConsoleReporter
-from ..retrain.log_rows import HELD_OUT, Traffic, read_traffic
+from ..retrain.log_rows import Traffic, read_traffic
 from ..retrain.retrain import Evidence
 from ..retrain.retrain import retrain as train_candidate
 from ._common import (
     CACHED,
+    HOLDOUT,
     PAIRS,
     command,
     note,
@@ -34,13 +35,7 @@ from ._common import (
 @path_option("--out", required=True, about="The candidate's folder.")
 @of_sources(PAIRS, required=False)
 @path_option("--config", about="TOML; the base's own configuration by default.")
-@click.option(
-    "--holdout",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=HELD_OUT,
-    show_default=True,
-    help="Share of logged prompts that is left to the gate.",
-)
+@HOLDOUT
 @CACHED
 def retrain(
     log_dir: Path,

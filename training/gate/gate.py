@@ -10,7 +10,7 @@ from data.tables import Tables
 from router import Router
 
 from ..progress import Reporter
-from ..retrain.log_rows import read_traffic
+from ..retrain.log_rows import HELD_OUT, read_traffic
 from .checks import Check, Gate, Margins, decide, log_checks, outcome_checks
 from .compare import OnOutcomes, on_comparisons, on_log, on_outcomes
 from .comparisons import comparison_checks, either
@@ -36,8 +36,9 @@ def judge(
     log: EventLog | None,
     cache: Path,
     reporter: Reporter,
+    holdout: float = HELD_OUT,
 ) -> Judged:
-    """Compare two routers of the same arms check by check.
+    """Compare two routers of the same arms check by check; `holdout` as retraining had it.
 
     Raises:
         BundleError: they have other arms.
@@ -55,12 +56,13 @@ def judge(
     if log is not None:
         with reporter.stage("logged decisions") as stage:
             traffic = read_traffic(log, incumbent.manifest)
-            compared = on_log(candidate, incumbent, traffic)
+            compared = on_log(candidate, incumbent, traffic, share=holdout)
             if not traffic.drawn.all():
                 undrawn = int((~traffic.drawn).sum())
                 stage.note(f"{undrawn} that another arm answered than the drawn one say nothing")
             estimates = values(compared)
-        told = comparison_checks(on_comparisons(candidate, incumbent, traffic), margins)
+        answers = on_comparisons(candidate, incumbent, traffic, share=holdout)
+        told = comparison_checks(answers, margins)
         checks += either(log_checks(estimates, margins), told)
         moves = moves_on_log(compared, candidate.arms)
     names = candidate.manifest.bundle_id, incumbent.manifest.bundle_id
