@@ -49,6 +49,7 @@ class Execution:
     """One request, and what has become of it.
 
     Attributes:
+        warnings: what was not understood of its body.
         named: the model that the caller named; null where we choose.
         target: who was asked last.
         told: what the answer said of itself.
@@ -66,6 +67,7 @@ class Execution:
     decision_id: str
     key: str
     headers: Headers
+    warnings: tuple[str, ...] = ()
     begun: float = field(default_factory=perf_counter)
     target: Target | None = None
     told: Told = field(default_factory=Told)

@@ -170,6 +170,7 @@ class Gateway:
             draw=None
             if self.judge is None or routed is None
             else self.judge.think_of(routed, wire),
+            warnings=read.route.view.asked.request.warnings,
         )
         return await self._execute(done, call.receive)
 

@@ -16,6 +16,7 @@ ASKED = ("anthropic-beta", "anthropic-version", "openai-beta")
 TOLD = ("x-request-id", "request-id", "retry-after", "openai-processing-ms", "openai-version")
 TOLD_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 MOST = 128  # characters of a name
+MOST_WARNED = 1024  # of all warnings
 PLAIN = "/:@+ "  # stands in a header as it is
 
 
@@ -49,7 +50,13 @@ def own_headers(done: Execution, usd: float | None) -> Headers:
         "tier": None if arm is None else quote(arm.tier, safe=PLAIN),
         "cost-usd": None if usd is None else f"{usd:.8f}",
         "reason": ",".join(codes),
+        "warnings": _plain("; ".join(done.warnings)),
     }
     return tuple(
         (f"x-tierwise-{name}".encode(), value.encode()) for name, value in said.items() if value
     )
+
+
+def _plain(text: str) -> str:
+    """A text that may quote a caller, as a header carries it: printable ASCII, cut."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:MOST_WARNED])

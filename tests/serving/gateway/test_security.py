@@ -48,6 +48,30 @@ def test_a_model_s_name_is_no_address_and_no_header(play: Play, name: str) -> No
     play(scenario)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("model", ["auto", "somebody-s-own"])
+def test_a_slip_in_a_knob_is_told_and_a_field_s_name_injects_no_header(
+    play: Play, models: list[str], model: str, stream: bool
+) -> None:
+    async def scenario(house: House) -> None:
+        body = body_of("chat", model, treshold=0.1, stream=stream)
+        told = (await house.ask(body)).own("warnings")
+        assert told == "unknown field `treshold`: did you mean `threshold`?"
+        assert house.stub.seen[-1][0]["treshold"] == 0.1  # it may be the upstream's
+        odd = {"a\r\nx-injected: 1": 1, "é\u2028": 2, **{f"field{i}" * 40: 1 for i in range(50)}}
+        heard = await house.ask(body_of("chat", model, stream=stream, **odd))
+        assert heard.status == 200
+        assert "x-injected" not in heard.headers
+        warnings = heard.own("warnings") or ""
+        assert "x-injected" in warnings
+        assert len(warnings) <= 1024
+        assert warnings.isascii()
+        assert warnings.isprintable()
+        assert (await house.ask(body_of("chat", model))).own("warnings") is None
+
+    play(scenario, stubs=[Stub(models=[*models, "somebody-s-own"])])
+
+
 @pytest.mark.parametrize("wire", ["chat", "responses", "messages"])
 def test_the_operator_s_key_goes_up_and_the_caller_s_never_does(
     play: Play, models: list[str], wire: str, caplog: pytest.LogCaptureFixture
