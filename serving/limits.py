@@ -34,7 +34,7 @@ class Limits:
     """Of one worker; used on its event loop, without a wait between a check and what it allows."""
 
     def __init__(self, keys: Keys, pacer: Pacer, metrics: Metrics) -> None:
-        self._keys, self._pacer, self._left = keys, pacer, metrics.budgets.key_left
+        self._keys, self._pacer, self._left = keys, pacer, metrics.budgets.left
         self._reserved: OrderedDict[str, Reserved] = OrderedDict()
 
     def of(self, owner: str) -> Account | None:
@@ -66,7 +66,7 @@ class Limits:
         account.turn(now)
         whole = account.whole(now)
         left = max(account.budget.usd - whole.spent_usd, 0.0)
-        self._left(account.budget.name, left)
+        self._left(account.budget, left)
         if left <= 0.0 or usd * whole.correction > left:
             raise self._pacer.exhausted(account, left, now)
 

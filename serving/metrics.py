@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from router.types import Arm, Decision
 
 from .budgets import Budget
+from .declared import Declared
 from .problems import PROBLEMS
 
 MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -58,6 +59,7 @@ VERDICTS = ("won", "lost", "tie", "none", "failed")
 STEPS = ("parse", "wait", "score", "decide")
 _STEP_SECONDS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 _REQUEST_SECONDS = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0, 3.0)
+_ANSWER_SECONDS = (0.1, 0.3, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0)
 
 
 class Metrics:
@@ -149,15 +151,15 @@ class BudgetMetrics:
         )
         self._remaining = Gauge(
             "tierwise_budget_remaining_usd",
-            "Dollars left of a declared budget's period, as its latest request found them",
+            "Dollars left of its period, as its latest request found them",
             ["budget"],
             multiprocess_mode="mostrecent",
             registry=registry,
         )
-        self._key_left = Gauge(
-            "tierwise_key_remaining_usd",
-            "Dollars left of a key's limit in its period, as its latest request found them",
-            ["key"],
+        self._size = Gauge(
+            "tierwise_budget_size_usd",
+            "Dollars of a declared budget, or of a key's limit, per period",
+            ["budget"],
             multiprocess_mode="mostrecent",
             registry=registry,
         )
@@ -174,15 +176,17 @@ class BudgetMetrics:
         self._sums = {OTHERS: self._charged.labels(OTHERS)}
         self._left: dict[str, Gauge] = {}
 
-    def name(self, budgets: Iterable[str]) -> None:
+    def name(self, budgets: Iterable[Declared]) -> None:
         """Start the series of declared budgets."""
-        for name in budgets:
-            self._sums[name] = self._charged.labels(name)
-            self._left[name] = self._remaining.labels(name)
+        for budget in budgets:
+            self._sums[budget.name] = self._charged.labels(budget.name)
+            self._left[budget.name] = self._remaining.labels(budget.name)
+            self._size.labels(budget.name).set(budget.usd)
 
-    def key_left(self, key: str, usd: float) -> None:
+    def left(self, limit: Budget, usd: float) -> None:
         """Say what is left of a key's limit."""
-        self._key_left.labels(key).set(usd)
+        self._remaining.labels(limit.name).set(usd)
+        self._size.labels(limit.name).set(limit.usd)
 
     def spent(self, budget: Budget, before_usd: float, cost_usd: float) -> None:
         """Count one charge."""
@@ -228,6 +232,20 @@ class UpstreamMetrics:
             multiprocess_mode="livemin",
             registry=registry,
         )
+        self._seconds = Histogram(
+            "tierwise_upstream_seconds",
+            "Time of executed requests, from the first call to the last byte",
+            ["upstream"],
+            buckets=_ANSWER_SECONDS,
+            registry=registry,
+        )
+        self._first = Histogram(
+            "tierwise_upstream_first_token_seconds",
+            "Time of streams from the call of who answered to the first piece",
+            ["upstream"],
+            buckets=_ANSWER_SECONDS,
+            registry=registry,
+        )
         self.spent_usd = Counter(
             "tierwise_upstream_spent_usd", "Dollars of executed requests", registry=registry
         )
@@ -235,6 +253,12 @@ class UpstreamMetrics:
     def called(self, upstream: str, result: str) -> None:
         """Count one call; `result` is "ok" or a code of `router.events.FAILURES`."""
         self._calls.labels(upstream, result).inc()
+
+    def took(self, upstream: str, whole_ms: float, first_ms: float | None) -> None:
+        """Count the time of one whole answer, and until it began where it was a stream."""
+        self._seconds.labels(upstream).observe(whole_ms / 1e3)
+        if first_ms is not None:
+            self._first.labels(upstream).observe(first_ms / 1e3)
 
     def aliased(self, upstream: str) -> None:
         """Count one answer by another model."""

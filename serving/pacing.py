@@ -81,7 +81,7 @@ class Pacer:
         self._media = media(settings)
         self._down: set[str] = set()
         self._dirty, self._published = False, 0.0
-        metrics.budgets.name(budget.name for budget in settings.budgets if not budget.per_key)
+        metrics.budgets.name(budget for budget in settings.budgets if not budget.per_key)
 
     def check(self, budget: Budget) -> None:
         """Refuse at once, before anything is scored, what a hard stop would refuse anyway.

@@ -45,6 +45,7 @@ class Books:
             series.spent_usd.inc(event.cost_usd)
         if error is None:
             self._measure(done, event)
+            series.took(event.upstream or "", event.latency_ms or 0.0, event.first_token_ms)
         self._heed(event, done)
         return event
 

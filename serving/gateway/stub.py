@@ -189,6 +189,7 @@ def _reset(request: web.Request) -> web.StreamResponse:
 @click.option("--faults", default=0.0, show_default=True, help="Share of requests that go wrong.")
 @click.option("--kinds", default=" ".join(FAULTS), help="Of faults, drawn evenly.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 for every network.")
 @click.option("--piece-s", default=0.0, help="Seconds between two pieces of a stream.")
 @click.option("--words", default=0, help="Of every answer; 0 is a sentence.")
 @click.option("--model", "models", multiple=True, default=MODELS, help="That it lists; repeat it.")
@@ -197,19 +198,20 @@ def main(
     faults: float,
     kinds: str,
     seed: int,
+    host: str,
     piece_s: float,
     words: int,
     models: Sequence[str],
 ) -> None:
-    """Serve the stub on this machine alone."""
+    """Serve the stub."""
     said = " ".join(f"word{i}" for i in range(words))
     stub = Stub(
         models=models, faults=faults, kinds=kinds.split(), seed=seed, piece_s=piece_s,
         reply=(lambda _body, _place: said) if words else echo,
     )  # fmt: skip
-    click.echo(f"The stub listens on http://127.0.0.1:{port}/v1 (Ctrl+C stops it)")
+    click.echo(f"The stub listens on http://{host}:{port}/v1 (Ctrl+C stops it)")
     web.run_app(
-        stub.app(), host="127.0.0.1", port=port, print=None, access_log=None,
+        stub.app(), host=host, port=port, print=None, access_log=None,
         shutdown_timeout=0.5, handler_cancellation=True,
     )  # fmt: skip
 

@@ -72,7 +72,7 @@ def test_a_limit_is_told_to_its_key_and_on_the_page(make_app: Make, cost: float)
     page = ask(path="/", method="GET", headers={"x-api-key": "free"})
     assert b"key/team" in page.body
     metrics = ask(path="/metrics", method="GET", headers={"x-api-key": "free"}).body.decode()
-    assert 'tierwise_key_remaining_usd{key="key/team"}' in metrics
+    assert 'tierwise_budget_remaining_usd{budget="key/team"}' in metrics
 
 
 def test_what_a_caller_reports_corrects_no_limit(
