@@ -17,6 +17,7 @@ from router.core.bundle import catalogue_beside
 
 from .decisions.tiers import TierFileError, read_tiers
 from .declared import BudgetFileError, Declared, read_budgets
+from .gateway.traces import exportable
 from .gateway.upstreams import UpstreamFileError, Upstreams, read_upstreams
 from .keys import Key, KeyFileError, everyone, read_keys
 
@@ -64,6 +65,7 @@ class Settings:
     seed: int = 0  # of the draws
     upstreams: Upstreams | None = field(default=None, repr=False)  # that execute requests
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of arms, for choices
+    traces: bool = False  # whether spans of executed requests are sent
     status_metrics: Path | None = None  # what `tierwise status --metrics` wrote; told at /metrics
     budgets: tuple[Declared, ...] = ()  # that requests may name
     max_budgets: int = 1000  # of the requests' own, per worker
@@ -153,6 +155,13 @@ def _budgets(variable: str, text: str) -> tuple[Declared, ...]:
         return read_budgets(_path(variable, text))
     except BudgetFileError as err:
         raise SettingsError(f"{variable}: {err}") from None
+
+
+def _traces(variable: str, text: str) -> bool:
+    found = _one_of("otlp", "off")(variable, text) == "otlp"
+    if found and not exportable():
+        raise SettingsError(f"{variable}=otlp needs an exporter: pip install -e '.[otel]'")
+    return found
 
 
 def _key_file(variable: str, text: str) -> dict[str, Key]:
@@ -249,6 +258,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "seed": ("TIERWISE_SEED", _whole(0, (1 << 63) - 1)),
     "upstreams": ("TIERWISE_UPSTREAMS", _path),
     "tiers": ("TIERWISE_TIERS", _tiers),
+    "traces": ("TIERWISE_TRACES", _traces),
     "status_metrics": ("TIERWISE_STATUS_METRICS", _path),
     "budgets": ("TIERWISE_BUDGETS", _budgets),
     "max_budgets": ("TIERWISE_MAX_BUDGETS", _whole(1, 1_000_000)),

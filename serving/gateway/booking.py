@@ -47,6 +47,8 @@ class Books:
             self._measure(done, event)
             series.took(event.upstream or "", event.latency_ms or 0.0, event.first_token_ms)
         self._heed(event, done)
+        arm = None if done.target is None else done.target.arm
+        done.trace.close(event, None if arm is None else arm.tier, done.reasons)
         return event
 
     def _router(self, done: Execution) -> Router | None:

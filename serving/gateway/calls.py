@@ -7,13 +7,15 @@ goes where the operator's file says and nowhere else.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import aiohttp
 
 from .failures import CallFailed
 from .lines import Headers, Line
+from .traces import Attempt
 from .wires import Wire
 
 KEEP_S = 4.0  # connections that idle longer may be closed under a request: uvicorn keeps five
@@ -34,6 +36,7 @@ class Answer:
     first: bytes
     began: float
     until: float  # of the event loop's clock
+    attempt: Attempt = field(default_factory=Attempt)
     _open: bool = True
 
     @property
@@ -75,6 +78,7 @@ class Answer:
             self._open = False
             self.response.release() if self.response.content.at_eof() else self.response.close()
             self.line.end(failed, unknown=unknown)
+            self.attempt.end(self.status, failed, unknown=unknown)
 
 
 class Calls:
@@ -101,22 +105,34 @@ class Calls:
             await self._session.close()
 
     async def open(
-        self, line: Line, wire: Wire, body: bytes, headers: Headers, *, stream: bool
+        self,
+        line: Line,
+        wire: Wire,
+        body: bytes,
+        headers: Headers,
+        *,
+        stream: bool,
+        trace: Callable[[], Attempt] = Attempt,
     ) -> Answer:
-        """Send a request and wait for the first byte of its answer.
+        """Send a request and wait for the first byte of its answer; `trace` begins its span.
 
         Raises:
             CallFailed: there is none, or an error that another upstream may not have.
         """
         line.begin()
+        attempt = trace()
         try:
-            return await self._open(line, wire, body, headers, stream=stream)
+            answer = await self._open(line, wire, body, headers, stream=stream)
         except CallFailed as failed:
             line.end(failed)
+            attempt.end(None, failed)
             raise
         except BaseException:  # the caller hung up, or a fault of ours
             line.end(unknown=True)
+            attempt.end(None, None, unknown=True)
             raise
+        answer.attempt = attempt
+        return answer
 
     async def _open(
         self, line: Line, wire: Wire, body: bytes, headers: Headers, *, stream: bool

@@ -7,8 +7,9 @@ cap does not pay for is left out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 
 import msgspec
@@ -27,6 +28,7 @@ from .events import Tap
 from .failures import UNASKED, CallFailed, told
 from .lines import Headers, Line, Lines
 from .samples import added, elected, only, texts, verdict, verdict_body
+from .traces import Attempt, Trace
 from .wires import Document, Told, Wire, decode
 
 SUFFIX_CHARS = 3.0  # of a token, at least
@@ -68,6 +70,7 @@ class Execution:
     key: str
     headers: Headers
     warnings: tuple[str, ...] = ()
+    trace: Trace = field(default_factory=Trace)
     begun: float = field(default_factory=perf_counter)
     target: Target | None = None
     told: Told = field(default_factory=Told)
@@ -96,6 +99,14 @@ class Execution:
     def streams(self) -> bool:
         """Whether a stream is asked for."""
         return streams(self.fields)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Codes of why who was asked last was asked."""
+        codes: tuple[str, ...] = ("named",) if self.named is not None else ()
+        if self.routed is not None and self.named is None:
+            codes = tuple(reason.code for reason in self.routed.decision.reasons)
+        return (*codes, "fallback") if self.failures and self.target is not None else codes
 
     def targets(self, lines: Lines) -> Iterator[Target]:
         """Who can be asked, the decision's own choice first."""
@@ -205,7 +216,10 @@ class Execution:
         self.target, self.answered = target, perf_counter()
         self.attempts += 1
         body = msgspec.json.encode(fields)
-        return await calls.open(target.line, self.wire, body, self.headers, stream=stream)
+        trace = partial(self.trace.attempt, target.line, target.model, stream=stream)
+        return await calls.open(
+            target.line, self.wire, body, self.headers, stream=stream, trace=trace
+        )
 
     def _next(self, target: Target, failed: CallFailed) -> bool:
         """Note a failure; whether the next one may be asked."""
@@ -283,15 +297,20 @@ class Execution:
         line, model = lines.of(judge["model"], self.wire)[0]
         question = "" if self.routed is None else self.routed.asked.view.text
         bodies = [verdict_body(self.wire, model, question, text) for text in said]
-        tasks = (self._verdict(calls, line, body, judge["name"]) for body in bodies)
+        trace = partial(self.trace.attempt, line, model, stream=False)
+        tasks = (self._verdict(calls, line, body, judge["name"], trace) for body in bodies)
         grades = await asyncio.gather(*tasks)
         return max(range(len(said)), key=lambda i: (grades[i], -i))
 
-    async def _verdict(self, calls: Calls, line: Line, body: Document, judge: str) -> float:
+    async def _verdict(
+        self, calls: Calls, line: Line, body: Document, judge: str, trace: Callable[[], Attempt]
+    ) -> float:
         self.attempts += 1
         try:
             encoded = msgspec.json.encode(body)
-            answer = await calls.open(line, self.wire, encoded, self.headers, stream=False)
+            answer = await calls.open(
+                line, self.wire, encoded, self.headers, stream=False, trace=trace
+            )
             found = decode(await ended(answer))
         except CallFailed as failed:
             self.extra_usd = self.extra_usd if failed.free else None

@@ -25,7 +25,7 @@ from ..recorder import Routed
 from ..routing import choose
 from ..settings import Settings
 from ..worker import Worker
-from .bodies import Shape
+from .bodies import Shape, streams
 from .booking import Books
 from .calls import Answer, Calls
 from .execution import Execution
@@ -36,6 +36,7 @@ from .observed import Observed
 from .reach import Reaching
 from .reading import Read, read_call
 from .streamed import Streamed, media_type, unless_gone
+from .traces import Traces
 from .upstreams import AUTO, Upstreams
 from .wires import PATHS, PREFIX, WIRES, Wire, error_document
 
@@ -80,7 +81,7 @@ class Gateway:
     def __init__(self, worker: Worker, upstreams: Upstreams) -> None:
         self.worker, self.upstreams = worker, upstreams
         self.lines, self.calls, self.observed = Lines(upstreams), Calls(), Observed()
-        self.books = Books(worker, self.observed)
+        self.books, self.traces = Books(worker, self.observed), Traces()
         judge = upstreams.judge
         self.judge = None if judge is None else Judging(worker, judge, self.lines, self.calls)
         self._reaching = Reaching(self.lines)
@@ -93,7 +94,9 @@ class Gateway:
         return {f"{PREFIX}{PATHS[wire]}": wire for wire in WIRES}
 
     def start(self) -> None:
-        """Begin to ask upstreams what they have, and to look who is well."""
+        """Begin to ask upstreams what they have, to look who is well, and to trace."""
+        if self.worker.settings.traces:  # here, in the worker: what sends has a thread
+            self.traces = Traces.otlp()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._look()), loop.create_task(self._list())]
 
@@ -105,6 +108,7 @@ class Gateway:
         if self.judge is not None:
             await self.judge.stop()
         await self.calls.close()
+        await asyncio.to_thread(self.traces.close)
 
     async def _look(self) -> None:
         while True:
@@ -170,6 +174,9 @@ class Gateway:
             draw=None
             if self.judge is None or routed is None
             else self.judge.think_of(routed, wire),
+            trace=self.traces.begin(
+                read.asked.model or AUTO, call.headers, stream=streams(read.fields)
+            ),
             warnings=read.route.view.asked.request.warnings,
         )
         return await self._execute(done, call.receive)

@@ -39,17 +39,12 @@ def own_headers(done: Execution, usd: float | None) -> Headers:
     """What we say of an answer; nothing of a caller's goes in unquoted."""
     arm = None if done.target is None else done.target.arm
     model = done.named if arm is None else arm.model
-    codes = ["named"] if done.named is not None else []
-    if done.routed is not None and done.named is None:
-        codes = [reason.code for reason in done.routed.decision.reasons]
-    if done.failures and done.target is not None:
-        codes.append("fallback")
     said = {
         "decision": done.decision_id,
         "model": None if model is None else quote(model[:MOST], safe=PLAIN)[:MOST],
         "tier": None if arm is None else quote(arm.tier, safe=PLAIN),
         "cost-usd": None if usd is None else f"{usd:.8f}",
-        "reason": ",".join(codes),
+        "reason": ",".join(done.reasons),
         "warnings": _plain("; ".join(done.warnings)),
     }
     return tuple(

@@ -121,7 +121,8 @@ def test_every_series_of_the_service_is_on_the_dashboard() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["sum(", "sum(x) by", "rate(x[5m]", "x{a=b}", "x{a='b'}", "sum by (x", "1 +", "x y", "rate(x, y)",
+    ["sum(", "sum(x) by", "rate(x[5m]", "x{a=b}", "x{a='b'}", "sum by (x", "1 +", "x y",
+     "rate(x, y)",
      "x[5m", "foo(x)", "x{a=\"b\" c=\"d\"}", "", "#"],
 )  # fmt: skip
 def test_what_is_no_query_is_refused(wrong: str) -> None:
