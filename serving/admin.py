@@ -1,7 +1,7 @@
 """POST /admin/promote, /admin/rollback and /admin/reload: which bundle of the store answers.
 
 The rules are the store's, those of `tierwise promote` and `rollback`. A bundle is named by its id
-and must lie in the store: no path comes in by HTTP.
+and must lie in the store, and so must the gate's record: neither comes in by HTTP.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +27,7 @@ from .reading import decode_body, encode
 from .worker import Worker
 
 log = logging.getLogger("tierwise.serving")
-MOST_BODY_BYTES = 1 << 20  # a gate's record is the most of it
+MOST_BODY_BYTES = 16 * 1024
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -35,8 +35,7 @@ class PromoteRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     """Which bundle of the store is to answer, and by what right."""
 
     bundle_id: str
-    gate: dict[str, Any] | None = None  # the record of `tierwise gate … --json FILE`
-    force: str | None = None  # a reason to go without one; it enters the history
+    force: str | None = None  # a reason to go without a passed gate; it enters the history
 
 
 class RollbackRequest(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -83,13 +82,10 @@ async def promote(worker: Worker, body: bytes, key: str) -> bytes:
         Problem: the body is no request, or the store refuses the change.
     """
     asked = decode_body(_PROMOTE, body)
-    gate = None if asked.gate is None else {**asked.gate}
-    if gate is not None:
-        gate.pop("incumbent_path", None)  # where the incumbent lies is the store's to know
 
     def change(store: Store) -> Made:
         folder = _folder(store, asked.bundle_id)
-        return store.promote(folder, gate=gate, force=asked.force, time=time.time())
+        return store.promote(folder, gate=None, force=asked.force, time=time.time())
 
     return await _changed(worker, change, key)
 

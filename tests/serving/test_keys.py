@@ -27,7 +27,8 @@ ROUTER, READER, ADMIN = "key-that-routes", "key-that-reads", "key-of-an-admin"
 OPENED = {
     "route": {
         "/route", "/route/batch", "/explain", "/feedback", "/arms", "/frontier", "/budgets",
-        "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/models",
+        "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
+        "/v1/models",
     },
     "read": {
         "/", "/decisions", "/decisions/some-id", "/try", "/metrics", "/arms", "/frontier",
