@@ -28,6 +28,7 @@ OPENED = {
     "route": {
         "/route", "/route/batch", "/explain", "/feedback", "/arms", "/frontier", "/budgets",
         "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
+        "/v1/systemone", "/v1/decisions",
         "/v1/models",
     },
     "read": {
