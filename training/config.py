@@ -231,6 +231,7 @@ class TrainConfig:
     """Everything that training can be told."""
 
     seed: int = 0
+    base: str | None = None  # a bundle's folder, or "starter": what is known before any row
     predictors: tuple[str, ...] = METHODS
     split: SplitConfig = field(default_factory=SplitConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -262,8 +263,8 @@ class TrainConfig:
             raise ConfigError(f"predictors is empty; name some of {', '.join(METHODS)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The resolved configuration as plain values."""
-        return asdict(self)
+        """The resolved configuration as plain values; which base is said by its id, elsewhere."""
+        return {name: value for name, value in asdict(self).items() if name != "base"}
 
 
 def load_config(path: Path | None) -> TrainConfig:

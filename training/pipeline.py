@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.summary import source_facts
+from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 from router.types import Doubles, Floats
 
@@ -34,6 +35,8 @@ from .prepare.catalogue import catalogue_of, list_prices, load_catalogue, table_
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
+from .prior.fit import OnBase, config_on_base, costs_on_base, on_base
+from .prior.model import PriorModel
 from .progress import Reporter
 from .selection.crossfit import Crossfit, crossfit, split_folds
 from .selection.validation import validation_metrics
@@ -62,7 +65,13 @@ class Trained:
 
 @single_threaded
 def train(
-    tables: Tables, config: TrainConfig, out: Path, cache: Path, reporter: Reporter
+    tables: Tables,
+    config: TrainConfig,
+    out: Path,
+    cache: Path,
+    reporter: Reporter,
+    *,
+    base: Bundle | None = None,
 ) -> Trained:
     """Train a bundle from the training rows of `tables`.
 
@@ -72,17 +81,23 @@ def train(
         out: the bundle's folder.
         cache: folder of encoder exports and embeddings, reused between runs.
         reporter: shows stages, counts and remaining time.
+        base: what is known before any row; its encoder is the bundle's.
     Raises:
         TrainingError: the tables cannot be learned from, or the export is not faithful.
     """
     check_target(out)
+    if base is not None:
+        config = config_on_base(base, tables, config)
     origin = origin_of(tables, config)
     tables = tables.learned()
     with reporter.stage("read tables") as stage:
         data = build_dataset(tables, config.arms)
         data = as_requests(data.rows(~data.test), origin.prices)
         stage.note(f"{len(data)} training prompts, {len(data.arms)} arms")
-    encoder = open_encoder(config.encoder, cache, reporter)
+    if base is None:
+        encoder = open_encoder(config.encoder, cache, reporter)
+    else:
+        encoder = ExportedEncoder.of(base)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
     battles, joined = None, None
     if is_collection(data) and tables.pairs is not None:
@@ -96,7 +111,15 @@ def train(
             data = joined.data
             stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
     return learn(
-        data, inputs, encoder, origin, config=config, out=out, reporter=reporter, joined=joined
+        data,
+        inputs,
+        encoder,
+        origin,
+        config=config,
+        out=out,
+        reporter=reporter,
+        joined=joined,
+        base=base,
     )
 
 
@@ -130,6 +153,7 @@ def learn(
     out: Path,
     reporter: Reporter,
     joined: PairsOnlyArms | None = None,
+    base: Bundle | None = None,
 ) -> Trained:
     """Everything after the embeddings.
 
@@ -142,19 +166,38 @@ def learn(
         out: the bundle's folder.
         reporter: shows stages, counts and remaining time.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
+        base: what is known before any row.
     """
     folds, sources = sources_of(inputs, data, split_folds(data.groups, config.folds), config)
+    based = None
+    if base is not None:
+        with reporter.stage("what the base says") as stage:
+            based = on_base(base, data, inputs, folds, config)
+            origin = replace(origin, record={**origin.record, "base": based.record})
+            stage.note(based.told)
     with reporter.stage("cost model"):
-        costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, sources)
+        costs, oof_tokens, oof_cost_usd = _costs(
+            data, inputs, folds, origin, config, sources=sources, based=based
+        )
     data = data if sources is None else data.of_arms(sources.offered)  # the others only teach
     judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
     fitted, mixed = _quality(
-        data, inputs, folds, oof_cost_usd, config, reporter, sources=sources, joined=joined
+        data,
+        inputs,
+        folds,
+        oof_cost_usd,
+        config,
+        reporter,
+        sources=sources,
+        joined=joined,
+        based=based,
     )
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
         model = final_fit(inputs, fitted, mixed, costs, config, stage)
     model = model if joined is None else joined.widened(model)
+    if based is not None:
+        model = PriorModel.onto(based.prior, model, inputs, fitted, config.cluster)
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
         rule = decision_constants(model, oof, mean, config, origin.catalogue)
@@ -178,11 +221,16 @@ def _costs(
     folds: Folds,
     origin: Origin,
     config: TrainConfig,
+    *,
     sources: Sources | None,
+    based: OnBase | None,
 ) -> tuple[Costs, Floats, Doubles]:
     """Prices and token model of the o offered arms; what judged rows take out of fold, (j, o)."""
     meter = fit_meter(data, origin.prices)
     targets = token_targets(data, meter)
+    if based is not None:
+        costs, oof_tokens = costs_on_base(based, meter, inputs, data, folds, config)
+        return costs, oof_tokens, costs.meter.cost_usd(data.n_chars[folds.judged], oof_tokens)
     if sources is None:
         oof_tokens, tokens = fit_tokens(inputs, targets, folds, config, data.counts)
     else:
@@ -202,13 +250,15 @@ def _quality(
     *,
     sources: Sources | None,
     joined: PairsOnlyArms | None,
+    based: OnBase | None,
 ) -> tuple[Crossfit, Combined]:
     """The methods, or the sources and their methods, and the whole that they make."""
     battles = None if joined is None else joined.battles
+    ahead = None if based is None else based.ahead()
     steps = len(config.predictors if sources is None else sources.names)
     with reporter.stage("cross-fit methods", steps) as stage:
         if sources is None:
-            fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles)
+            fitted = crossfit(inputs, data, folds, oof_cost_usd, config, stage, battles, ahead)
         else:
             fitted = crossfit_sources(sources, inputs, data, folds, oof_cost_usd, config, stage)
     with reporter.stage("stack and calibrate") as stage:
@@ -255,7 +305,7 @@ def _kept(
         oof.data.texts,
         data.texts,
         quality=oof.quality,
-        quality_se=model.table.blended(oof.inputs, model.table.errors),
+        quality_se=model.errors(oof.inputs),
         output_tokens=oof.output_tokens,
         realised=_realised(oof, joined),
         n_chars=oof.data.n_chars,

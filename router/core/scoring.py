@@ -62,6 +62,14 @@ class Scorer:
             self._mean, self._spread = mean[of], np.hypot(self._spread, spread)[of]  # (k, a)
             self._tokens = tokens[of]
 
+    @property
+    def outside(self) -> tuple[Doubles, Doubles, Doubles]:
+        """Quality, its error and tokens where nothing is known of a prompt.
+
+        (a,) each, or (k, a) by cluster where a bundle has maps of kinds of work.
+        """
+        return self._mean, self._spread, self._tokens
+
     def score(self, embedding: Floats, features: Floats, n_chars: Ints) -> Scores:
         """Predict for n prompts, at what a training table's calls would have cost.
 

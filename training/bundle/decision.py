@@ -57,7 +57,7 @@ def decision_constants(
         config: the candidates.
         catalogue: knows who had retired on the day that the configuration names.
     """
-    errors = model.table.blended(oof.inputs, model.table.errors).astype(np.float64)
+    errors = model.errors(oof.inputs).astype(np.float64)
     everything = np.ones(errors.shape, dtype=np.bool_)
     bands = {width: near_tie_band(errors, everything, width) for width in config.decision.tie_bands}
     tried = {
@@ -138,7 +138,7 @@ def arm_infos(
     model: FittedModel, data: Dataset, origin: Origin, mean: Doubles, oof_cost_usd: Doubles
 ) -> tuple[ArmInfo, ...]:
     """The manifest's row of every arm; `mean` (a,) is its mean quality."""
-    spread, cost = model.table.values.std(axis=0), mean_cost_usd(data, oof_cost_usd)
+    spread, cost = model.spread, mean_cost_usd(data, oof_cost_usd)
     rows = (~np.isnan(data.quality)).sum(axis=0)
     return tuple(
         arm_info(

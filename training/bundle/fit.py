@@ -12,11 +12,12 @@ from router.types import Bools, Doubles, Floats, Ints
 from ..config import StackConfig, TrainConfig
 from ..methods.base import Inputs
 from ..methods.cluster import ClusterTable
-from ..methods.costs import Meter, TokenModel
+from ..methods.costs import Meter, Tokens
 from ..prepare.dataset import Dataset
 from ..progress import Stage
 from ..selection.calibrate import Calibration, fit_calibration
 from ..selection.crossfit import Crossfit
+from ..selection.offsets import pulled_offsets
 from ..selection.price_trend import pulled_means
 from ..selection.stack import Stack, leading
 from ..selection.trust import Trust, trust_of
@@ -31,7 +32,7 @@ class Costs:
     """What answers cost: prices, and how many tokens they take."""
 
     meter: Meter
-    tokens: TokenModel
+    tokens: Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ def combine(fitted: Crossfit, data: Dataset, config: TrainConfig) -> Combined:
     names, shares = leading(fitted.scores, config.stack.within), _Shares.of(fitted, data, config)
     blind = {"blind": fitted.blind(config.stack.within)}
     means, followed = (shares.held_out(blind, share) for share in (0.0, 1.0))
-    trust = trust_of(means, followed, shares.config, fitted.criterion)
-    raw = shares.held_out({name: fitted.chosen[name].oof_quality for name in names}, trust.share)
+    ahead = fitted.ahead_of_judged
+    trust = trust_of(means + ahead, followed + ahead, shares.config, fitted.criterion)
+    parts = {name: fitted.chosen[name].oof_quality for name in names}
+    raw = shares.held_out(parts, trust.share) + ahead
     judged, folds = data.rows(fitted.folds.judged), fitted.folds.of_judged
     calibration = fit_calibration(raw, judged.quality, config.calibration, folds, judged.counts)
     stack = shares.stack(names, np.ones(len(data), dtype=np.bool_), trust.share)
@@ -95,7 +98,10 @@ class _Shares:
         """By the outcomes of some rows (n,)."""
         quality, levelled = self.fitted.targets.quality[rows], self.fitted.targets.sparse
         counts = None if self.counts is None else self.counts[rows]
-        means = pulled_means(quality, self.cost_usd, counts, levelled=levelled)
+        if self.fitted.ahead is None:
+            means = pulled_means(quality, self.cost_usd, counts, levelled=levelled)
+        else:
+            means = pulled_offsets(quality, self.fitted.ahead, counts, levelled=levelled)[0]
         return Stack.of(names, quality, self.config, counts, means=means, trust=share)
 
     def held_out(self, parts: Mapping[str, Floats], share: float) -> Floats:

@@ -18,7 +18,7 @@ from router.types import Bools, Doubles, Floats, Ints
 from ..errors import ExportError
 from ..methods.base import GraphInputs, Inputs, Predictor, spaced
 from ..methods.cluster import ClusterTable
-from ..methods.costs import Meter, TokenModel
+from ..methods.costs import Meter, Tokens
 from ..methods.level import LevelTrees
 from ..methods.onnx_graph import Graph
 from ..prepare.dataset import Dataset
@@ -52,21 +52,36 @@ class FittedModel:
     stack: Stack
     trees: LevelTrees  # what all arms have in common on a prompt
     calibration: Calibration
-    tokens: TokenModel
+    tokens: Tokens
     meter: Meter
 
     def parts(self, inputs: Inputs) -> dict[str, Floats]:
         """What every method says of n prompts: (n, a) each."""
         return {name: predictor.predict(inputs) for name, predictor in self.predictors.items()}
 
+    @property
+    def spread(self) -> Doubles:
+        """(a,) standard deviation of quality between clusters."""
+        return np.asarray(self.table.values.std(axis=0))
+
+    def raw(self, inputs: Inputs) -> Floats:
+        """Quality before calibration: (n, a)."""
+        return self.stack.predict(self.parts(inputs), self.trees.predict(inputs))
+
+    def errors(self, inputs: Inputs) -> Floats:
+        """Standard errors of the local means: (n, a)."""
+        return self.table.blended(inputs, self.table.errors)
+
+    def located(self, inputs: Inputs) -> tuple[Ints, Floats]:
+        """The cluster of n prompts, and how far they are from what was trained on: both (n,)."""
+        return self.table.located(inputs)
+
     def predict(self, inputs: Inputs) -> Prediction:
         """Predict for n prompts."""
-        cluster, distance = self.table.located(inputs)
+        cluster, distance = self.located(inputs)
         return Prediction(
-            quality=self.calibration.apply(
-                self.stack.predict(self.parts(inputs), self.trees.predict(inputs))
-            ),
-            quality_se=self.table.blended(inputs, self.table.errors),
+            quality=self.calibration.apply(self.raw(inputs)),
+            quality_se=self.errors(inputs),
             output_tokens=self.tokens.predict(inputs),
             cluster=cluster,
             distance=distance,
@@ -83,15 +98,27 @@ class FittedModel:
         """The tensor of every method."""
         return {name: method.add_to(graph, inputs) for name, method in self.predictors.items()}
 
+    def add_raw(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write `raw` into a graph: (n, a) float32."""
+        parts, level = self.add_parts(graph, inputs), self.trees.add_to(graph, inputs)
+        return self.stack.add_to(graph, parts, level)
+
+    def add_errors(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write `errors` into a graph: (n, a) float32."""
+        index, weight, _ = self.table.add_weights(graph, inputs)
+        return self.table.add_blend(graph, index, weight, self.table.errors)
+
+    def add_located(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str]:
+        """Write `located` into a graph: cluster and double distance, (n, 1) both."""
+        return self.table.add_located(graph, inputs)
+
     def to_onnx(self, dimension: int) -> onnx.ModelProto:
         """The whole as one graph: embedding and features in, the fields of Prediction out."""
         graph, inputs = self.wire(dimension)
-        parts, level = self.add_parts(graph, inputs), self.trees.add_to(graph, inputs)
-        quality = self.calibration.add_to(graph, self.stack.add_to(graph, parts, level))
-        index, weight, _ = self.table.add_weights(graph, inputs)
-        error = self.table.add_blend(graph, index, weight, self.table.errors)
+        quality = self.calibration.add_to(graph, self.add_raw(graph, inputs))
+        error = self.add_errors(graph, inputs)
         one = graph.const([1], np.int64)
-        cluster, far = self.table.add_located(graph, inputs)
+        cluster, far = self.add_located(graph, inputs)
         arms = len(self.meter.input_usd)
         graph.output(quality, "quality", np.float32, arms)
         graph.output(error, "quality_se", np.float32, arms)

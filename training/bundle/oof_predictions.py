@@ -50,6 +50,13 @@ class OofPredictions(MapRows):
         """(k,) which of the texts were training prompts; one in a few hundred thousand errs."""
         return np.isin(fingerprints(texts), self.seen)
 
+    def places(self, texts: Sequence[str]) -> Ints:
+        """(k,) number of the row of each text, -1 where there is none."""
+        keys = fingerprints(texts)
+        order = np.argsort(self.keys, kind="stable")
+        at = np.minimum(np.searchsorted(self.keys[order], keys), len(order) - 1)
+        return np.where(self.keys[order][at] == keys, order[at], -1)
+
     def to_onnx(self) -> bytes:
         """The file's content."""
         return constants({"keys": self.keys, "seen": self.seen, **arrays_of(self)})

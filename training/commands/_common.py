@@ -29,7 +29,9 @@ from ..prepare.cache import CACHE
 from ..prepare.catalogue import bundle_prices
 from ..prepare.dataset import SPLITS
 from ..retrain.log_rows import HELD_OUT
+from ..starter import ASSEMBLED
 
+STARTER = Path("starter")  # what --base calls the bundle that `make setup` assembled
 PATH = data_commands.PATH
 PRICES = data_commands.PRICES
 PAIRS = data_commands.PAIRS
@@ -81,6 +83,22 @@ HOLDOUT = click.option(
     show_default=True,
     help="Share of logged prompts that retraining leaves to the gate.",
 )
+
+
+def bundle_or_starter(named: Path | None) -> Path:
+    """The folder of the bundle that is named, or of the starter where that, or nothing, is.
+
+    Raises:
+        TrainingError: nobody assembled the starter.
+    """
+    if named is not None and named != STARTER:
+        return named
+    if not ASSEMBLED.exists():
+        raise TrainingError(
+            f"there is no starter router at {ASSEMBLED}; run `make setup` once, or name a bundle "
+            "that knows your models: --base BUNDLE"
+        )
+    return ASSEMBLED
 
 
 def note(text: str) -> None:

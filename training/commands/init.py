@@ -10,14 +10,12 @@ import click
 from data.prices import PriceTable
 from router import Router
 
-from ..errors import TrainingError
 from ..init.build import build, check_out
 from ..init.questions import ask, say
 from ..init.wishes import Wishes, chosen, read_like, read_names, read_price, resolved
 from ..init.words import knowledge, made
 from ..progress import Timings
-from ..starter import ASSEMBLED
-from ._common import CACHED, PATH, command, path_option
+from ._common import CACHED, PATH, bundle_or_starter, command, path_option
 
 
 @command
@@ -61,7 +59,7 @@ def init(
     """
     if (labels is None) != (prompts is None):
         raise click.UsageError("--labels and --prompts belong together")
-    router = Router.load(_base(base))
+    router = Router.load(bundle_or_starter(base))
     if listing:
         say(knowledge(router))
         return
@@ -84,15 +82,6 @@ def init(
     own = {model: name for name, model in wishes.names.items()}
     priced = [own.get(row.model, row.model) for row in wishes.prices.rows]
     say(made(mine, out, f"{source} ({router.manifest.bundle_id})", left_out, priced))
-
-
-def _base(base: Path | None) -> Path:
-    if base is None and not ASSEMBLED.exists():
-        raise TrainingError(
-            f"there is no starter router at {ASSEMBLED}; run `make setup` once, or name a bundle "
-            "that knows your models: --base BUNDLE"
-        )
-    return ASSEMBLED if base is None else base
 
 
 def _asked(router: Router, out: Path, *, force: bool) -> tuple[Wishes, Path]:

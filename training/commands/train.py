@@ -11,9 +11,10 @@ from data.collection import Source
 from data.pricelists import load_prices
 from data.tables import load_sources
 from router.cli.inspect_text import routing_line
+from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 
-from ..config import load_config
+from ..config import TrainConfig, load_config
 from ..methods.common_level import told
 from ..pipeline import train as train_bundle
 from ..prepare.catalogue import refuse_unpriced
@@ -22,6 +23,7 @@ from ._common import (
     CACHED,
     PAIRS,
     PRICES,
+    bundle_or_starter,
     command,
     note,
     note_rejects,
@@ -35,12 +37,14 @@ from ._common import (
 @of_sources(PAIRS)
 @PRICES
 @path_option("--config", about="TOML; every key has a default.")
+@path_option("--base", about="A bundle that knows such models, or `starter`: few rows then do.")
 @path_option("--out", required=True, about="The bundle's folder.")
 @CACHED
 def train(
     sources: tuple[Source, ...],
     prices: Path | None,
     config: Path | None,
+    base: Path | None,
     out: Path,
     cache: Path,
 ) -> None:
@@ -54,7 +58,9 @@ def train(
     if tables.outcomes["cost_usd"].max() == 0:
         note("all costs are 0: there is nothing to trade off, routing goes by quality alone")
     refuse_unpriced(tables)
-    trained = train_bundle(tables, settings, out, cache, ConsoleReporter())
+    trained = train_bundle(
+        tables, settings, out, cache, ConsoleReporter(), base=_base(base, settings)
+    )
     print_table(
         _figures(trained.manifest),
         "figure", "value",
@@ -66,6 +72,13 @@ def train(
     for line in told(trained.manifest.training.get("sparse", {})):
         note(line)
     click.echo(f"bundle {trained.manifest.bundle_id} in {out}")
+
+
+def _base(named: Path | None, settings: TrainConfig) -> Bundle | None:
+    """The bundle that the option, or else the configuration, names as a base."""
+    if named is None and settings.base is not None:
+        named = Path(settings.base)
+    return None if named is None else Bundle.load(bundle_or_starter(named))
 
 
 def _figures(manifest: Manifest) -> list[tuple[str, str]]:

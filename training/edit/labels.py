@@ -19,7 +19,7 @@ from router import Router
 from router.core.bundle import HEADS
 from router.types import Arm, Bools, Ints
 
-from ..bundle.oof_predictions import OofPredictions, fingerprints
+from ..bundle.oof_predictions import OofPredictions
 from ..errors import TrainingError
 from ..evaluation.evaluate import bundle_inputs
 from ..prepare.dataset import Dataset, dataset_of
@@ -98,12 +98,8 @@ def _usable(data: Dataset, oof: OofPredictions | None) -> tuple[Bools, Ints]:
     n = len(data)
     if oof is None:
         return np.ones(n, dtype=np.bool_), np.full(n, -1)
-    keys = fingerprints(data.texts)
-    order = np.argsort(oof.keys, kind="stable")
-    at = np.minimum(np.searchsorted(oof.keys[order], keys), len(order) - 1)
-    found = oof.keys[order][at] == keys
-    place = np.where(found, order[at], -1)
-    return found | ~oof.trained_on(data.texts), place
+    place = oof.places(data.texts)
+    return (place >= 0) | ~oof.trained_on(data.texts), place
 
 
 def _honest(known: Known, oof: OofPredictions | None, place: Ints) -> Known:

@@ -8,7 +8,7 @@ dollars. Arms whose table has dollars but no tokens are metered in dollars inste
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.optimize import nnls
@@ -100,6 +100,18 @@ def token_targets(data: Dataset, meter: Meter) -> Floats:
     """(n, a) what the token model learns: output tokens, or micro-dollars; NaN where missing."""
     dollars = data.cost_usd * 1e6
     return np.where(meter.in_dollars, dollars, data.output_tokens).astype(np.float32)
+
+
+class Tokens(Protocol):
+    """A fitted model of output tokens."""
+
+    def predict(self, inputs: Inputs) -> Floats:
+        """Expected output tokens (n, a)."""
+        ...
+
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write the model into a graph."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,35 @@ class Graph:
         """alpha·tensor @ matrix + shift in one node; few nodes are quick nodes at batch one."""
         factor = matrix if isinstance(matrix, str) else self.const(matrix, kind)
         return self.op("Gemm", [tensor, factor, self.const(shift, kind)], alpha=alpha)
+
+    def include(
+        self, model: onnx.ModelProto, prefix: str, inputs: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Add a whole model, its tensors' names after `prefix`: output -> tensor.
+
+        Args:
+            model: of the opsets that this graph is written in.
+            prefix: of names that nothing here has.
+            inputs: the model's input -> tensor of this graph.
+        """
+        graph = model.graph
+
+        def named(tensor: str) -> str:
+            return inputs.get(tensor, f"{prefix}{tensor}") if tensor else ""
+
+        for tensor in graph.initializer:
+            own = onnx.TensorProto()
+            own.CopyFrom(tensor)
+            own.name = named(tensor.name)
+            self._constants[own.name] = own
+        for node in graph.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = f"{prefix}{node.name}"
+            copy.input[:] = [named(tensor) for tensor in node.input]
+            copy.output[:] = [named(tensor) for tensor in node.output]
+            self._nodes.append(copy)
+        return {output.name: named(output.name) for output in graph.output}
 
     def extend(self, model: onnx.ModelProto) -> None:
         """Append nodes and constants to a model whose tensors they use."""

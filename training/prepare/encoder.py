@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from router.atomic import replaced_folder
-from router.core.bundle import file_sha256, open_encoder
+from router.core.bundle import ENCODER, Bundle, file_sha256, open_encoder
 from router.core.encoder import OnnxEncoder
 from router.core.manifest import EncoderInfo
 
@@ -32,6 +32,12 @@ class ExportedEncoder:
     folder: Path  # holds model.onnx and tokenizer.json
     info: EncoderInfo
     sha256: str  # of model.onnx; what embeddings are cached under
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> ExportedEncoder:
+        """A bundle's own, of which every embedding must be that its heads are to read."""
+        manifest = bundle.manifest
+        return cls(bundle.path / ENCODER, manifest.encoder, manifest.encoder_sha256)
 
     def open(self) -> OnnxEncoder:
         """Open it as serving does."""

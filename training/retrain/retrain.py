@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from router.catalogue.catalogue import Catalogue
-from router.core.bundle import ENCODER, Bundle
+from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 from router.types import Bools
 
@@ -101,7 +101,7 @@ def retrain(
     Raises:
         TrainingError: there is too little feedback.
     """
-    settings, encoder = config or base_config(base.manifest), base_encoder(base)
+    settings, encoder = config or base_config(base.manifest), ExportedEncoder.of(base)
     with reporter.stage("read log") as stage:
         flagged = flagged_keys(traffic)
         traffic = calibrated(accepted(traffic, flagged))
@@ -184,12 +184,6 @@ def _learned(
 def base_config(manifest: Manifest) -> TrainConfig:
     """The configuration that the base was trained with."""
     return recorded(manifest.config)
-
-
-def base_encoder(base: Bundle) -> ExportedEncoder:
-    """The base's own encoder files; every logged embedding is theirs."""
-    manifest = base.manifest
-    return ExportedEncoder(base.path / ENCODER, manifest.encoder, manifest.encoder_sha256)
 
 
 def base_origin(

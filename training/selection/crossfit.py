@@ -5,6 +5,7 @@ Equal prompts share a fold, and an added row moves no other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,8 @@ from ..methods.pairs import Battles
 from ..methods.registry import REGISTRY
 from ..prepare.dataset import Dataset
 from ..progress import Stage
-from .criteria import Criterion, is_log
+from .criteria import Criterion, asked_shares, is_log
+from .offsets import Ahead
 from .stack import leading
 
 MAX_JUDGED = 8192  # rows predicted out of fold; an even sample beyond that says the same
@@ -45,6 +47,7 @@ class Crossfit:
         counts: (n, a) how much outcomes count; null where all count alike.
         table: names regions and says how sure values are; null where the methods have one.
         record: what the manifest says of how it was fitted, beside the choices.
+        ahead: what was known of arms before any row; targets are what outcomes have beyond it.
     """
 
     folds: Folds
@@ -58,6 +61,13 @@ class Crossfit:
     tried: dict[str, list[tuple[Candidate, Doubles]]] = field(default_factory=dict)
     table: ClusterTable | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    ahead: Ahead | None = None
+
+    @property
+    def ahead_of_judged(self) -> Floats:
+        """(j, a) what `ahead` says of the judged rows; nothing, (1, 1), without."""
+        none = np.zeros((1, 1), dtype=np.float32)
+        return none if self.ahead is None else self.ahead.quality[self.folds.judged]
 
     def blind(self, within: float) -> Floats:
         """The methods' mean (j, a), its settings and members chosen without each row's fold.
@@ -96,6 +106,7 @@ def crossfit(
     config: TrainConfig,
     stage: Stage,
     battles: Battles | None = None,
+    ahead: Ahead | None = None,
 ) -> Crossfit:
     """Cross-fit every configured method and choose its settings.
 
@@ -111,19 +122,24 @@ def crossfit(
         config: methods and their candidates.
         stage: advances once per method.
         battles: of training prompts; those of held-out prompts are held out too.
+        ahead: what a base says of the rows; methods then learn what outcomes have beyond it.
     Raises:
         TrainingError: no configured method can learn from this table.
     """
-    targets = targets_of(inputs, data.quality, folds_of_rows, data.arms, config, data.counts)
-    criterion = _criterion(data, targets, folds_of_rows, oof_cost_usd)
-    task = _task(inputs, data, targets, folds_of_rows, criterion, config, battles)
-    out = _with_trees(targets, inputs, folds_of_rows, criterion, config, task.counts)
+    beyond = data.quality if ahead is None else data.quality - ahead.quality
+    targets = targets_of(inputs, beyond, folds_of_rows, data.arms, config, data.counts)
+    criterion = _criterion(data, targets, folds_of_rows, oof_cost_usd, ahead)
+    out = _with_trees(targets, inputs, folds_of_rows, criterion, config, data.counts, ahead)
+    known = out.ahead_of_judged
+    task = _task(
+        inputs, data, targets, folds_of_rows, lambda q: criterion.score(q + known), config, battles
+    )
     for name in config.predictors:
         found = REGISTRY[name](task, config)
         stage.advance()
         if not found:
             continue
-        lost = [criterion.losses(candidate.oof_quality) for candidate in found]
+        lost = [criterion.losses(candidate.oof_quality + known) for candidate in found]
         scores = [float(np.nanmean(rows)) for rows in lost]
         labels = [_label(candidate) for candidate in found]
         out.scores[name] = {k: float(f"{v:.6g}") for k, v in zip(labels, scores, strict=True)}
@@ -147,9 +163,11 @@ def _with_trees(
     criterion: Criterion,
     config: TrainConfig,
     counts: Doubles | None,
+    ahead: Ahead | None,
 ) -> Crossfit:
     """The level by trees, before any method."""
-    share = not targets.sparse  # a level beyond 0 and 1 is clipped later, with the arms' own
+    # a level beyond 0 and 1 is clipped later, with the arms' own
+    share = not targets.sparse and ahead is None
     trees = fit_level(
         inputs,
         targets.level,
@@ -160,16 +178,24 @@ def _with_trees(
         counts=targets.level_counts,
     )
     levels = oof_levels(trees, inputs, folds_of_rows)
-    return Crossfit(folds_of_rows, targets, levels, trees[-1], criterion, counts=counts)
+    return Crossfit(
+        folds_of_rows, targets, levels, trees[-1], criterion, counts=counts, ahead=ahead
+    )
 
 
 def _criterion(
-    data: Dataset, targets: Targets, folds_of_rows: Folds, oof_cost_usd: Doubles
+    data: Dataset,
+    targets: Targets,
+    folds_of_rows: Folds,
+    oof_cost_usd: Doubles,
+    ahead: Ahead | None,
 ) -> Criterion:
     """Of the judged rows; a log is held against the level by others."""
     judged, level = folds_of_rows.judged, None
     if targets.expected is not None and is_log(data.quality):
         level = targets.expected[judged]
+        if ahead is not None:
+            level = level + ahead.quality[judged] @ asked_shares(data.quality, data.counts)
     return Criterion(data=data.rows(judged), cost_usd=oof_cost_usd, level=level)
 
 
@@ -178,7 +204,7 @@ def _task(
     data: Dataset,
     targets: Targets,
     folds_of_rows: Folds,
-    criterion: Criterion,
+    score: Callable[[Floats], float],
     config: TrainConfig,
     battles: Battles | None,
 ) -> Task:
@@ -190,7 +216,7 @@ def _task(
         folds=folds_of_rows,
         # labels of several sources tell these apart, and often what is right
         labels=data.domains if len(data.collection) < 2 else (None,) * len(data),
-        score=criterion.score,
+        score=score,
         counts=data.counts,
         battles=None if battles is None else (battles, folds(battles.texts, count, seed)),
     )

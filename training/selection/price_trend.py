@@ -36,16 +36,21 @@ def pulled_means(
     found, arms = mean - mean.mean(), len(mean)
     if arms <= LINE + 1:
         return np.asarray(found)
+    luck = luck_of_means(quality, counts, levelled=levelled)
+    line = np.stack([np.ones(arms), _standardised_log(cost_usd)], axis=1)
+    trend, spread = _trend(found, luck, line)
+    pulled = trend + spread / (spread + luck) * (found - trend)
+    return np.asarray(pulled - pulled.mean())
+
+
+def luck_of_means(quality: Floats, counts: Doubles | None = None, *, levelled: bool) -> Doubles:
+    """(a,) variance of the means that luck makes; see `pulled_means`. 0 where nothing is known."""
     share = counted(quality, counts)
     noisy = quality.astype(np.float64) if levelled else contrast(quality, share)
     off = np.where(share > 0, noisy - arm_means(noisy, share), 0.0)
     # one variance for all: an arm that was right 5 times of 5 has none of its own
     luck = (share * off**2).sum() / (float(share.sum()) or 1.0)
-    luck = luck * (share**2).sum(axis=0) / np.maximum(share.sum(axis=0), LEAST) ** 2
-    line = np.stack([np.ones(arms), _standardised_log(cost_usd)], axis=1)
-    trend, spread = _trend(found, luck, line)
-    pulled = trend + spread / (spread + luck) * (found - trend)
-    return np.asarray(pulled - pulled.mean())
+    return np.asarray(luck * (share**2).sum(axis=0) / np.maximum(share.sum(axis=0), LEAST) ** 2)
 
 
 def _trend(found: Doubles, luck: Doubles, line: Doubles) -> tuple[Doubles, float]:

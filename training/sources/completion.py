@@ -154,7 +154,7 @@ class Process:
     def of(cls, cells: Cells, kin: Kin, alike: Doubles, pulls: Pulls) -> Process:
         """Condition on the tried cells."""
         unit = cells.spread[cells.source]
-        among = _covariance(kin, alike, pulls, (cells.source, cells.arm), (cells.source, cells.arm))
+        among = covariance(kin, alike, pulls, (cells.source, cells.arm), (cells.source, cells.arm))
         among += LEVEL * np.equal.outer(cells.source, cells.source)
         root = linalg.cholesky(among + np.diag(cells.variance / unit**2), lower=True)
         weight = linalg.cho_solve((root, True), cells.value / unit)
@@ -174,8 +174,8 @@ class Process:
     def _at(self, here: tuple[Ints, Ints], number: int) -> tuple[Doubles, Doubles]:
         """Mean and variance of one source's arms, against the mean of those tried there."""
         known = (self.cells.source, self.cells.arm)
-        across = _covariance(self.kin, self.alike, self.pulls, here, known)
-        prior = _covariance(self.kin, self.alike, self.pulls, here, here)
+        across = covariance(self.kin, self.alike, self.pulls, here, known)
+        prior = covariance(self.kin, self.alike, self.pulls, here, here)
         seen = linalg.solve_triangular(self.root, across.T, lower=True)
         tried = np.zeros(len(across))
         tried[self.cells.arm[self.cells.source == number]] = 1.0
@@ -196,7 +196,7 @@ class Process:
         return total
 
 
-def _covariance(
+def covariance(
     kin: Kin, alike: Doubles, pulls: Pulls, one: tuple[Ints, Ints], other: tuple[Ints, Ints]
 ) -> Doubles:
     """Prior covariance of cells (source, arm) with others, in units of the spreads."""

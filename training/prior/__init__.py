@@ -1,0 +1,1 @@
+"""A bundle as what is known before any row: --base."""

@@ -1,0 +1,257 @@
+"""Make the prior of a user's rows out of a base, and fit what needs both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data.summary import MIN_ROWS
+from router.core.bundle import Bundle
+from router.core.manifest import ArmInfo
+from router.core.threshold_map import significant
+from router.types import Bools, Doubles, Floats
+
+from ..bundle.fit import Costs
+from ..bundle.oof_predictions import read_oof_predictions
+from ..config import TrainConfig, recorded
+from ..errors import TrainingError
+from ..methods.base import Folds, Inputs, counted
+from ..methods.common_level import targets_of
+from ..methods.costs import Meter, fit_tokens, token_targets
+from ..prepare.dataset import Dataset
+from ..selection.offsets import Ahead, posterior
+from ..selection.price_trend import luck_of_means
+from .heads import BaseHeads, Said
+from .kin_blend import Blend, blend_of
+from .prior import Prior, PriorTokens
+
+if TYPE_CHECKING:
+    from data.tables import Tables
+
+LEAST_ROWS = 1  # training outcomes that an arm needs beside a base
+SLOPE_ERROR = 0.5  # by which the slope of what a base says of single prompts may be off from 1
+MOST_SLOPE = 1.25
+METERED_ROWS = 10  # outcomes from which on an arm's own rows tell its input tokens and prices
+USUAL_LENGTH = 0.5  # by which a base is off about the logarithm of an arm's answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnBase:
+    """A base for the training rows of a user.
+
+    Attributes:
+        prior: for the user's arms.
+        said: what the base says of the n rows, by models that did not see them.
+        blend: of arms.
+        infos: (a,) the base's arm that is most like each of the user's.
+        record: what the manifest says of it.
+    """
+
+    prior: Prior
+    said: Said
+    blend: Blend
+    infos: tuple[ArmInfo, ...]
+    record: dict[str, Any]
+
+    @property
+    def told(self) -> str:
+        """It in a line."""
+        by_kin = self.record["arms_by_kin"]
+        more = f", {len(by_kin)} others by kin" if by_kin else ""
+        return f"it knows {self.record['known_arms']} of the arms{more}"
+
+    def ahead(self) -> Ahead:
+        """What is known before any row."""
+        quality = self.prior.quality(self.said)
+        return Ahead(
+            quality=quality.astype(np.float32), alike=self.blend.alike, unsure=self.prior.unsure**2
+        )
+
+
+def config_on_base(base: Bundle, tables: Tables, config: TrainConfig) -> TrainConfig:
+    """The configuration with the base's encoder; arms need no number of rows beside a base.
+
+    Raises:
+        TrainingError: the tables hold what is not learned beside a base.
+    """
+    if len(tables.sources) > 1:
+        names = ", ".join(source.name for source in tables.sources[:4])
+        raise TrainingError(
+            f"--base takes one table, and there are {len(tables.sources)} sources ({names}); train "
+            "on the one that your traffic is like, or on all without --base"
+        )
+    if tables.pairs is not None:
+        raise TrainingError(
+            "--base learns from outcomes, not from pairs; leave --pairs out, or train without "
+            "--base"
+        )
+    rows = config.arms.min_rows if config.arms.min_rows != MIN_ROWS else LEAST_ROWS
+    encoder = recorded(base.manifest.config).encoder
+    return replace(config, encoder=encoder, arms=replace(config.arms, min_rows=rows))
+
+
+def on_base(
+    base: Bundle, data: Dataset, inputs: Inputs, folds: Folds, config: TrainConfig
+) -> OnBase:
+    """What a base says of a user's rows and arms.
+
+    Args:
+        base: a bundle.
+        data: the user's n training rows.
+        inputs: of the base's encoder.
+        folds: of the rows.
+        config: of the level that sparse rows are compared at.
+    """
+    heads, blend = BaseHeads.of(base), blend_of(base, data)
+    said = _honest(heads.says(inputs), base, data)
+    means = said.quality.mean(axis=0)
+    unsure = np.sqrt(blend.variance) * means.std()
+    plain = Prior(
+        heads=heads,
+        blend=blend.weights,
+        unsure=unsure,
+        slope=1.0,
+        means=_centred(means @ blend.weights),
+        token_shift=np.zeros(len(data.arms)),
+    )
+    slope, error = _slope(plain.quality(said), data, inputs, folds, config)
+    infos = tuple(base.manifest.arms[i] for i in blend.weights.argmax(axis=0))
+    record = {
+        "bundle": base.manifest.bundle_id,
+        "known_arms": int(blend.known.sum()),
+        "arms_by_kin": {
+            arm.id: info.arm.id
+            for arm, info, known in zip(data.arms, infos, blend.known, strict=True)
+            if not known
+        },
+        "slope": round(slope, 4),
+        "slope_se": round(error, 4),
+    }
+    prior = replace(plain, slope=slope)
+    return OnBase(prior=prior, said=said, blend=blend, infos=infos, record=record)
+
+
+def _centred(values: Doubles) -> Doubles:
+    return np.asarray(values - values.mean())
+
+
+def _honest(said: Said, base: Bundle, data: Dataset) -> Said:
+    """What the base's out-of-fold predictions say of prompts that it was trained on."""
+    oof = read_oof_predictions(base.path)
+    if oof is None:
+        return said
+    place = oof.places(data.texts)
+    seen = place >= 0
+    quality, tokens = said.quality.copy(), said.tokens.copy()
+    quality[seen], tokens[seen] = oof.quality[place[seen]], oof.output_tokens[place[seen]]
+    return replace(said, quality=quality, tokens=tokens)
+
+
+def _slope(
+    quality: Doubles, data: Dataset, inputs: Inputs, folds: Folds, config: TrainConfig
+) -> tuple[float, float]:
+    """How far prompts differ as the base says, pulled to 1; and its standard error.
+
+    By contrasts: how much further than on average an arm stands out on a prompt.
+    """
+    beyond = (data.quality - quality).astype(np.float32)
+    targets = targets_of(inputs, beyond, folds, data.arms, config, data.counts)
+    share = counted(beyond, data.counts)
+    told, left = (_contrast(values, share) for values in (quality, targets.quality))
+    weight = float((share * told**2).sum())
+    if weight <= 0.0:
+        return 1.0, SLOPE_ERROR
+    more = float((share * told * left).sum()) / weight
+    by_prompt = (share * told * (left - more * told)).sum(axis=1)
+    variance = float((by_prompt**2).sum()) / weight**2
+    pulled = more * SLOPE_ERROR**2 / (SLOPE_ERROR**2 + variance)
+    return float(np.clip(1.0 + pulled, 0.0, MOST_SLOPE)), float(np.sqrt(variance))
+
+
+def _contrast(values: Doubles | Floats, share: Doubles) -> Doubles:
+    """(n, a) beside the means of prompts and of arms, 0 where nothing is known."""
+    known, left = share > 0, np.where(share > 0, values, 0.0).astype(np.float64)
+    for axis in (1, 0, 1, 0):
+        total = share.sum(axis=axis, keepdims=True)
+        left = left - (left * share).sum(axis=axis, keepdims=True) / np.where(total > 0, total, 1.0)
+    return np.where(known, left, 0.0)
+
+
+def metered(found: OnBase, meter: Meter, data: Dataset) -> Meter:
+    """The meter, with the base's lines and prices where an arm's own rows are too few to tell."""
+    rows = np.stack(
+        [meter.input_usd, meter.output_usd, meter.input_base, meter.input_per_char], axis=1
+    )
+    in_dollars = meter.in_dollars.copy()
+    for i, info in enumerate(found.infos):
+        seen = ~np.isnan(data.cost_usd[:, i] + data.input_tokens[:, i] + data.output_tokens[:, i])
+        if not 0 < seen.sum() < METERED_ROWS or info.metered_in != "tokens":
+            continue
+        into, out = data.input_tokens[seen, i], data.output_tokens[seen, i]
+        per_char = info.input_tokens_per_char
+        start = max(float(np.mean(into - per_char * data.n_chars[seen])), 0.0)
+        rows[i, 2:] = significant(start), significant(per_char)
+        if in_dollars[i]:
+            listed = into * info.usd_per_1m_input + out * info.usd_per_1m_output
+            factor = float(data.cost_usd[seen, i].sum()) * 1e6 / max(float(listed.sum()), 1e-12)
+            prices = (info.usd_per_1m_input, info.usd_per_1m_output)
+            rows[i, :2] = [significant(factor * price) for price in prices]
+            in_dollars[i] = False
+    return Meter(
+        input_usd=rows[:, 0],
+        output_usd=rows[:, 1],
+        input_base=rows[:, 2],
+        input_per_char=rows[:, 3],
+        in_dollars=in_dollars,
+    )
+
+
+def costs_on_base(
+    found: OnBase, meter: Meter, inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig
+) -> tuple[Costs, Floats]:
+    """What answers cost: the base's tokens, moved by arm in the logarithm, then what is left.
+
+    Returns:
+        Prices and token model, and out-of-fold tokens of the judged rows (j, a).
+    """
+    meter = metered(found, meter, data)
+    targets = token_targets(data, meter)
+    logs = np.log(np.maximum(targets, 1e-3)).astype(np.float64)
+    prior = replace(found.prior, token_shift=_token_shift(found, meter, logs, data))
+    before = prior.tokens(found.said)
+    ratio = (targets / before).astype(np.float32)
+    oof_ratio, model = fit_tokens(inputs, ratio, folds, config, data.counts)
+    oof_tokens = oof_ratio * before[folds.judged]
+    return Costs(meter, PriorTokens(prior=prior, ratio=model)), oof_tokens.astype(np.float32)
+
+
+def _token_shift(found: OnBase, meter: Meter, logs: Doubles, data: Dataset) -> Doubles:
+    """(a,) by how much logarithms of answers are beyond the base's, few rows pulled to kin."""
+    plain = np.log(np.maximum(found.prior.tokens(found.said), 1e-3))
+    unit = np.array([_unit(info, dollars) for info, dollars in _pairs(found, meter.in_dollars)])
+    beyond = logs - plain - unit
+    share = counted(beyond, data.counts)
+    known = share.sum(axis=0)
+    mean = np.where(share > 0, beyond, 0.0) * share
+    mean = mean.sum(axis=0) / np.where(known > 0, known, 1.0)
+    luck = luck_of_means(beyond.astype(np.float32), data.counts, levelled=True)
+    offset, _ = posterior(
+        mean, luck + 1e-6, known > 0,
+        known=np.diag(found.blend.variance * USUAL_LENGTH**2), alike=found.blend.alike,
+        usual=USUAL_LENGTH,
+    )  # fmt: skip
+    level = float(np.average((mean - offset)[known > 0], weights=known[known > 0]))
+    return np.asarray(unit + offset + level)
+
+
+def _pairs(found: OnBase, in_dollars: Bools) -> list[tuple[ArmInfo, bool]]:
+    return list(zip(found.infos, in_dollars.tolist(), strict=True))
+
+
+def _unit(info: ArmInfo, dollars: bool) -> float:
+    """Of an arm metered in dollars whose kin is metered in tokens: micro-dollars per token."""
+    if not dollars or info.metered_in == "usd" or not info.mean_output_tokens:
+        return 0.0
+    return float(np.log(max(info.mean_cost_usd * 1e6, 1e-6) / info.mean_output_tokens))
