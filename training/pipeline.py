@@ -254,7 +254,7 @@ def _quality(
 ) -> tuple[Crossfit, Combined]:
     """The methods, or the sources and their methods, and the whole that they make."""
     battles = None if joined is None else joined.battles
-    ahead = None if based is None else based.ahead()
+    ahead = None if based is None else based.ahead(data)
     steps = len(config.predictors if sources is None else sources.names)
     with reporter.stage("cross-fit methods", steps) as stage:
         if sources is None:

@@ -22,6 +22,7 @@ from data.collection import Source
 from data.errors import DataError
 from data.tables import Tables
 from router import Router
+from router.errors import RouterError
 
 from ..config import ArmsConfig, TrainConfig, recorded
 from ..errors import TrainingError
@@ -152,7 +153,7 @@ class Curve:
         config = replace(self.config, arms=replace(self.config.arms, min_rows=least))
         try:
             train(rows, config, folder, self.asked.cache, self.asked.reporter, base=bundle)
-        except (TrainingError, DataError) as err:
+        except (TrainingError, DataError, RouterError) as err:
             return OnSource(source=self.source, reason=str(err))
         router = Router.load(folder)
         missing = len(self.on_base.outcomes.arms) - len(router.arms)

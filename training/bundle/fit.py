@@ -17,7 +17,7 @@ from ..prepare.dataset import Dataset
 from ..progress import Stage
 from ..selection.calibrate import Calibration, fit_calibration
 from ..selection.crossfit import Crossfit
-from ..selection.offsets import pulled_offsets
+from ..selection.offsets import lowered, pulled_offsets
 from ..selection.price_trend import pulled_means
 from ..selection.stack import Stack, leading
 from ..selection.trust import Trust, trust_of
@@ -72,6 +72,7 @@ def combine(fitted: Crossfit, data: Dataset, config: TrainConfig) -> Combined:
     trust = trust_of(means + ahead, followed + ahead, shares.config, fitted.criterion)
     parts = {name: fitted.chosen[name].oof_quality for name in names}
     raw = shares.held_out(parts, trust.share) + ahead
+    raw = raw if fitted.ahead is None else lowered(raw)
     judged, folds = data.rows(fitted.folds.judged), fitted.folds.of_judged
     calibration = fit_calibration(raw, judged.quality, config.calibration, folds, judged.counts)
     stack = shares.stack(names, np.ones(len(data), dtype=np.bool_), trust.share)

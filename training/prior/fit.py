@@ -17,7 +17,7 @@ from ..bundle.fit import Costs
 from ..bundle.oof_predictions import read_oof_predictions
 from ..config import TrainConfig, recorded
 from ..errors import TrainingError
-from ..methods.base import Folds, Inputs, counted
+from ..methods.base import Folds, Inputs, arm_means, counted
 from ..methods.common_level import targets_of
 from ..methods.costs import Meter, fit_tokens, token_targets
 from ..prepare.dataset import Dataset
@@ -62,11 +62,13 @@ class OnBase:
         more = f", {len(by_kin)} others by kin" if by_kin else ""
         return f"it knows {self.record['known_arms']} of the arms{more}"
 
-    def ahead(self) -> Ahead:
-        """What is known before any row."""
-        quality = self.prior.quality(self.said)
+    def ahead(self, data: Dataset) -> Ahead:
+        """What is known before any of the rows."""
         return Ahead(
-            quality=quality.astype(np.float32), alike=self.blend.alike, unsure=self.prior.unsure**2
+            quality=self.prior.quality(self.said).astype(np.float32),
+            alike=self.blend.alike,
+            unsure=self.prior.unsure**2,
+            cost_usd=np.nanmean(data.cost_usd, axis=0),
         )
 
 
@@ -113,10 +115,11 @@ def on_base(
         blend=blend.weights,
         unsure=unsure,
         slope=1.0,
-        means=_centred(means @ blend.weights),
+        level_slope=1.0,
+        means=means @ blend.weights,
         token_shift=np.zeros(len(data.arms)),
     )
-    slope, error = _slope(plain.quality(said), data, inputs, folds, config)
+    slope, level_slope = _slopes(plain.quality(said), data, inputs, folds, config)
     infos = tuple(base.manifest.arms[i] for i in blend.weights.argmax(axis=0))
     record = {
         "bundle": base.manifest.bundle_id,
@@ -127,14 +130,10 @@ def on_base(
             if not known
         },
         "slope": round(slope, 4),
-        "slope_se": round(error, 4),
+        "level_slope": round(level_slope, 4),
     }
-    prior = replace(plain, slope=slope)
+    prior = replace(plain, slope=slope, level_slope=level_slope)
     return OnBase(prior=prior, said=said, blend=blend, infos=infos, record=record)
-
-
-def _centred(values: Doubles) -> Doubles:
-    return np.asarray(values - values.mean())
 
 
 def _honest(said: Said, base: Bundle, data: Dataset) -> Said:
@@ -149,25 +148,35 @@ def _honest(said: Said, base: Bundle, data: Dataset) -> Said:
     return replace(said, quality=quality, tokens=tokens)
 
 
-def _slope(
+def _slopes(
     quality: Doubles, data: Dataset, inputs: Inputs, folds: Folds, config: TrainConfig
 ) -> tuple[float, float]:
-    """How far prompts differ as the base says, pulled to 1; and its standard error.
-
-    By contrasts: how much further than on average an arm stands out on a prompt.
-    """
+    """How far prompts differ as the base says, and how far their levels do; both pulled to 1."""
     beyond = (data.quality - quality).astype(np.float32)
     targets = targets_of(inputs, beyond, folds, data.arms, config, data.counts)
     share = counted(beyond, data.counts)
     told, left = (_contrast(values, share) for values in (quality, targets.quality))
+    level = quality.mean(axis=1, keepdims=True)
+    same = np.broadcast_to(level - level.mean(), quality.shape)
+    return _slope(told, left, share), _slope(same, _above_arms(beyond, share), share)
+
+
+def _slope(told: Doubles, left: Doubles, share: Doubles) -> float:
+    """1 plus what is left by what was told, (n, a) both, as far as it is sure; 0 to MOST_SLOPE."""
     weight = float((share * told**2).sum())
     if weight <= 0.0:
-        return 1.0, SLOPE_ERROR
+        return 1.0
     more = float((share * told * left).sum()) / weight
     by_prompt = (share * told * (left - more * told)).sum(axis=1)
     variance = float((by_prompt**2).sum()) / weight**2
     pulled = more * SLOPE_ERROR**2 / (SLOPE_ERROR**2 + variance)
-    return float(np.clip(1.0 + pulled, 0.0, MOST_SLOPE)), float(np.sqrt(variance))
+    return float(np.clip(1.0 + pulled, 0.0, MOST_SLOPE))
+
+
+def _above_arms(values: Floats, share: Doubles) -> Doubles:
+    """(n, a) beside the means of arms, 0 where nothing is known."""
+    means = arm_means(values, share)
+    return np.where(share > 0, values - means, 0.0)
 
 
 def _contrast(values: Doubles | Floats, share: Doubles) -> Doubles:

@@ -82,7 +82,7 @@ def _kriged(kin: Kin, known: Ints, asked: Ints) -> tuple[Doubles, Doubles]:
     own, across = among(known, known), among(asked, known)
     unit = float(own.diagonal().mean() - own.mean())  # what the variance between arms stands for
     left = own + LEVEL + NUGGET * unit * np.eye(len(known))
-    weights: Doubles = np.linalg.solve(left, (across + LEVEL).T)
+    weights = np.asarray(np.linalg.solve(left, (across + LEVEL).T), dtype=np.float64)
     prior = among(asked, asked).diagonal() + LEVEL
     variance = prior - ((across + LEVEL) * weights.T).sum(axis=1)
     return weights, np.asarray(np.maximum(variance, 0.0) / unit)

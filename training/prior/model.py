@@ -13,8 +13,9 @@ from ..config import ClusterConfig
 from ..methods.base import GraphInputs, Inputs, counted, group_sums
 from ..methods.cluster import cell_means, nearest
 from ..methods.onnx_graph import Graph
+from ..selection.calibrate import HIGH
 from ..selection.crossfit import Crossfit
-from ..selection.offsets import pulled_offsets
+from ..selection.offsets import lowered, pulled_offsets
 from .prior import OwnReach, Prior
 
 
@@ -69,7 +70,7 @@ class PriorModel(FittedModel):
     def raw(self, inputs: Inputs) -> Floats:
         """See `FittedModel`."""
         before = self.prior.quality(self.prior.heads.says(inputs)).astype(np.float32)
-        return np.asarray(super(PriorModel, self).raw(inputs) + before)
+        return lowered(super(PriorModel, self).raw(inputs) + before)
 
     def errors(self, inputs: Inputs) -> Floats:
         """See `FittedModel`."""
@@ -88,7 +89,10 @@ class PriorModel(FittedModel):
     def add_raw(self, graph: Graph, inputs: GraphInputs) -> str:
         """See `FittedModel`."""
         own = super(PriorModel, self).add_raw(graph, inputs)
-        return graph.op("Add", [own, self.prior.add_quality(graph, inputs)])
+        both = graph.op("Add", [own, self.prior.add_quality(graph, inputs)])
+        best = graph.op("ReduceMax", [both], axes=[1], keepdims=1)
+        over = graph.op("Relu", [graph.op("Sub", [best, graph.const(HIGH, np.float32)])])
+        return graph.op("Sub", [both, over])
 
     def add_errors(self, graph: Graph, inputs: GraphInputs) -> str:
         """See `FittedModel`."""

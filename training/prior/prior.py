@@ -30,8 +30,9 @@ class Prior:
         heads: of the base.
         blend: (b, a) what each of the user's arms is made of; columns sum to 1.
         unsure: (a,) standard error of that, 0 of arms that the base knows.
-        slope: share of what the base says of single prompts that is followed.
-        means: (a,) contrasts that the rest is pulled to.
+        slope: share that is followed of how single prompts tell arms apart.
+        level_slope: the same of how hard prompts are for all arms.
+        means: (a,) of the arms, where the rest is pulled to.
         token_shift: (a,) of the logarithm of output tokens.
     """
 
@@ -39,6 +40,7 @@ class Prior:
     blend: Doubles
     unsure: Doubles
     slope: float
+    level_slope: float
     means: Doubles
     token_shift: Doubles
 
@@ -57,14 +59,16 @@ class Prior:
 
     @property
     def _matrix(self) -> Doubles:
-        """Contrasts are followed by the slope, and the level of a prompt whole: (b, a)."""
+        """Contrasts and the level of a prompt, each by its slope: (b, a)."""
         arms = self.blend.shape[1]
-        level = np.full((arms, arms), (1.0 - self.slope) / arms)
+        level = np.full((arms, arms), (self.level_slope - self.slope) / arms)
         return np.asarray(self.blend @ (self.slope * np.eye(arms) + level))
 
     @property
     def _shift(self) -> Doubles:
-        return np.asarray((1.0 - self.slope) * self.means)
+        level = self.means.mean()
+        contrasts = (1.0 - self.slope) * (self.means - level)
+        return np.asarray(contrasts + (1.0 - self.level_slope) * level)
 
     def add_quality(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write `quality` into a graph: (n, a) float32."""

@@ -2,8 +2,9 @@
 
 A base says how arms compare on a user's prompts; the user's outcomes say how far it is off. Few
 outcomes must not move much: offsets are a Gaussian process over arms, alike for kin, whose spread
-is the one under which the outcomes surprise least, drawn to what bases are usually off by. The base
-may also be wrong on all arms alike, by a factor: a scale of its own.
+is the one under which the outcomes surprise least, drawn to what bases are usually off by. Two more
+things a base may be wrong about by a factor, of all arms: what dear arms bring, which holds on most
+work, and how arms of a price differ, which is often another matter elsewhere (EXPERIMENTS.md).
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy as np
 from router.types import Bools, Doubles, Floats
 
 from ..methods.base import arm_means, counted
-from .price_trend import luck_of_means
+from .calibrate import HIGH
+from .price_trend import luck_of_means, standardised_log
 
-USUAL = 0.1  # by which a base is off about an arm on work that it never saw, in quality
+USUAL = 0.06  # by which a base is off about an arm on work that it never saw, in quality
 USUAL_WIDTH = 0.7  # of the logarithm of that
-SPREADS = np.geomspace(0.02, 0.4, 13)  # candidates
-SCALE_ERROR = 0.5  # by which the factor of the base's contrasts may be off from 1
+SPREADS = np.geomspace(0.01, 0.4, 13)  # candidates
+TREND_ERROR = 0.3  # by which the factor of what dear arms bring may be off from 1
+REST_ERROR = 0.8  # the same of how arms of a price differ
 LEVEL = 100.0  # prior variance of what all arms have in common: as good as unknown
 LEAST = 1e-9
 
@@ -33,11 +36,32 @@ class Ahead:
         quality: (n, a) of the training prompts.
         alike: (a, a) covariance of offsets, its diagonal 1 on average.
         unsure: (a,) variance that an arm's own has beside that: of arms that the base never tried.
+        cost_usd: (a,) mean cost of an answer.
     """
 
     quality: Floats
     alike: Doubles
     unsure: Doubles
+    cost_usd: Doubles
+
+    @property
+    def known(self) -> Doubles:
+        """(a, a) covariance of offsets that no outcome changes."""
+        mean = self.quality.mean(axis=0, dtype=np.float64)
+        mean = mean - mean.mean()
+        price = standardised_log(self.cost_usd)
+        trend = price * (price @ mean) / max(float(price @ price), LEAST)
+        factors = (TREND_ERROR * trend, REST_ERROR * (mean - trend))
+        return np.asarray(np.diag(self.unsure) + sum(np.outer(f, f) for f in factors))
+
+
+def lowered(quality: Floats) -> Floats:
+    """(n, a) qualities of no prompt beyond `HIGH`: all arms go down with the best, and none tie.
+
+    What is learned beyond a base has no bounds of its own, and arms cut off at 1 are equal.
+    """
+    over = np.maximum(quality.max(axis=1, keepdims=True) - np.float32(HIGH), np.float32(0.0))
+    return np.asarray(quality - over, dtype=np.float32)
 
 
 def pulled_offsets(
@@ -53,10 +77,8 @@ def pulled_offsets(
     """
     luck = luck_of_means(beyond, counts, levelled=levelled)
     tried = counted(beyond, counts).sum(axis=0) > 0
-    mean = ahead.quality.mean(axis=0, dtype=np.float64)
-    factor = SCALE_ERROR * (mean - mean.mean())
-    known = np.diag(ahead.unsure) + np.outer(factor, factor)
-    return posterior(arm_means(beyond, counts), luck + LEAST, tried, known=known, alike=ahead.alike)
+    means = arm_means(beyond, counts)
+    return posterior(means, luck + LEAST, tried, known=ahead.known, alike=ahead.alike)
 
 
 def posterior(

@@ -37,7 +37,7 @@ def pulled_means(
     if arms <= LINE + 1:
         return np.asarray(found)
     luck = luck_of_means(quality, counts, levelled=levelled)
-    line = np.stack([np.ones(arms), _standardised_log(cost_usd)], axis=1)
+    line = np.stack([np.ones(arms), standardised_log(cost_usd)], axis=1)
     trend, spread = _trend(found, luck, line)
     pulled = trend + spread / (spread + luck) * (found - trend)
     return np.asarray(pulled - pulled.mean())
@@ -66,7 +66,7 @@ def _trend(found: Doubles, luck: Doubles, line: Doubles) -> tuple[Doubles, float
     return trend, spread
 
 
-def _standardised_log(cost_usd: Doubles) -> Doubles:
+def standardised_log(cost_usd: Doubles) -> Doubles:
     """(a,) logarithms of (a,) costs, mean 0 and spread 1; 0 where all cost the same."""
     logs = np.log(np.maximum(cost_usd, FREE))
     return np.asarray((logs - logs.mean()) / (logs.std() + LEAST))
