@@ -105,6 +105,7 @@ def _knots(share: Doubles, least: float = 1e-4) -> list[int]:
     share[stop] = min(share[stop], 1.0 - least / 100) if stop < len(share) - 1 else 1.0
     kept = [0]
     for i in [start, *inside, stop, len(share) - 1]:
-        if share[i] > share[kept[-1]]:
+        # near ties can make spend fall where it should rise
+        if i > kept[-1] and share[i] > share[kept[-1]]:
             kept.append(int(i))
     return kept

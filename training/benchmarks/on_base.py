@@ -24,7 +24,7 @@ from data.tables import Tables
 from router import Router
 from router.errors import RouterError
 
-from ..config import ArmsConfig, TrainConfig, recorded
+from ..config import TrainConfig, recorded
 from ..errors import TrainingError
 from ..evaluation.sources import OnSource
 from ..measure.draws import Difference, interval
@@ -37,7 +37,7 @@ from .shown import NOTHING, Goal, Shown, Table, signed
 from .starter_options import Asked, starter_command
 
 SIZES = (0, 30, 100, 300, 1000)
-OWN_ROWS = 5  # training outcomes that an arm needs without a base
+OWN_ROWS = 1  # training outcomes that an arm needs, with a base and without
 BASE, OWN, BOTH = "base alone", "own rows alone", "both"
 HEAD = (
     "source", "own prompts", "arms", "zero router", BASE, OWN, BOTH,
@@ -46,7 +46,8 @@ HEAD = (
 TEXT = """\
 AIQ on the test split of each source, among the arms that the base knows and the source tried,
 after so many of its training prompts; means over draws of these, and of the differences paired
-95 % intervals over test prompts. The zero router knows the best fixed mix of that very split."""
+95 % intervals over test prompts. The zero router knows the best fixed mix of that very split.
+{arms} arms are the user's, {answered} answered each own prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,11 @@ class Curve:
     config: TrainConfig
     per_prompt: int
 
+    @property
+    def compared(self) -> list[str]:
+        """The arms."""
+        return [arm.id for arm in self.on_base.outcomes.arms]
+
     def point(self, prompts: int, draws: int) -> Point:
         """Train after so many prompts, and measure."""
         found: dict[str, list[Evaluation]] = {BASE: [self.on_base] * draws}
@@ -135,7 +141,7 @@ class Curve:
         return Point(
             source=self.source.name,
             prompts=prompts,
-            arms=len(self.on_base.outcomes.arms),
+            arms=len(self.compared),
             aiq={n: float(np.mean([e.router.measures.aiq for e in v])) for n, v in whole.items()},
             zero_router_aiq=float(self.on_base.zero.measures.aiq),
             over_base=_over(whole, BASE),
@@ -146,20 +152,19 @@ class Curve:
     def _trained(self, prompts: int, draw: int, base: Router | None) -> OnSource:
         """A bundle of some prompts, on the test split."""
         rows = drawn(self.tables, prompts, self.per_prompt, draw)
-        name = f"{self.source.name}-{prompts}-{self.per_prompt}-{draw}"
+        name = f"{self.source.name}-{prompts}-{self.per_prompt}-{len(self.compared)}-{draw}"
         folder = self.asked.out / "on_base" / f"{name}-{'own' if base is None else 'both'}"
         bundle = None if base is None else base.bundle
-        least = OWN_ROWS if base is None else ArmsConfig().min_rows
-        config = replace(self.config, arms=replace(self.config.arms, min_rows=least))
+        config = replace(self.config, arms=replace(self.config.arms, min_rows=OWN_ROWS))
         try:
             train(rows, config, folder, self.asked.cache, self.asked.reporter, base=bundle)
         except (TrainingError, DataError, RouterError) as err:
             return OnSource(source=self.source, reason=str(err))
         router = Router.load(folder)
-        missing = len(self.on_base.outcomes.arms) - len(router.arms)
+        missing = len(self.compared) - len(router.arms)
         if missing > 0:
             return OnSource(source=self.source, reason=f"{missing} arms have too few rows")
-        return self.asked.on(router, self.source, self.base.arm_ids)
+        return self.asked.on(router, self.source, self.compared)
 
 
 def _over(found: dict[str, list[Evaluation]], other: str) -> Difference | None:
@@ -175,8 +180,15 @@ def _over(found: dict[str, list[Evaluation]], other: str) -> Difference | None:
     return Difference(float(value), interval(draws))
 
 
-def curve_of(asked: Asked, source: Source, per_prompt: int) -> Curve | str:
-    """A source and a base that never saw it, or why there is none."""
+def some_arms(found: Evaluation, most: int) -> list[str]:
+    """At most so many of the compared arms, evenly spaced from the cheapest to the dearest."""
+    order = found.outcomes.cost_usd.mean(axis=0).argsort(kind="stable")
+    places = np.unique(np.linspace(0, len(order) - 1, most or len(order)).round().astype(int))
+    return [found.outcomes.arms[order[place]].id for place in places]
+
+
+def curve_of(asked: Asked, source: Source, per_prompt: int, most: int) -> Curve | str:
+    """A source and a base that never saw it, or why there is none; `most` arms, 0 is all."""
     config = recorded(asked.router.manifest.config)
     base: Router | str = asked.router
     learned = [fact["name"] for fact in asked.router.manifest.training.get("sources", [])]
@@ -188,7 +200,9 @@ def curve_of(asked: Asked, source: Source, per_prompt: int) -> Curve | str:
     on = asked.on(base, source)
     if on.found is None:
         return on.reason
-    compared = [arm.id for arm in on.found.outcomes.arms]
+    compared = some_arms(on.found, most)
+    on = asked.on(base, source, compared)
+    assert on.found is not None  # noqa: S101
     return Curve(
         asked=asked,
         source=replace(source, use="train"),
@@ -215,11 +229,12 @@ def goals_of(points: Sequence[Point]) -> tuple[Goal, ...]:
 @click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True)
 @click.option("--draws", default=3, show_default=True, help="Samples of the own prompts.")
 @click.option("--per-prompt", default=0, help="Arms that answered each prompt; 0 is all.")
-def main(asked: Asked, *, sizes: str, draws: int, per_prompt: int) -> Shown:
+@click.option("--arms", default=0, help="How many of the arms a user has; 0 is all.")
+def main(asked: Asked, *, sizes: str, draws: int, per_prompt: int, arms: int) -> Shown:
     """Draw the curves of every source."""
     points, reasons = [], []
     for source in asked.sources:
-        curve = curve_of(asked, source, per_prompt)
+        curve = curve_of(asked, source, per_prompt, arms)
         if isinstance(curve, str):
             reasons.append((source.name, *[NOTHING] * (len(HEAD) - 2), excerpt(curve)))
             continue
@@ -228,9 +243,9 @@ def main(asked: Asked, *, sizes: str, draws: int, per_prompt: int) -> Shown:
             points.append(curve.point(prompts, draws))
             click.echo(" · ".join(points[-1].cells()), err=True)
     return Shown(
-        name="on_base" if not per_prompt else f"on_base_{per_prompt}",
+        name=f"on_base_{per_prompt or 'all'}_of_{arms or 'all'}",
         title="Own rows beside a base",
-        text=TEXT + (f" {per_prompt} arms answered each own prompt." if per_prompt else ""),
+        text=TEXT.format(arms=arms or "All", answered=per_prompt or "all"),
         bundle_id=asked.router.manifest.bundle_id,
         goals=goals_of(points),
         tables=(
