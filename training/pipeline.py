@@ -25,7 +25,7 @@ from .bundle.manifest import Learned, describe, training_record
 from .bundle.model import FittedModel, Parity, check_parity
 from .bundle.oof_predictions import OofPredictions, oof_predictions
 from .bundle.regions import mapped_by_kind
-from .config import TrainConfig
+from .config import ClusterConfig, TrainConfig
 from .methods.base import Folds, Inputs
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .methods.runs_as_requests import as_requests
@@ -99,17 +99,8 @@ def train(
     else:
         encoder = ExportedEncoder.of(base)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
-    battles, joined = None, None
-    if is_collection(data) and tables.pairs is not None:
-        with reporter.stage("arms known by battles") as stage:
-            stage.note("none: battles of several sources are not learned from, outcomes are")
-    else:
-        battles = split_battles(tables, data, encoder, cache, reporter)
-    if battles is not None:
-        with reporter.stage("arms known by battles") as stage:
-            joined = add_pairs_only_arms(data, inputs, battles, origin.prices, config)
-            data = joined.data
-            stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
+    joined = _battles(tables, data, inputs, encoder, origin, config, cache, reporter)
+    data = data if joined is None else joined.data
     return learn(
         data,
         inputs,
@@ -121,6 +112,30 @@ def train(
         joined=joined,
         base=base,
     )
+
+
+def _battles(
+    tables: Tables,
+    data: Dataset,
+    inputs: Inputs,
+    encoder: ExportedEncoder,
+    origin: Origin,
+    config: TrainConfig,
+    cache: Path,
+    reporter: Reporter,
+) -> PairsOnlyArms | None:
+    """Preferences beside the outcomes; null without, and of collections, which learn from none."""
+    if is_collection(data) and tables.pairs is not None:
+        with reporter.stage("arms known by battles") as stage:
+            stage.note("none: battles of several sources are not learned from, outcomes are")
+        return None
+    battles = split_battles(tables, data, encoder, cache, reporter)
+    if battles is None:
+        return None
+    with reporter.stage("arms known by battles") as stage:
+        joined = add_pairs_only_arms(data, inputs, battles, origin.prices, config)
+        stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
+    return joined
 
 
 def origin_of(tables: Tables, config: TrainConfig) -> Origin:
@@ -140,6 +155,45 @@ def origin_of(tables: Tables, config: TrainConfig) -> Origin:
         rejected=tables.report.rejected_by_reason(),
         record={"sources": facts} if (facts := source_facts(tables)) else {},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What there is beside the outcomes of one table; null where there is not."""
+
+    sources: Sources | None
+    joined: PairsOnlyArms | None
+    based: OnBase | None
+
+    def widened(
+        self, model: FittedModel, inputs: Inputs, fitted: Crossfit, config: ClusterConfig
+    ) -> FittedModel:
+        """The fitted model with what it knows by it."""
+        model = model if self.joined is None else self.joined.widened(model)
+        if self.based is None:
+            return model
+        return PriorModel.onto(self.based.prior, model, inputs, fitted, config)
+
+    def told(self, origin: Origin) -> Origin:
+        """The origin, which says what base there was."""
+        if self.based is None:
+            return origin
+        return replace(origin, record={**origin.record, "base": self.based.record})
+
+
+def _based(
+    base: Bundle,
+    data: Dataset,
+    inputs: Inputs,
+    folds: Folds,
+    config: TrainConfig,
+    reporter: Reporter,
+) -> OnBase:
+    """What a base says of the training rows."""
+    with reporter.stage("what the base says") as stage:
+        based = on_base(base, data, inputs, folds, config)
+        stage.note(based.told)
+    return based
 
 
 @single_threaded
@@ -169,35 +223,17 @@ def learn(
         base: what is known before any row.
     """
     folds, sources = sources_of(inputs, data, split_folds(data.groups, config.folds), config)
-    based = None
-    if base is not None:
-        with reporter.stage("what the base says") as stage:
-            based = on_base(base, data, inputs, folds, config)
-            origin = replace(origin, record={**origin.record, "base": based.record})
-            stage.note(based.told)
+    based = None if base is None else _based(base, data, inputs, folds, config, reporter)
+    beside = _Beside(sources, joined, based)
     with reporter.stage("cost model"):
-        costs, oof_tokens, oof_cost_usd = _costs(
-            data, inputs, folds, origin, config, sources=sources, based=based
-        )
+        costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, beside)
     data = data if sources is None else data.of_arms(sources.offered)  # the others only teach
     judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
-    fitted, mixed = _quality(
-        data,
-        inputs,
-        folds,
-        oof_cost_usd,
-        config,
-        reporter,
-        sources=sources,
-        joined=joined,
-        based=based,
-    )
+    fitted, mixed = _quality(data, inputs, folds, oof_cost_usd, config, reporter, beside)
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
         model = final_fit(inputs, fitted, mixed, costs, config, stage)
-    model = model if joined is None else joined.widened(model)
-    if based is not None:
-        model = PriorModel.onto(based.prior, model, inputs, fitted, config.cluster)
+    model = beside.widened(model, inputs, fitted, config.cluster)
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
         rule = decision_constants(model, oof, mean, config, origin.catalogue)
@@ -207,7 +243,7 @@ def learn(
         graph = model.to_onnx(encoder.info.dimension)
         parity = check_parity(model, graph, oof.inputs, judged)
         learned = Learned(data, fitted, mixed, rule, table, parity, mean)
-        manifest = _manifest(model, learned, oof, origin, encoder, config, joined)
+        manifest = _manifest(model, learned, oof, beside.told(origin), encoder, config, joined)
         kept, among = _kept(model, oof, data, joined), rule.among
         manifest, kept = mapped_by_kind(manifest, model, inputs, data, folds, kept, among, config)
         manifest = write_bundle(out, manifest, graph, encoder, kept)
@@ -221,15 +257,14 @@ def _costs(
     folds: Folds,
     origin: Origin,
     config: TrainConfig,
-    *,
-    sources: Sources | None,
-    based: OnBase | None,
+    beside: _Beside,
 ) -> tuple[Costs, Floats, Doubles]:
     """Prices and token model of the o offered arms; what judged rows take out of fold, (j, o)."""
     meter = fit_meter(data, origin.prices)
     targets = token_targets(data, meter)
-    if based is not None:
-        costs, oof_tokens = costs_on_base(based, meter, inputs, data, folds, config)
+    sources = beside.sources
+    if beside.based is not None:
+        costs, oof_tokens = costs_on_base(beside.based, meter, inputs, data, folds, config)
         return costs, oof_tokens, costs.meter.cost_usd(data.n_chars[folds.judged], oof_tokens)
     if sources is None:
         oof_tokens, tokens = fit_tokens(inputs, targets, folds, config, data.counts)
@@ -247,14 +282,12 @@ def _quality(
     oof_cost_usd: Doubles,
     config: TrainConfig,
     reporter: Reporter,
-    *,
-    sources: Sources | None,
-    joined: PairsOnlyArms | None,
-    based: OnBase | None,
+    beside: _Beside,
 ) -> tuple[Crossfit, Combined]:
     """The methods, or the sources and their methods, and the whole that they make."""
-    battles = None if joined is None else joined.battles
-    ahead = None if based is None else based.ahead(data)
+    sources = beside.sources
+    battles = None if beside.joined is None else beside.joined.battles
+    ahead = None if beside.based is None else beside.based.ahead(data)
     steps = len(config.predictors if sources is None else sources.names)
     with reporter.stage("cross-fit methods", steps) as stage:
         if sources is None:

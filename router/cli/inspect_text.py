@@ -61,9 +61,11 @@ def routing_line(training: Mapping[str, Any]) -> list[str]:
     if found["aiq"] is not None:
         told = f"inner AIQ {found['aiq']:.4f} against {found['fixed_mix_aiq']:.4f}"
         why = f"{told} of the best fixed mix, {why}"
+    beside = f" beside the base {training['base']['bundle']}" if "base" in training else ""
     if not found["pays"]:
-        return [f"routing does not pay here: {why}; decisions follow the arms' means"]
-    return [f"routing pays: {why}; {found['share']:.0%} of them are followed"]
+        what = "the base and the arms' means" if beside else "the arms' means"
+        return [f"routing does not pay{beside or ' here'}: {why}; decisions follow {what}"]
+    return [f"routing pays{beside}: {why}; {found['share']:.0%} of them are followed"]
 
 
 def _by_source(sources: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ def render_card(manifest: Manifest) -> str:
         f"- Calibration: {manifest.config.get('calibration', {}).get('method', '?')} per arm, on "
         "predictions that nothing was fitted on.",
         "",
+        *_based(training.get("base")),
         *_sources(training.get("sources", [])),
         *_taught(training.get("mixture", {}).get("sources", {})),
         "## Measured on the training rows, out of fold",
@@ -50,6 +51,23 @@ def render_card(manifest: Manifest) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _based(base: dict[str, Any] | None) -> Iterable[str]:
+    """What was known before any row."""
+    if base is None:
+        return []
+    by_kin = "; ".join(f"{arm} most like {kin}" for arm, kin in base["arms_by_kin"].items())
+    return [
+        "## Base",
+        "",
+        f"What bundle {base['bundle']} says of a prompt was known before any of these rows, which "
+        f"taught how far it is off. It knows {base['known_arms']} of the arms"
+        f"{'; the others are known by kin: ' if by_kin else ''}{by_kin}. Followed of it: "
+        f"{base['slope']:.0%} of how prompts tell arms apart, {base['level_slope']:.0%} of how "
+        "hard they are.",
+        "",
+    ]
 
 
 def _sources(sources: list[dict[str, Any]]) -> Iterable[str]:

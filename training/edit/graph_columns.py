@@ -20,7 +20,8 @@ from ..methods.base import Inputs
 from ..methods.onnx_graph import Graph
 
 COLUMNS = ("quality", "quality_se", "output_tokens")  # outputs with one column per arm
-PASSED_ON = frozenset({"Identity", "Cast", "ReduceSum", "Concat", "Gather"})
+# what lies between an error and the blend that it begins with; beside a base its square is summed
+PASSED_ON = frozenset({"Identity", "Cast", "ReduceSum", "Concat", "Gather", "Sqrt", "Add", "Mul"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,21 @@ def find_blend(model: onnx.ModelProto) -> Blend:
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     node = makers.get("quality_se")
     while node is not None and node.op_type in PASSED_ON:
-        node = makers.get(node.input[0])
-    if node is not None and node.op_type == "Mul":
         parts = [makers.get(name) for name in node.input]
-        if all(parts) and [part.op_type for part in parts if part] == ["Gather", "Unsqueeze"]:
+        if node.op_type == "Mul" and _kinds(parts) == ["Gather", "Unsqueeze"]:
             gather, column = parts
             table = constants.get(gather.input[0]) if gather else None
             if gather and column and table is not None:
                 return Blend(gather.input[1], column.input[0], table.dims[0])
+        node = parts[0]
     raise ExportError(
         "router.onnx holds no blend over clusters that a new arm could share; retrain the bundle "
         "with this version"
     )
+
+
+def _kinds(nodes: Sequence[onnx.NodeProto | None]) -> list[str | None]:
+    return [None if node is None else node.op_type for node in nodes]
 
 
 def run(model: onnx.ModelProto, inputs: Inputs) -> Known:

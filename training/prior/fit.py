@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from data.tables import Tables
 
 LEAST_ROWS = 1  # training outcomes that an arm needs beside a base
+LEAST_PROMPTS = 10
 SLOPE_ERROR = 0.5  # by which the slope of what a base says of single prompts may be off from 1
 MOST_SLOPE = 1.25
 METERED_ROWS = 10  # outcomes from which on an arm's own rows tell its input tokens and prices
@@ -105,7 +106,14 @@ def on_base(
         inputs: of the base's encoder.
         folds: of the rows.
         config: of the level that sparse rows are compared at.
+    Raises:
+        TrainingError: there are too few rows, or the base is of another make.
     """
+    if len(data) < LEAST_PROMPTS:
+        raise TrainingError(
+            f"{len(data)} training prompts say next to nothing; {LEAST_PROMPTS} are needed beside "
+            "a base. `tierwise init` makes a router of a base without any"
+        )
     heads, blend = BaseHeads.of(base), blend_of(base, data)
     said = _honest(heads.says(inputs), base, data)
     means = said.quality.mean(axis=0)

@@ -69,6 +69,18 @@ class Crossfit:
         none = np.zeros((1, 1), dtype=np.float32)
         return none if self.ahead is None else self.ahead.quality[self.folds.judged]
 
+    def choose(self, name: str, found: list[Candidate]) -> str:
+        """Keep the candidates of a method, and choose the best; returns its settings in words."""
+        known = self.ahead_of_judged
+        lost = [self.criterion.losses(candidate.oof_quality + known) for candidate in found]
+        scores = [float(np.nanmean(rows)) for rows in lost]
+        labels = [_label(candidate) for candidate in found]
+        self.scores[name] = {k: float(f"{v:.6g}") for k, v in zip(labels, scores, strict=True)}
+        best = int(np.argmin(scores))
+        self.chosen[name] = found[best]
+        self.tried[name] = list(zip(found, lost, strict=True))
+        return labels[best]
+
     def blind(self, within: float) -> Floats:
         """The methods' mean (j, a), its settings and members chosen without each row's fold.
 
@@ -137,16 +149,8 @@ def crossfit(
     for name in config.predictors:
         found = REGISTRY[name](task, config)
         stage.advance()
-        if not found:
-            continue
-        lost = [criterion.losses(candidate.oof_quality + known) for candidate in found]
-        scores = [float(np.nanmean(rows)) for rows in lost]
-        labels = [_label(candidate) for candidate in found]
-        out.scores[name] = {k: float(f"{v:.6g}") for k, v in zip(labels, scores, strict=True)}
-        best = int(np.argmin(scores))
-        out.chosen[name] = found[best]
-        out.tried[name] = list(zip(found, lost, strict=True))
-        stage.note(f"{name} {labels[best]}".strip())
+        if found:
+            stage.note(f"{name} {out.choose(name, found)}".strip())
     if not out.chosen:
         raise TrainingError(
             f"predictors = {list(config.predictors)} has nothing to learn from: labels need two "
