@@ -29,8 +29,8 @@ from .config import ClusterConfig, TrainConfig
 from .methods.base import Folds, Inputs
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .methods.runs_as_requests import as_requests
-from .preferences.evidence import pairs_record, split_battles
-from .preferences.pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
+from .preferences.evidence import joined_battles, pairs_record
+from .preferences.pairs_only_arms import PairsOnlyArms
 from .prepare.catalogue import catalogue_of, list_prices, load_catalogue, table_prices
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
@@ -43,7 +43,6 @@ from .selection.validation import validation_metrics
 from .sources.crossfit import (
     combine_sources,
     crossfit_sources,
-    is_collection,
     sources_of,
 )
 from .sources.levels import Sources
@@ -99,10 +98,9 @@ def train(
     else:
         encoder = ExportedEncoder.of(base)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
-    joined = _battles(tables, data, inputs, encoder, origin, config, cache, reporter)
-    data = data if joined is None else joined.data
+    joined = joined_battles(tables, data, inputs, encoder, origin, config, cache, reporter)
     return learn(
-        data,
+        data if joined is None else joined.data,
         inputs,
         encoder,
         origin,
@@ -112,30 +110,6 @@ def train(
         joined=joined,
         base=base,
     )
-
-
-def _battles(
-    tables: Tables,
-    data: Dataset,
-    inputs: Inputs,
-    encoder: ExportedEncoder,
-    origin: Origin,
-    config: TrainConfig,
-    cache: Path,
-    reporter: Reporter,
-) -> PairsOnlyArms | None:
-    """Preferences beside the outcomes; null without, and of collections, which learn from none."""
-    if is_collection(data) and tables.pairs is not None:
-        with reporter.stage("arms known by battles") as stage:
-            stage.note("none: battles of several sources are not learned from, outcomes are")
-        return None
-    battles = split_battles(tables, data, encoder, cache, reporter)
-    if battles is None:
-        return None
-    with reporter.stage("arms known by battles") as stage:
-        joined = add_pairs_only_arms(data, inputs, battles, origin.prices, config)
-        stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
-    return joined
 
 
 def origin_of(tables: Tables, config: TrainConfig) -> Origin:
@@ -232,8 +206,8 @@ def learn(
     fitted, mixed = _quality(data, inputs, folds, oof_cost_usd, config, reporter, beside)
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
-        model = final_fit(inputs, fitted, mixed, costs, config, stage)
-    model = beside.widened(model, inputs, fitted, config.cluster)
+        found = final_fit(inputs, fitted, mixed, costs, config, stage)
+        model = beside.widened(found, inputs, fitted, config.cluster)
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
         rule = decision_constants(model, oof, mean, config, origin.catalogue)

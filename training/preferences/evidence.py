@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from ..bundle.decision import Origin
+from ..config import TrainConfig
+from ..methods.base import Inputs
 from ..methods.pairs import Battles, build_battles
 from ..prepare.dataset import Dataset
 from ..prepare.encoder import ExportedEncoder
 from ..prepare.inputs import embed_inputs
 from ..progress import Reporter
 from ..selection.stack import Stack
-from .pairs_only_arms import PairsOnlyArms
+from ..sources.crossfit import is_collection
+from .pairs_only_arms import PairsOnlyArms, add_pairs_only_arms
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -48,6 +52,30 @@ def split_battles(
     if "group" in fought.columns:  # siblings share a fold
         texts |= dict(fought.drop_nulls("group").select("prompt_id", "group").iter_rows())
     return build_battles(pairs, data.arms, texts, inputs, answer_lengths(tables, set(texts)))
+
+
+def joined_battles(
+    tables: Tables,
+    data: Dataset,
+    inputs: Inputs,
+    encoder: ExportedEncoder,
+    origin: Origin,
+    config: TrainConfig,
+    cache: Path,
+    reporter: Reporter,
+) -> PairsOnlyArms | None:
+    """Preferences beside the outcomes; null without, and of collections, which learn from none."""
+    if is_collection(data) and tables.pairs is not None:
+        with reporter.stage("arms known by battles") as stage:
+            stage.note("none: battles of several sources are not learned from, outcomes are")
+        return None
+    battles = split_battles(tables, data, encoder, cache, reporter)
+    if battles is None:
+        return None
+    with reporter.stage("arms known by battles") as stage:
+        joined = add_pairs_only_arms(data, inputs, battles, origin.prices, config)
+        stage.note(f"{len(battles)} battles, {len(joined.fought)} arms by them alone")
+    return joined
 
 
 def answer_lengths(tables: Tables, prompts: set[str]) -> dict[tuple[str, str], float]:

@@ -23,6 +23,7 @@ from ..methods.costs import Meter, fit_tokens, token_targets
 from ..prepare.dataset import Dataset
 from ..selection.offsets import Ahead, posterior
 from ..selection.price_trend import luck_of_means
+from ..selection.regret import contrast
 from .heads import BaseHeads, Said
 from .kin_blend import Blend, blend_of
 from .prior import Prior, PriorTokens
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 1  # training outcomes that an arm needs beside a base
 LEAST_PROMPTS = 10
-SLOPE_ERROR = 0.5  # by which the slope of what a base says of single prompts may be off from 1
+SLOPE_ERROR = 1.0  # by which the slope of what a base says of single prompts may be off from 1
 MOST_SLOPE = 1.25
 METERED_ROWS = 10  # outcomes from which on an arm's own rows tell its input tokens and prices
 USUAL_LENGTH = 0.5  # by which a base is off about the logarithm of an arm's answers
@@ -163,9 +164,11 @@ def _slopes(
     beyond = (data.quality - quality).astype(np.float32)
     targets = targets_of(inputs, beyond, folds, data.arms, config, data.counts)
     share = counted(beyond, data.counts)
-    told, left = (_contrast(values, share) for values in (quality, targets.quality))
     level = quality.mean(axis=1, keepdims=True)
-    same = np.broadcast_to(level - level.mean(), quality.shape)
+    told, same = _above_arms(quality - level, share), np.where(share > 0, level - level.mean(), 0.0)
+    left = _above_arms(targets.quality, share)
+    if not targets.sparse:  # else the level of each prompt was taken off already
+        left = contrast(left, share)
     return _slope(told, left, share), _slope(same, _above_arms(beyond, share), share)
 
 
@@ -181,19 +184,10 @@ def _slope(told: Doubles, left: Doubles, share: Doubles) -> float:
     return float(np.clip(1.0 + pulled, 0.0, MOST_SLOPE))
 
 
-def _above_arms(values: Floats, share: Doubles) -> Doubles:
+def _above_arms(values: Floats | Doubles, share: Doubles) -> Doubles:
     """(n, a) beside the means of arms, 0 where nothing is known."""
     means = arm_means(values, share)
     return np.where(share > 0, values - means, 0.0)
-
-
-def _contrast(values: Doubles | Floats, share: Doubles) -> Doubles:
-    """(n, a) beside the means of prompts and of arms, 0 where nothing is known."""
-    known, left = share > 0, np.where(share > 0, values, 0.0).astype(np.float64)
-    for axis in (1, 0, 1, 0):
-        total = share.sum(axis=axis, keepdims=True)
-        left = left - (left * share).sum(axis=axis, keepdims=True) / np.where(total > 0, total, 1.0)
-    return np.where(known, left, 0.0)
 
 
 def metered(found: OnBase, meter: Meter, data: Dataset) -> Meter:
