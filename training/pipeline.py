@@ -25,7 +25,7 @@ from .bundle.manifest import Learned, describe, training_record
 from .bundle.model import FittedModel, Parity, check_parity
 from .bundle.oof_predictions import OofPredictions, oof_predictions
 from .bundle.regions import mapped_by_kind
-from .config import ClusterConfig, TrainConfig
+from .config import TrainConfig
 from .methods.base import Folds, Inputs
 from .methods.costs import fit_meter, fit_tokens, token_targets
 from .methods.runs_as_requests import as_requests
@@ -139,14 +139,12 @@ class _Beside:
     joined: PairsOnlyArms | None
     based: OnBase | None
 
-    def widened(
-        self, model: FittedModel, inputs: Inputs, fitted: Crossfit, config: ClusterConfig
-    ) -> FittedModel:
+    def widened(self, model: FittedModel, inputs: Inputs, fitted: Crossfit) -> FittedModel:
         """The fitted model with what it knows by it."""
         model = model if self.joined is None else self.joined.widened(model)
         if self.based is None:
             return model
-        return PriorModel.onto(self.based.prior, model, inputs, fitted, config)
+        return PriorModel.onto(self.based.prior, model, inputs, fitted, self.based.cells)
 
     def told(self, origin: Origin) -> Origin:
         """The origin, which says what base there was."""
@@ -156,14 +154,16 @@ class _Beside:
 
 
 def _based(
-    base: Bundle,
+    base: Bundle | None,
     data: Dataset,
     inputs: Inputs,
     folds: Folds,
     config: TrainConfig,
     reporter: Reporter,
-) -> OnBase:
-    """What a base says of the training rows."""
+) -> OnBase | None:
+    """What a base says of the training rows; null without."""
+    if base is None:
+        return None
     with reporter.stage("what the base says") as stage:
         based = on_base(base, data, inputs, folds, config)
         stage.note(based.told)
@@ -191,14 +191,12 @@ def learn(
         encoder: goes into the bundle.
         origin: prices, capabilities and what was left out.
         config: everything that can be chosen.
-        out: the bundle's folder.
-        reporter: shows stages, counts and remaining time.
+        out, reporter: as of `train`.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
         base: what is known before any row.
     """
     folds, sources = sources_of(inputs, data, split_folds(data.groups, config.folds), config)
-    based = None if base is None else _based(base, data, inputs, folds, config, reporter)
-    beside = _Beside(sources, joined, based)
+    beside = _Beside(sources, joined, _based(base, data, inputs, folds, config, reporter))
     with reporter.stage("cost model"):
         costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, beside)
     data = data if sources is None else data.of_arms(sources.offered)  # the others only teach
@@ -207,7 +205,7 @@ def learn(
     oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
         found = final_fit(inputs, fitted, mixed, costs, config, stage)
-        model = beside.widened(found, inputs, fitted, config.cluster)
+    model = beside.widened(found, inputs, fitted)
     with reporter.stage("decision constants") as stage:
         mean = mean_quality(data, oof.quality)
         rule = decision_constants(model, oof, mean, config, origin.catalogue)

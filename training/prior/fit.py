@@ -15,7 +15,7 @@ from router.types import Bools, Doubles, Floats
 
 from ..bundle.fit import Costs
 from ..bundle.oof_predictions import read_oof_predictions
-from ..config import TrainConfig, recorded
+from ..config import ClusterConfig, TrainConfig, recorded
 from ..errors import TrainingError
 from ..methods.base import Folds, Inputs, arm_means, counted
 from ..methods.common_level import targets_of
@@ -48,6 +48,7 @@ class OnBase:
         said: what the base says of the n rows, by models that did not see them.
         blend: of arms.
         infos: (a,) the base's arm that is most like each of the user's.
+        cells: how clusters' values are shrunken.
         record: what the manifest says of it.
     """
 
@@ -55,6 +56,7 @@ class OnBase:
     said: Said
     blend: Blend
     infos: tuple[ArmInfo, ...]
+    cells: ClusterConfig
     record: dict[str, Any]
 
     @property
@@ -142,7 +144,9 @@ def on_base(
         "level_slope": round(level_slope, 4),
     }
     prior = replace(plain, slope=slope, level_slope=level_slope)
-    return OnBase(prior=prior, said=said, blend=blend, infos=infos, record=record)
+    return OnBase(
+        prior=prior, said=said, blend=blend, infos=infos, cells=config.cluster, record=record
+    )
 
 
 def _honest(said: Said, base: Bundle, data: Dataset) -> Said:
