@@ -191,18 +191,18 @@ def learn(
         encoder: goes into the bundle.
         origin: prices, capabilities and what was left out.
         config: everything that can be chosen.
-        out, reporter: as of `train`.
+        out: the bundle's folder.
+        reporter: shows stages, counts and remaining time.
         joined: preferences to learn from beside the outcomes, and the arms that only they know.
         base: what is known before any row.
     """
     folds, sources = sources_of(inputs, data, split_folds(data.groups, config.folds), config)
     beside = _Beside(sources, joined, _based(base, data, inputs, folds, config, reporter))
-    with reporter.stage("cost model"):
-        costs, oof_tokens, oof_cost_usd = _costs(data, inputs, folds, origin, config, beside)
+    costs, oof_tokens, oof_usd = _costs(data, inputs, folds, origin, config, reporter, beside)
     data = data if sources is None else data.of_arms(sources.offered)  # the others only teach
     judged = data.rows(folds.judged)  # what every choice below is made on, out of fold
-    fitted, mixed = _quality(data, inputs, folds, oof_cost_usd, config, reporter, beside)
-    oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_cost_usd, oof_tokens)
+    fitted, mixed = _quality(data, inputs, folds, oof_usd, config, reporter, beside)
+    oof = OutOfFold(judged, inputs.rows(folds.judged), mixed.oof_quality, oof_usd, oof_tokens)
     with reporter.stage("final fit", len(mixed.stack.names)) as stage:
         found = final_fit(inputs, fitted, mixed, costs, config, stage)
     model = beside.widened(found, inputs, fitted)
@@ -229,22 +229,24 @@ def _costs(
     folds: Folds,
     origin: Origin,
     config: TrainConfig,
+    reporter: Reporter,
     beside: _Beside,
 ) -> tuple[Costs, Floats, Doubles]:
     """Prices and token model of the o offered arms; what judged rows take out of fold, (j, o)."""
-    meter = fit_meter(data, origin.prices)
-    targets = token_targets(data, meter)
-    sources = beside.sources
-    if beside.based is not None:
-        costs, oof_tokens = costs_on_base(beside.based, meter, inputs, data, folds, config)
-        return costs, oof_tokens, costs.meter.cost_usd(data.n_chars[folds.judged], oof_tokens)
-    if sources is None:
-        oof_tokens, tokens = fit_tokens(inputs, targets, folds, config, data.counts)
-    else:
-        oof_tokens, tokens = fit_source_tokens(sources, inputs, targets, folds, config)
-        meter = meter.of_arms(sources.offered)
-    oof_cost_usd = meter.cost_usd(data.n_chars[folds.judged], oof_tokens)
-    return Costs(meter, tokens), oof_tokens, oof_cost_usd
+    sources, based = beside.sources, beside.based
+    with reporter.stage("cost model"):
+        meter = fit_meter(data, origin.prices)
+        if based is not None:
+            costs, oof_tokens = costs_on_base(based, meter, inputs, data, folds, config)
+        elif sources is not None:
+            targets = token_targets(data, meter)
+            oof_tokens, tokens = fit_source_tokens(sources, inputs, targets, folds, config)
+            costs = Costs(meter.of_arms(sources.offered), tokens)
+        else:
+            targets = token_targets(data, meter)
+            oof_tokens, own = fit_tokens(inputs, targets, folds, config, data.counts)
+            costs = Costs(meter, own)
+    return costs, oof_tokens, costs.meter.cost_usd(data.n_chars[folds.judged], oof_tokens)
 
 
 def _quality(

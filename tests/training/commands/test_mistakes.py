@@ -72,6 +72,7 @@ train --data nested.parquet --prompts good.csv --out b | did you mean 'quality|q
 train --data good.csv --prompts good.csv --config none.toml --out b | none.toml cannot be read
 train --data good.csv --prompts good.csv --config slip.toml --out b | mean arms.min_coverage?
 train --data good.csv --prompts good.csv --pairs good.csv --out b | pairs lacks 'arm_a'
+train --data good.csv --prompts good.csv --base none --out b | none is not a folder
 train --data good.csv --prompts good.csv --out good.csv | name a new or an empty folder
 evaluate none {DATA} | none is not a folder
 evaluate good.csv {DATA} | good.csv is not a folder
