@@ -23,8 +23,8 @@ KEY = {"x-api-key": "every"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 POSTS = [
     "/route", "/route/batch", "/explain", "/feedback", "/v1/chat/completions", "/v1/responses",
-    "/v1/messages", "/v1/messages/count_tokens",
-        "/v1/systemone", "/v1/decisions", "/admin/promote", "/admin/rollback", "/try",
+    "/v1/messages", "/v1/messages/count_tokens", "/v1/systemone", "/v1/decisions",
+    "/admin/promote", "/admin/rollback", "/try",
 ]  # fmt: skip
 EVIL = "http://169.254.169.254/latest/meta-data"
 

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -28,8 +29,7 @@ OPENED = {
     "route": {
         "/route", "/route/batch", "/explain", "/feedback", "/arms", "/frontier", "/budgets",
         "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
-        "/v1/systemone", "/v1/decisions",
-        "/v1/models",
+        "/v1/systemone", "/v1/decisions", "/v1/models",
     },
     "read": {
         "/", "/decisions", "/decisions/some-id", "/try", "/metrics", "/arms", "/frontier",
@@ -88,6 +88,21 @@ def test_a_key_opens_what_its_right_says_and_nothing_else(
             (let_in if inside else kept_out).add(path)
     assert let_in == opened
     assert not let_in & kept_out  # whatever the method
+
+
+def test_the_table_of_the_readme_says_the_same() -> None:
+    text = (ROOT / "serving" / "README.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(route|read|admin)` \| (.*) \|$", text, re.MULTILINE))
+    assert set(rows) == set(EVERY)
+    for right, paths in OPENED.items():
+        told = set(re.findall(r"`(?:POST |GET )?(/[^`]*)`", rows[right]))
+        people = (
+            {"/", "/decisions", "/decisions/some-id", "/try"}
+            if "the page" in rows[right]
+            else set()
+        )
+        wide = {path for path in paths if path.startswith("/v1/")} if "/v1/…" in told else set()
+        assert (told - {"/v1/…"}) | people | wide == paths
 
 
 def test_every_path_has_an_owner(house: Driver) -> None:
