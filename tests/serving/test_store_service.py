@@ -14,7 +14,7 @@ import pytest
 from data.events import EventLog, read_log
 from router.core.manifest import read_manifest
 from router.core.store import Store
-from tests.serving.conftest import Service
+from tests.serving.conftest import JSON, Service
 from tests.worlds.crash import traffic
 from training.bundle.export import finish
 
@@ -121,3 +121,31 @@ def test_a_damaged_promotion_leaves_the_old_bundle_answering(
         assert answering(service) == live
     assert "golden.json" in service.log
     assert answering(service) == live
+
+
+def test_an_admin_promotes_over_http_and_every_worker_follows(
+    run_service: Callable[..., Service], bundles: list[Path], tmp_path: Path
+) -> None:
+    store = Store(tmp_path / "store")
+    live = store.promote(bundles[0], gate=None, force=None, time=0.0).bundle_id
+    other = store.add(bundles[1])
+    service = run_service(
+        ["router", "serve", str(tmp_path / "store")], TIERWISE_WORKERS="2",
+        TIERWISE_ADMIN_KEYS="sesame-4711", TIERWISE_API_KEYS="caller", TIERWISE_POLL_S="0.05",
+    )  # fmt: skip
+    service.wait(200)
+    root, caller = {**JSON, "x-api-key": "sesame-4711"}, {**JSON, "authorization": "Bearer caller"}
+    body = {"bundle_id": other, "force": "over HTTP"}
+    assert service(body, path="/admin/promote", headers=caller).status == 403
+    assert store.current == live
+    made = service(body, path="/admin/promote", headers=root)
+    assert (made.status, made.json()["loaded"]) == (200, other)
+    until, row = time.monotonic() + 30, 0
+    while row < 20:  # each request has a connection of its own: both workers answer
+        reply = service({"prompt": "Who?"}, headers=caller)
+        assert reply.status == 200
+        row = row + 1 if reply.json()["bundle_id"] == other else 0
+        assert time.monotonic() < until
+    assert service({}, path="/admin/rollback", headers=root).json()["bundle_id"] == live
+    assert "asked for with the key TIERWISE_ADMIN_KEYS/1" in service.log
+    assert "sesame" not in service.log
