@@ -149,8 +149,9 @@ class Comparing:
         usd = usage.cost_usd
         if usd is None and usage.input_tokens is not None and usage.output_tokens is not None:
             usd = price.usd(usage.input_tokens, usage.output_tokens, None, None)
-        if answer.status >= 400 and usd is None:
-            usd = 0.0
+        if answer.status >= 400:
+            self._say(f"{line.name} refuses {model} with {answer.status}, so there is no verdict")
+            usd = 0.0 if usd is None else usd
         said = texts(wire, found) if isinstance(found, dict) else []
         return (read_verdict(said[0]) if said else None), usd
 

@@ -199,6 +199,40 @@ def test_the_day_s_dollars_are_a_wall(
     play(scenario, small, [stub])
 
 
+def test_a_restart_knows_what_was_spent(play: Play, models: list[str], tmp_path: Path) -> None:
+    async def spend(house: House) -> float:
+        await house.app.pacer.open()
+        judge = house.gateway.judge
+        assert judge is not None
+        known = judge._account.whole(time.time()).spent_usd
+        await house.ask(body_of("chat"))
+        await finished(house)
+        assert judge._account.whole(time.time()).spent_usd > known
+        return known
+
+    folder = tmp_path / "budgets"
+    found = [
+        play(spend, TOML, [judged_stub(models, longer_name)], budget_dir=folder) for _ in range(3)
+    ]
+    assert found[0] == 0.0
+    assert 0.0 < found[1] < found[2]
+
+
+def test_a_judge_that_is_refused_is_told_of(
+    play: Play, models: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(house: House) -> None:
+        for line in house.gateway.lines.all:
+            line._found["judge-1"] = "judge-1!404"
+        for _ in range(2):
+            await house.ask(body_of("chat"))
+            await finished(house)
+        assert {line["preference"] for line in verdicts(house)} == {None}
+
+    play(scenario, TOML, [judged_stub(models, longer_name)])
+    assert caplog.text.count("refuses judge-1!404 with 404") == 1
+
+
 def test_the_caller_waits_for_no_comparison_and_loses_nothing_by_it(
     play: Play, models: list[str]
 ) -> None:

@@ -216,7 +216,10 @@ def test_quality_per_dollar_rises_and_nobody_said_a_word(tmp_path: Path) -> None
             judged_all(service)
             told = command("retrain", "--log", log, "--base", store, "--out", candidate,
                            "--holdout", HOLDOUT)  # fmt: skip
-            command("gate", candidate, "--incumbent", store, "--log", log, "--holdout", HOLDOUT)
+            page = tmp_path / "gate.html"
+            command("gate", candidate, "--incumbent", store, "--log", log, "--holdout", HOLDOUT,
+                    "--html", page)  # fmt: skip
+            assert "value by comparisons at 0.5" in page.read_text()
             command("promote", candidate, "--store", store)
             current = Store(store).current
             until = time.monotonic() + 20
