@@ -50,7 +50,7 @@ class Comparing:
             (*pair, wire) for wire in WIRES for pair in self._lines.of(self._judge.model, wire)
         ]
         if not found:
-            self._say(f"no upstream has {self._judge.model}, nothing is compared")
+            self.say(f"no upstream has {self._judge.model}, nothing is compared")
         return next((seat for seat in found if seat[0].spares(CALLS)), None)
 
     def price(self, router: Router) -> TokenPrice | None:
@@ -61,13 +61,13 @@ class Comparing:
         arm = next((arm.id for arm in router.arms if arm.model == judge.model), None)
         price = None if arm is None else TokenPrice.of(router, arm)
         if price is None:
-            self._say(
+            self.say(
                 f"the bundle has no price of {judge.model}, nothing is compared; give "
                 "usd_per_1m_input and usd_per_1m_output"
             )
         return price
 
-    def _say(self, what: str) -> None:
+    def say(self, what: str) -> None:
         """Tell the operator, once."""
         if what != self._said:
             self._said = what
@@ -150,7 +150,7 @@ class Comparing:
         if usd is None and usage.input_tokens is not None and usage.output_tokens is not None:
             usd = price.usd(usage.input_tokens, usage.output_tokens, None, None)
         if answer.status >= 400:
-            self._say(f"{line.name} refuses {model} with {answer.status}, so there is no verdict")
+            self.say(f"{line.name} refuses {model} with {answer.status}, so there is no verdict")
             usd = 0.0 if usd is None else usd
         said = texts(wire, found) if isinstance(found, dict) else []
         return (read_verdict(said[0]) if said else None), usd
@@ -161,7 +161,7 @@ def _second(done: Execution, found: Draw) -> Execution:
     routed = done.routed
     assert routed is not None  # noqa: S101  # nothing else is thought of
     assert found.second is not None  # noqa: S101  # or followed
-    policy = Policy(max_cost_usd=found.answer_usd)
+    policy = Policy(max_cost_usd=found.answer_usd or None)  # free ones have no limit
     decision = replace(routed.decision, arm=found.second, fallbacks=())
     fields = {n: v for n, v in done.fields.items() if n not in ("stream", "stream_options")}
     return Execution(

@@ -37,6 +37,8 @@ from .verdicts import FRAME_CHARS, MOST_CHARS
 from .wires import Wire
 
 ROOM = 4.0  # times its expected cost that a second answer may take
+MOST_PART = 0.1  # of a worker's day, that one comparison may take
+LEAST_USD = 1e-12  # where all models are free
 MOST_AT_ONCE = 16  # comparisons under way
 CHARS, USUAL_CHARS = 2.0, 4.0  # of a token: at least, and as a rule
 OTHER = frozenset({"tools", "vision", "audio", "document"})  # what words do not show
@@ -85,14 +87,15 @@ class Judging:
         router, chosen = routed.asked.router, routed.decision.arm
         seat, price = self._comparing.seat(), self._comparing.price(router)
         first = router.arm_ids.index(chosen.id)
-        others = self._others(routed, wire, first)
-        if seat is None or price is None or not others or len(self._tasks) >= MOST_AT_ONCE:
+        if seat is None or price is None or len(self._tasks) >= MOST_AT_ONCE:
             return Draw(0.0)
+        others = self._others(routed, wire, first, price)
         expected = routed.entry.scores.cost_usd[0, others]
-        most = ROOM * expected + self._verdicts_usd(price, 3 * MOST_CHARS / CHARS)
-        if not self._affords(float(most.max())):  # whoever would be drawn
+        most = self._most_usd(expected, price)
+        if not others or not self._affords(float(most.max())):  # whoever would be drawn
             return Draw(0.0)
         usd = expected + self._verdicts_usd(price, self._tokens(routed, first, others))
+        usd = np.maximum(usd, LEAST_USD)
         chances = self._chances(routed, first, others, usd)
         at = drawn(chances, judge.seed, decision_id)
         if at is None:
@@ -136,21 +139,35 @@ class Judging:
         task = facts.kind not in HOUSEKEEPING | SMALL_TALK and routed.asked.role != "named"
         return seen and task and facts.request.n == 1 and not facts.needs & OTHER
 
-    def _others(self, routed: Routed, wire: Wire, first: int) -> list[int]:
-        """Arms that could have answered as well, are priced, and whose upstream has room."""
+    def _others(self, routed: Routed, wire: Wire, first: int, price: TokenPrice) -> list[int]:
+        """Arms that could have answered as well, have a price, and an upstream with room.
+
+        Those of which one comparison may take too much of a day are none of them.
+        """
         router = routed.asked.router
         known = [router.arm_ids.index(name) for name in routed.decision.propensities]
-        cost = routed.entry.scores.cost_usd[0]
+        others = [i for i in known if i != first]
+        most = self._most_usd(routed.entry.scores.cost_usd[0], price)
+        paid = [i for i in others if most[i] <= MOST_PART * self._part]
+        if others and not paid:
+            self._comparing.say(
+                f"usd_per_day pays for no comparison with {self._judge.model}: one may cost "
+                f"${float(most[others].min()):.4g}, more than {MOST_PART:.0%} of a worker's day"
+            )
         return [
-            i for i in known
-            if i != first and cost[i] > 0 and TokenPrice.of(router, router.arm_ids[i]) is not None
+            i for i in paid
+            if TokenPrice.of(router, router.arm_ids[i]) is not None
             and any(line.spares(CALLS) for line, _ in self._lines.of(router.arms[i].model, wire))
         ]  # fmt: skip
+
+    def _most_usd(self, expected: Doubles, price: TokenPrice) -> Doubles:
+        """What comparisons may cost at most, by what the second answers are expected to."""
+        return np.asarray(ROOM * expected + self._verdicts_usd(price, 3 * MOST_CHARS / CHARS))
 
     def _chances(self, routed: Routed, first: int, others: Sequence[int], usd: Doubles) -> Doubles:
         """(k,) probability of each of the others, of which a comparison costs so much."""
         account, now = self._account, self._worker.pacer.time_of()
-        left = (self._judge.usd_per_day - account.whole(now).spent_usd) / self._workers
+        left = self._part - account.whole(now).spent_usd / self._workers
         each = worths(routed.asked.router, routed.entry.scores, first, others, usd)
         ends = account.own.window.end
         return self._planner.chances(each, usd, left_usd=max(left, 0.0), left_s=ends - now)
@@ -172,12 +189,17 @@ class Judging:
     def _account(self) -> Account:
         return self._worker.pacer.account(self._budget)
 
+    @property
+    def _part(self) -> float:
+        """Dollars that this worker may spend in a day: all of them together never spend more."""
+        return self._judge.usd_per_day / self._workers
+
     def _affords(self, usd: float) -> bool:
-        """Whether the day has so much left; of all workers none spends more than its part."""
+        """Whether the day has so much left, and this worker's part of it."""
         account, now = self._account, self._worker.pacer.time_of()
         account.turn(now)
         within = account.whole(now).spent_usd + usd <= self._judge.usd_per_day
-        return within and account.own.spent_usd + usd <= self._judge.usd_per_day / self._workers
+        return within and account.own.spent_usd + usd <= self._part
 
     def _reserve(self, usd: float) -> float:
         """Spend dollars before they are; the start of the day that pays."""
