@@ -5,7 +5,6 @@ https://github.com/mandu5/jevcompat, SPEC.md. Fields of ours begin with `x_`, as
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,13 +15,12 @@ from ..gateway.wires import KINDS
 from ..problems import Problem
 from .asking import Answer, Row, Wire
 from .questions import MOST_LEVELS, MOST_OPTIONS, MOST_QUESTIONS, Kind, Loc, Question, Refused
+from .quoted import messages_of
 from .reading import plain, sized, typed, words, wrong
 
 PATH = "/v1/systemone"
 TYPES: Mapping[str, Kind] = {"noul": "right", "choice": "who", "score": "difficulty"}
 STATE = "a text, an object or a list"
-# as LiteLLM's classifier writes a request with a system prompt
-_FLAT = re.compile(r"System prompt:\n(?P<system>.*?)\n\nRequest:\n(?P<user>.*)", re.DOTALL)
 
 
 def _read(fields: Mapping[str, Any]) -> list[Row]:
@@ -67,10 +65,8 @@ def _view(fields: Mapping[str, Any]) -> object:
     """
     state = plain(fields, "state", (str, dict, list), STATE)
     if isinstance(state, str):
-        flat = _FLAT.fullmatch(state)
-        turns = {} if flat is None else flat.groupdict()
-        messages = [{"role": role, "content": text} for role, text in turns.items()]
-        return {"messages": messages} if messages else {"prompt": state}
+        messages = messages_of(state)
+        return {"prompt": state} if messages is None else {"messages": messages}
     if isinstance(state, dict) and any(
         isinstance(state.get(name), list) for name in ("messages", "input", "contents")
     ):

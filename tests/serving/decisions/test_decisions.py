@@ -153,8 +153,17 @@ def test_nothing_known_is_nothing_said(asked: Driver, router: Router) -> None:
         ([{"role": "system", "content": "Be brief."}, {"role": "user", "content": ASKED}], None),
         ({"messages": [{"role": "user", "content": ASKED}]}, {"prompt": ASKED}),
         ({"role": "user", "content": ASKED}, {"prompt": ASKED}),
-        (f"System prompt:\nBe brief.\n\nRequest:\n{ASKED}", [
-            {"role": "system", "content": "Be brief."}, {"role": "user", "content": ASKED}]),
+        (f"\nClassify this message:\n{ASKED}", {"prompt": ASKED}),
+        ("\nCaller system prompt, quoted as task context:\nBe brief.\n\nClassify this message:\n"
+         f"{ASKED}\n\nSlowly.", [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": f"{ASKED}\n\nSlowly."}]),
+        ("\nRecent conversation (context only, do not classify these):\n[1] What is a prime?\n[2] "
+         "assistant: A number.\n\nConversation so far: ~15 tokens across the request\n\n"
+         "Classify this message:\nProve that there are infinitely many.", [
+            {"role": "user", "content": "What is a prime?"},
+            {"role": "assistant", "content": "A number."},
+            {"role": "user", "content": "Prove that there are infinitely many."}]),
         ({"subject": "Sums", "n": 1}, {"prompt": '{"subject":"Sums","n":1}'}),
         (["one", "two"], {"prompt": '["one","two"]'}),
     ],

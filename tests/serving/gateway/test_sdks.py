@@ -131,6 +131,25 @@ def test_openai_responses(openai: Any) -> None:  # noqa: ANN401
     assert (call.name, json.loads(call.arguments)) == ("weather", {"city": "391"})
 
 
+def test_openai_decisions(openai: Any, model: str) -> None:  # noqa: ANN401
+    import openai as package
+
+    levels = [{"label": "easy"}, {"label": "hard"}]
+    asked = [
+        {"type": "predicate", "instructions": f"{model} answers this right."},
+        {"type": "score", "instructions": "How difficult is this request?", "levels": levels},
+    ]
+    right, hard = openai.decisions.create(
+        model="auto", input="What is 17*23?", questions=asked
+    ).answers
+    assert 0 < right.probability < 1
+    assert [level.label for level in hard.probabilities] == ["easy", "hard"]
+    other = [{"type": "predicate", "instructions": "It is urgent."}]
+    with pytest.raises(package.BadRequestError, match="Will MODEL answer this right") as bad:
+        openai.decisions.create(model="auto", input="Hello", questions=other)
+    assert bad.value.param == "questions[0]"
+
+
 def test_openai_errors(openai: Any, model: str) -> None:  # noqa: ANN401
     import openai as package
 
