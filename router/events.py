@@ -177,13 +177,13 @@ class FeedbackEvent:
 
     time: float
     decision_id: str
-    quality: float | None
-    preferred_to: str | None
-    preference: float | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-    latency_ms: float | None
+    quality: float | None = None
+    preferred_to: str | None = None
+    preference: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_ms: float | None = None
     source: Source
     key: str
     cached_tokens: int | None = None

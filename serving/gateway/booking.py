@@ -92,9 +92,6 @@ def event_of(done: Execution, router: Router | None, error: str | None) -> Feedb
     return FeedbackEvent(
         time=time.time(),
         decision_id=done.decision_id,
-        quality=None,
-        preferred_to=None,
-        preference=None,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cost_usd=cost_of(done, usage, router, arm, error),

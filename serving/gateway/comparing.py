@@ -189,13 +189,6 @@ def _event(done: Execution, found: Draw) -> FeedbackEvent:
     return FeedbackEvent(
         time=time.time(),
         decision_id=done.decision_id,
-        quality=None,
-        preferred_to=None,
-        preference=None,
-        input_tokens=None,
-        output_tokens=None,
-        cost_usd=None,
-        latency_ms=None,
         source=JUDGE,
         key=done.key,
         against=None if found.second is None else found.second.id,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from router.catalogue.names import as_asked
+from router.events import FeedbackEvent
 from router.types import Doubles
 
 from .asked import RIGHT
 from .compare import SEEN, UNSUPPORTED, Facts, Sums, zeros
 from .follow import Place
-from .lines import FeedbackLine
 
 DAY_S = 86400
 BINS = 10  # of predicted quality
@@ -188,7 +188,7 @@ class Day:
         cell[1] += kept.predicted_quality
         cell[2] += quality
 
-    def called(self, line: FeedbackLine) -> None:
+    def called(self, line: FeedbackEvent) -> None:
         """Add what became of a request that the service executed."""
         upstream, asked, served = line.upstream, line.asked_model, line.served_model
         self.executed += 1
@@ -202,7 +202,7 @@ class Day:
         if not as_asked(served, asked) and not as_asked(served, ours):
             _count(self.aliases, (upstream, asked, served))
 
-    def judged(self, line: FeedbackLine) -> None:
+    def judged(self, line: FeedbackEvent) -> None:
         """Add a comparison of the service's judge."""
         self.compared += 1
         self.ties += line.preference == EVEN

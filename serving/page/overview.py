@@ -11,12 +11,12 @@ from typing import Any
 from router.core.choice import expected_at
 from router.core.store import Change
 from router.engine import Router
+from router.events import DecisionEvent
 
 from .asked import Asked
 from .charts import Plane, Scale, stacked
 from .compare import OURS, SEEN, THEIRS, Z95, N, gain, saving
 from .day import BINS, DAY_S, Day, Kept, together
-from .lines import DecisionLine
 from .sweep import Step, Sweep
 from .tally import Tally
 from .words import arm as arm_name
@@ -37,7 +37,7 @@ class Seen:
     window: Day
     column: int
     latest: list[Kept]
-    sample: list[DecisionLine]
+    sample: list[DecisionEvent]
 
     @classmethod
     def of(cls, tally: Tally, asked: Asked) -> Seen:

@@ -15,10 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from router.events import BundleEvent, DecisionEvent, FeedbackEvent
+
 from ..ids import seconds_of
 from .day import Kept
 from .follow import Follower, Place
-from .lines import BundleLine, DecisionLine, FeedbackLine, decode
+from .lines import decode
 from .tally import Tally
 
 log = logging.getLogger("tierwise.serving")
@@ -107,7 +109,7 @@ class Reader:
 
     def decision(
         self, decision_id: str
-    ) -> tuple[DecisionLine, tuple[str, ...], list[FeedbackLine]] | None:
+    ) -> tuple[DecisionEvent, tuple[str, ...], list[FeedbackEvent]] | None:
         """One decision's line, the arms it indexes and what was reported of it.
 
         Returns:
@@ -119,8 +121,8 @@ class Reader:
             found = [line for raw in raws if (line := decode(raw)) is not None]
             bundles = dict(self._tally.bundles)
         for line in found:
-            if isinstance(line, DecisionLine) and line.bundle_id in bundles:
-                reports = [one for one in found if isinstance(one, FeedbackLine)]
+            if isinstance(line, DecisionEvent) and line.bundle_id in bundles:
+                reports = [one for one in found if isinstance(one, FeedbackEvent)]
                 return line, bundles[line.bundle_id], reports
         return None
 
@@ -165,6 +167,6 @@ class Reader:
         if line is None:
             self._tally.unreadable += 1
             return
-        if not isinstance(line, BundleLine):
+        if not isinstance(line, BundleEvent):
             self._follower.mark(place, line.time)
         self._tally.add(place, line)

@@ -11,10 +11,10 @@ import numpy as np
 
 from router.core.choice import cost_weight_at
 from router.engine import Router
+from router.events import DecisionEvent, FeedbackEvent
 
 from .asked import RIGHT
 from .day import Kept
-from .lines import DecisionLine, FeedbackLine
 from .sweep import GRID, choices, replayable
 from .tally import Tally
 from .words import usd
@@ -50,7 +50,7 @@ class ArmRow:
     cheaper: float | None
 
 
-def arm_rows(line: DecisionLine, names: tuple[str, ...], router: Router | None) -> list[ArmRow]:
+def arm_rows(line: DecisionEvent, names: tuple[str, ...], router: Router | None) -> list[ArmRow]:
     """Every arm that could have answered, the chosen one first, then by chance and quality."""
     fallbacks = {arm: i + 1 for i, arm in enumerate(line.fallbacks or ())}
     weight = _weight(line, router)
@@ -80,7 +80,7 @@ def arm_rows(line: DecisionLine, names: tuple[str, ...], router: Router | None) 
     return sorted(rows, key=lambda r: (not r.chosen, r.fallback or 99, -r.chance, -r.quality))
 
 
-def _weight(line: DecisionLine, router: Router | None) -> float | None:
+def _weight(line: DecisionEvent, router: Router | None) -> float | None:
     """λ that ruled; null where a quality knob did, or the bundle is not here."""
     if line.ration is not None:
         value = line.ration.get("money_price")
@@ -93,7 +93,7 @@ def _weight(line: DecisionLine, router: Router | None) -> float | None:
     return cost_weight_at(router.manifest.threshold_map, threshold)
 
 
-def ranges(line: DecisionLine, router: Router | None) -> list[tuple[float, float, str]]:
+def ranges(line: DecisionEvent, router: Router | None) -> list[tuple[float, float, str]]:
     """Which arm would have been taken at which thresholds, by steps of the sweep's grid."""
     if router is None or not replayable(router, line):
         return []
@@ -152,7 +152,7 @@ def outcome(kept: Kept) -> str:
     return "right" if kept.quality >= RIGHT else "wrong"
 
 
-def reported(reports: list[FeedbackLine]) -> list[dict[str, Any]]:
+def reported(reports: list[FeedbackEvent]) -> list[dict[str, Any]]:
     """What each report said, in words that the page shows: only what is there."""
     return [
         {
@@ -164,7 +164,7 @@ def reported(reports: list[FeedbackLine]) -> list[dict[str, Any]]:
     ]
 
 
-def _said(line: FeedbackLine, name: str) -> str | None:
+def _said(line: FeedbackEvent, name: str) -> str | None:
     value = getattr(line, name)
     if value is None:
         return None

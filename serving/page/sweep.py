@@ -15,10 +15,8 @@ import numpy as np
 from router.core import features
 from router.core.policy import Policy
 from router.engine import Router
-from router.events import unpack
+from router.events import DecisionEvent, unpack
 from router.types import Bools, Doubles, Ints, Reading, Scores
-
-from .lines import DecisionLine
 
 GRID = tuple(round(i / 20, 2) for i in range(21))  # thresholds
 LEAST = 20  # decisions; fewer say nothing about shares
@@ -49,7 +47,7 @@ class Sweep:
     steps: tuple[Step, ...] = ()
 
 
-def sweep(router: Router, lines: Sequence[DecisionLine]) -> Sweep:
+def sweep(router: Router, lines: Sequence[DecisionEvent]) -> Sweep:
     """Decide again.
 
     Args:
@@ -82,7 +80,7 @@ def _step(router: Router, threshold: float, usd: float, quality: float, share: D
     )
 
 
-def replayable(router: Router, line: DecisionLine) -> bool:
+def replayable(router: Router, line: DecisionEvent) -> bool:
     """Whether a line is of this bundle and holds what scoring it anew takes."""
     manifest = router.manifest
     if line.bundle_id != manifest.bundle_id or len(line.features) != len(features.NAMES):
@@ -95,7 +93,7 @@ def replayable(router: Router, line: DecisionLine) -> bool:
         return False
 
 
-def choices(router: Router, lines: Sequence[DecisionLine]) -> list[Ints]:
+def choices(router: Router, lines: Sequence[DecisionEvent]) -> list[Ints]:
     """The arm of every `replayable` line at every threshold of the grid: (n,) each, by index."""
     return _chosen(router, *_logged(router, lines))
 
@@ -104,7 +102,7 @@ def _chosen(router: Router, scores: Scores, eligible: Bools) -> list[Ints]:
     return [router.rule(Policy(threshold=t)).choose(scores, eligible) for t in GRID]
 
 
-def _logged(router: Router, lines: Sequence[DecisionLine]) -> tuple[Scores, Bools]:
+def _logged(router: Router, lines: Sequence[DecisionEvent]) -> tuple[Scores, Bools]:
     """The scores as the log has them, and who might have answered: (n, a)."""
     reading = Reading(
         np.stack([unpack(line.embedding) for line in lines]),

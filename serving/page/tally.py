@@ -14,13 +14,13 @@ import numpy as np
 
 from router.catalogue.names import find_arm
 from router.core import features
-from router.events import GATEWAY, JUDGE
+from router.events import GATEWAY, JUDGE, BundleEvent, DecisionEvent, FeedbackEvent
 from router.types import Ints
 
 from .compare import Facts
 from .day import NAMED, Day, Kept, Rival
 from .follow import Place
-from .lines import BundleLine, DecisionLine, FeedbackLine, Line
+from .lines import Line
 
 DAYS = 92  # that are kept
 KEPT = 50_000  # decisions that feedback still finds; the service remembers as many
@@ -44,13 +44,13 @@ class Tally:
         self.days: dict[int, Day] = {}
         self.kept: OrderedDict[str, Kept] = OrderedDict()
         self.columns: dict[str, int] = {}  # arm -> column of `Sums`
-        self.sample: OrderedDict[str, DecisionLine] = OrderedDict()
+        self.sample: OrderedDict[str, DecisionEvent] = OrderedDict()
         self.bundles: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self.unreadable = 0  # lines
         self.lost = 0  # reports that found no decision and wait no more
         self._shared: dict[tuple[str, tuple[int, ...]], tuple[Ints, int]] = {}
-        self._reports: OrderedDict[str, list[tuple[Place, FeedbackLine]]] = OrderedDict()
-        self._shadows: OrderedDict[str, DecisionLine] = OrderedDict()
+        self._reports: OrderedDict[str, list[tuple[Place, FeedbackEvent]]] = OrderedDict()
+        self._shadows: OrderedDict[str, DecisionEvent] = OrderedDict()
         self._sessions: OrderedDict[str, str] = OrderedDict()
 
     @property
@@ -60,9 +60,9 @@ class Tally:
 
     def add(self, place: Place, line: Line) -> None:
         """Take one line in."""
-        if isinstance(line, BundleLine):
+        if isinstance(line, BundleEvent):
             _put(self.bundles, line.bundle_id, tuple(line.arms), MOST_BUNDLES)
-        elif isinstance(line, FeedbackLine):
+        elif isinstance(line, FeedbackEvent):
             self._report(place, line)
         elif max(line.eligible) >= len(self.bundles.get(line.bundle_id, ())):
             self.unreadable += 1  # nobody said which arms it means
@@ -71,7 +71,7 @@ class Tally:
         else:
             self._decision(place, line)
 
-    def _decision(self, place: Place, line: DecisionLine) -> None:
+    def _decision(self, place: Place, line: DecisionEvent) -> None:
         if line.decision_id in self.kept:
             return
         kept = self._kept(place, line)
@@ -85,7 +85,7 @@ class Tally:
         for where, report in self._reports.pop(kept.id, ()):
             self._report(where, report)
 
-    def _kept(self, place: Place, line: DecisionLine) -> Kept:
+    def _kept(self, place: Place, line: DecisionEvent) -> Kept:
         names = self.bundles[line.bundle_id]
         threshold = line.policy.get("threshold")
         kind = intern(line.kind or "unknown")
@@ -106,7 +106,7 @@ class Tally:
             threshold=threshold if isinstance(threshold, float | int) else None,
         )
 
-    def _facts(self, names: tuple[str, ...], line: DecisionLine) -> Facts:
+    def _facts(self, names: tuple[str, ...], line: DecisionEvent) -> Facts:
         chance, quality = np.array(line.propensity), np.array(line.quality, dtype=np.float32)
         chosen = line.eligible.index(line.chosen)
         arms, width = self._arms(names, line.bundle_id, tuple(line.eligible))
@@ -139,7 +139,7 @@ class Tally:
             return MOST_ARMS
         return self.columns.setdefault(arm, len(self.columns))
 
-    def _count(self, day: Day, kept: Kept, line: DecisionLine) -> None:
+    def _count(self, day: Day, kept: Kept, line: DecisionEvent) -> None:
         _put(self.sample, kept.id, line, SAMPLE)
         day.decisions += 1
         day.arms[kept.arm] += 1
@@ -161,7 +161,7 @@ class Tally:
             day.sessions += before is None
             day.switches += before not in (None, kept.model)
 
-    def _report(self, place: Place, line: FeedbackLine) -> None:
+    def _report(self, place: Place, line: FeedbackEvent) -> None:
         kept = self.kept.get(line.decision_id)
         if kept is None:
             self._wait(place, line)
@@ -187,7 +187,7 @@ class Tally:
             day.cached_tokens += line.cached_tokens
             day.input_tokens += line.input_tokens
 
-    def _wait(self, place: Place, line: FeedbackLine) -> None:
+    def _wait(self, place: Place, line: FeedbackEvent) -> None:
         waiting = self._reports.setdefault(line.decision_id, [])
         waiting.append((place, line))
         self.lost += len(waiting[MOST_REPORTS:])
@@ -216,7 +216,7 @@ class Tally:
         else:  # nobody drew who answered
             day.elsewhere += 1
 
-    def _shadow(self, line: DecisionLine) -> None:
+    def _shadow(self, line: DecisionEvent) -> None:
         """What a candidate would have chosen on a decision that was made."""
         kept = self.kept.get(line.decision_id)
         if kept is None:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from router import Router
+from router.events import DecisionEvent
 from serving.log import OPEN
 from serving.page import compare, tally
 from serving.page.compare import Facts, Sums, gain, saving
 from serving.page.day import Day, together
-from serving.page.lines import DecisionLine, decode
+from serving.page.lines import decode
 from serving.page.overview import agreement
 from serving.page.reader import Reader
 from serving.page.sweep import GRID, choices, sweep
@@ -288,15 +289,19 @@ def test_the_judge_is_held_against_people(router: Router, tmp_path: Path) -> Non
     words = [(1.0, 1.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 0.2), (0.5, 1.0), (None, 1.0),
              (1.0, None)]  # fmt: skip
     lines = []
+
+    def told(i: int, source: str, **fields: object) -> dict[str, object]:
+        said = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[i]}
+        return {**said, "source": source, "key": "", **fields}
+
     for i, (preference, quality) in enumerate(words):
-        verdict = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[i],
-                   "source": "judge", "preference": preference, "against": router.arm_ids[0],
-                   "chance": 0.5, "judge_usd": None if i == 5 else 0.01}  # fmt: skip
-        said = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[i], "source": "user",
-                "quality": quality}  # fmt: skip
+        usd = None if i == 5 else 0.01
+        verdict = told(
+            i, "judge", preference=preference, against=router.arm_ids[0], chance=0.5, judge_usd=usd
+        )
+        said = told(i, "user", quality=quality)
         lines += [verdict, said] if i % 2 else [said, verdict]
-    own = {"type": "feedback", "v": 1, "time": NOW, "decision_id": ids[20], "source": "judge",
-           "quality": 1.0}  # fmt: skip
+    own = told(20, "judge", quality=1.0)
     with (tmp_path / "later.jsonl").open("w") as file:
         file.writelines(json.dumps(line) + "\n" for line in [*lines, own])
     reader = read_all(tmp_path)
@@ -338,7 +343,7 @@ def test_the_sweep_decides_as_the_router_does(
         assert ask(body).status == 200
     ask.app.recorder.close()
     raw = [line for path in tmp_path.glob("*.jsonl") for line in path.read_bytes().splitlines()]
-    lines = [line for one in raw if isinstance(line := decode(one), DecisionLine)]
+    lines = [line for one in raw if isinstance(line := decode(one), DecisionEvent)]
     assert len(lines) == 40
     router = ask.app.live.router
     again = choices(router, lines)
