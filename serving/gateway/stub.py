@@ -37,8 +37,10 @@ WIRE_OF = {
 
 
 def echo(body: Document, place: int) -> str:  # noqa: ARG001
-    """An answer: how much was asked, and its last words."""
+    """An answer: how much was asked, and its last words; as a judge it finds all answers equal."""
     asked = json.dumps(body.get("messages", body.get("input", "")))
+    if "Reply with [[A]], [[B]], or [[TIE]]" in asked:
+        return "[[TIE]]"
     return f"The stub was asked {len(asked)} characters. Answer: 391"
 
 

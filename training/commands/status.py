@@ -71,9 +71,11 @@ def status(
 def _print_report(report: DriftReport, log: EventLog) -> None:
     roles = Counter(event.role for event in log.decisions.values())
     counts = ", ".join(f"{n} {role}" for role, n in sorted(roles.items()))
+    told = len({made for (made, _), said in log.feedback.items() if said.quality is not None})
+    compared = sum(said.preference is not None for said in log.feedback.values())
     click.echo(
         f"bundle {report.bundle_id}: {report.decisions} decisions of its own, "
-        f"{counts or 'none at all'} in the log, {len(log.feedback)} with feedback"
+        f"{counts or 'none at all'} in the log, {told} with an outcome, {compared} comparisons"
     )
     if report.certificate is not None:
         click.echo(f"certificate: {report.certificate.state} ({report.certificate.reason})")

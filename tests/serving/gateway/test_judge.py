@@ -116,6 +116,15 @@ def words(body: dict[str, Any]) -> str:
     return text
 
 
+def test_the_stub_is_a_judge_too(play: Play, models: list[str]) -> None:
+    async def scenario(house: House) -> None:
+        await house.ask(body_of("chat"))
+        await finished(house)
+        assert [line["preference"] for line in verdicts(house)] == [0.5]
+
+    play(scenario, TOML, [Stub(models=[*models, "judge-1"])])
+
+
 def test_nothing_is_compared_without_a_judge(play: Play) -> None:
     async def scenario(house: House) -> None:
         await house.ask(body_of("chat"))
