@@ -28,6 +28,7 @@ from .events import Tap
 from .failures import UNASKED, CallFailed, told
 from .lines import Headers, Line, Lines
 from .samples import added, elected, only, texts, verdict, verdict_body
+from .talks import Talk
 from .traces import Attempt, Trace
 from .wires import Document, Told, Wire, decode
 
@@ -60,6 +61,7 @@ class Execution:
         answered: when the target was called, by `perf_counter`.
         draw: the comparison that was thought of for it, if any.
         heard: the answer as it went out, where a comparison was drawn.
+        talk: the conversation that it is a turn of, where its client names one.
     """
 
     wire: Wire
@@ -81,6 +83,7 @@ class Execution:
     first_ms: float | None = None
     draw: Draw | None = None
     heard: bytearray = field(default_factory=bytearray)
+    talk: Talk | None = None
 
     @property
     def listens(self) -> bool:

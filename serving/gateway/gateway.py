@@ -36,6 +36,7 @@ from .observed import Observed
 from .reach import Reaching
 from .reading import Read, read_call
 from .streamed import Streamed, media_type, unless_gone
+from .talks import Talk, Talks, talk_of
 from .traces import Traces
 from .upstreams import AUTO, Upstreams
 from .wires import PATHS, PREFIX, WIRES, Wire, error_document
@@ -84,7 +85,7 @@ class Gateway:
         self.books, self.traces = Books(worker, self.observed), Traces()
         judge = upstreams.judge
         self.judge = None if judge is None else Judging(worker, judge, self.lines, self.calls)
-        self._reaching = Reaching(self.lines)
+        self._reaching, self.talks = Reaching(self.lines), Talks()
         self._tasks: list[asyncio.Task[None]] = []
         worker.holder.measured = self.observed
 
@@ -160,7 +161,8 @@ class Gateway:
             ClientGone: the caller hung up.
         """
         read = await self._read(call, wire)
-        routed = await self._decide(read, call, wire)
+        talk = talk_of(call.headers, call.key, read.route)
+        routed = await self._decide(read, call, wire, talk)
         done = Execution(
             wire=wire,
             fields=read.fields,
@@ -178,6 +180,7 @@ class Gateway:
                 read.asked.model or AUTO, call.headers, stream=streams(read.fields)
             ),
             warnings=read.route.view.asked.request.warnings,
+            talk=talk,
         )
         return await self._execute(done, call.receive)
 
@@ -204,12 +207,10 @@ class Gateway:
 
         return await self.worker.read(reader, body, call.deadline)
 
-    async def _decide(self, read: Read, call: Call, wire: Wire) -> Routed | None:
+    async def _decide(self, read: Read, call: Call, wire: Wire, talk: Talk | None) -> Routed | None:
         """The decision; for a model that the caller names only its record, null where none is."""
         if read.asked.model is None:
-            shape = Shape.of(wire, read.fields, read.route.view.asked.request.n)
-            through = self._reaching.through(shape)
-            return await choose(self.worker, read.route, call.key, call.deadline, through=through)
+            return await self._chosen(read, call, wire, talk)
         router, limit = self.worker.live.router, self.worker.limits.of(call.key)
         arm = find_arm(read.asked.model, (), router.arm_ids)
         if arm is None and limit is not None:
@@ -229,6 +230,22 @@ class Gateway:
             if limit is not None or problem.code == "budget_exhausted":
                 raise
             return None
+
+    async def _chosen(self, read: Read, call: Call, wire: Wire, talk: Talk | None) -> Routed:
+        """The decision among those that can be called; a tool loop stays with who began it."""
+        shape = Shape.of(wire, read.fields, read.route.view.asked.request.n)
+        through, route = self._reaching.through(shape), read.route
+        if talk is not None:
+            route = self.talks.resumed(talk, route, self.worker.live.router.arm_ids)
+        try:
+            return await choose(self.worker, route, call.key, call.deadline, through=through)
+        except Problem as problem:
+            remembered = route.policy.current_arm != read.route.policy.current_arm
+            if problem.code != "no_arm_allowed" or not remembered:
+                raise
+        # the family of who answered before cannot be had now: better another one than none
+        route = replace(route, policy=read.route.policy)
+        return await choose(self.worker, route, call.key, call.deadline, through=through)
 
     async def _execute(self, done: Execution, receive: Receive) -> Response | Streamed:
         work = self._streamed(done, receive) if done.streams else self._whole(done)
@@ -261,6 +278,9 @@ class Gateway:
     def _close(self, done: Execution, error: str | None = None) -> FeedbackEvent:
         """Write a request down, and have its answer compared where that was drawn."""
         event = self.books.close(done, error)
+        arm = None if done.target is None else done.target.arm
+        if error is None and done.talk is not None and arm is not None:
+            self.talks.keep(done.talk, arm.id)
         if self.judge is not None:
             self.judge.follow(done, error)
         return event
