@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from msgspec import Struct
 
 from router.core.store import Change as Made
 from router.core.store import Store, is_store
-from router.errors import RouterError
+from router.errors import RouterError, in_words
 
 from .problems import Problem
 from .reading import decode_body, encode
@@ -28,7 +27,6 @@ from .worker import Worker
 
 log = logging.getLogger("tierwise.serving")
 MOST_BODY_BYTES = 16 * 1024
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class PromoteRequest(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +114,8 @@ async def _changed(worker: Worker, change: Callable[[Store], Made], key: str) ->
         made = await asyncio.to_thread(_change, path, change)
     except RouterError as err:
         raise Problem("refused_change", str(err)) from None
+    except OSError as err:  # such as a store that the service may only read
+        raise Problem("refused_change", in_words(err)) from None
     name, _ = worker.keys.of(key) or ("", None)
     log.info("%s of bundle %s, asked for with the key %s", made.action, made.bundle_id, name)
     await worker.look()
@@ -138,14 +138,13 @@ def _folder(store: Store, bundle_id: str) -> Path:
     Raises:
         Problem: it has no such bundle.
     """
-    folder = store.folder(bundle_id)
-    if not _ID.fullmatch(bundle_id) or not folder.is_dir():
+    if not store.has(bundle_id):
         raise Problem(
             "refused_change",
             "the store has no such bundle; tierwise candidate BUNDLE --store STORE brings one in",
             field="bundle_id",
         )
-    return folder
+    return store.folder(bundle_id)
 
 
 PATHS: dict[str, Change] = {

@@ -97,6 +97,10 @@ class Store:
         """Where a bundle of the store lies."""
         return self.path / BUNDLES / bundle_id
 
+    def has(self, bundle_id: str) -> bool:
+        """Whether it holds a bundle; what is no id is none."""
+        return _ID.fullmatch(bundle_id) is not None and self.folder(bundle_id).is_dir()
+
     def keep_gate(self, record: dict[str, Any]) -> Path:
         """Keep a gate's record in place of an earlier one of the same candidate; where it is.
 

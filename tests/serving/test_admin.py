@@ -159,6 +159,18 @@ def test_a_bundle_without_a_store_is_replaced_in_place_and_reloaded(
     assert ask({"prompt": "Who?"}, headers=ADMIN).json()["bundle_id"] == id_of(versions[1])
 
 
+def test_a_store_that_cannot_be_written_is_said_to_be_one(
+    ask: Driver, store: Store, versions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(store.path / "history.jsonl"))
+
+    monkeypatch.setattr(Store, "_point", full)
+    reply = change(ask, "promote", {"bundle_id": id_of(versions[1]), "force": "because"})
+    assert (reply.status, reply.json()["code"]) == (409, "refused_change")
+    assert "history.jsonl" in reply.json()["detail"]
+
+
 def test_a_reload_without_a_store_changes_nothing_twice(ask: Driver, store: Store) -> None:
     before = ask.app.holder.current
     assert change(ask, "reload", {}).json() == {"loaded": store.current}
