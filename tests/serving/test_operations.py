@@ -178,6 +178,14 @@ def test_promtool_accepts_rules_and_configuration() -> None:
     promtool("check", "config", "--syntax-only", str(HERE / "prometheus.yml"))
 
 
+def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
+    told = (ROOT / "tests" / "serving" / "alerts.yml").read_text("utf-8")
+    assert {*re.findall(r"alertname: (\w+)", told)} <= set(ALERTS)
+    path = tmp_path / "test.yml"
+    path.write_text(told.replace("RULES", str(HERE / "alerts.yml")))
+    promtool("test", "rules", str(path))
+
+
 def test_prometheus_reads_these_rules_and_scrapes_the_service_of_the_composition() -> None:
     config = yaml.safe_load((HERE / "prometheus.yml").read_text("utf-8"))
     assert config["rule_files"] == ["alerts.yml"]
