@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -139,10 +140,13 @@ async def ask(worker: Worker, call: Call, wire: Wire) -> Response:
 
     read = await worker.read(reader, body, call.deadline)
     arms, tiers = live.router.arm_ids, worker.settings.tiers
-    asked = [meaning(row.question, arms, tiers) for row in read.rows]
+    asked = []
+    for row in read.rows:  # all are understood before one is answered
+        await _pause(call)
+        asked.append(meaning(row.question, arms, tiers))
     answers = []
     for one in asked:
-        await asyncio.sleep(0)  # other requests come in between
+        await _pause(call)
         answers.append(
             await _who(worker, call, read, one)
             if isinstance(one, Who)
@@ -154,6 +158,17 @@ async def ask(worker: Worker, call: Call, wire: Wire) -> Response:
     model = f"tierwise-{live.router.manifest.bundle_id}"
     told = wire.write(list(zip(read.rows, answers, strict=True)), tokens, model)
     return Response(encode(told), headers=headers)
+
+
+async def _pause(call: Call) -> None:
+    """Let other requests come in between.
+
+    Raises:
+        Problem: the answer would come too late.
+    """
+    await asyncio.sleep(0)
+    if perf_counter() > call.deadline:
+        raise Problem("timeout", "so many questions take too long; ask fewer at a time")
 
 
 def read_body(body: bytes, settings: Settings, wire: Wire) -> Read:

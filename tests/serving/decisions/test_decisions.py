@@ -239,6 +239,13 @@ def test_what_is_wrong_with_a_body_is_told_in_its_wire(asked: Driver) -> None:
     assert asked(b"{", path=SYSTEM_ONE).json()["detail"][0]["type"] == "invalid_json"
 
 
+def test_more_questions_than_there_is_time_for_are_refused(make_app: Callable[..., Driver]) -> None:
+    ask = make_app(tiers=TIERS, timeout_s=0.05)
+    questions = {str(i): choice("SIMPLE", "COMPLEX") for i in range(MOST_QUESTIONS)}
+    reply = ask({"state": ASKED, "questions": questions}, path=SYSTEM_ONE)
+    assert (reply.status, reply.json()["detail"]["error_type"]) == (504, "timeout_error")
+
+
 def test_the_two_wires_say_the_same(asked: Driver, router: Router) -> None:
     arm = router.arm_ids[0]
     levels = [{"label": f"level {i}", "description": "x"} for i in range(4)]
