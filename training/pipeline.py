@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.summary import source_facts
-from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 from router.types import Doubles, Floats
 
@@ -35,7 +34,7 @@ from .prepare.catalogue import catalogue_of, list_prices, load_catalogue, table_
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
-from .prior.fit import OnBase, config_on_base, costs_on_base, on_base
+from .prior.fit import Base, OnBase, config_on_base, costs_on_base, on_base
 from .prior.model import PriorModel
 from .progress import Reporter
 from .selection.crossfit import Crossfit, crossfit, split_folds
@@ -70,7 +69,7 @@ def train(
     cache: Path,
     reporter: Reporter,
     *,
-    base: Bundle | None = None,
+    base: Base | None = None,
 ) -> Trained:
     """Train a bundle from the training rows of `tables`.
 
@@ -96,7 +95,7 @@ def train(
     if base is None:
         encoder = open_encoder(config.encoder, cache, reporter)
     else:
-        encoder = ExportedEncoder.of(base)
+        encoder = ExportedEncoder.of(base.bundle)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
     joined = joined_battles(tables, data, inputs, encoder, origin, config, cache, reporter)
     return learn(
@@ -154,7 +153,7 @@ class _Beside:
 
 
 def _based(
-    base: Bundle | None,
+    base: Base | None,
     data: Dataset,
     inputs: Inputs,
     folds: Folds,
@@ -181,7 +180,7 @@ def learn(
     out: Path,
     reporter: Reporter,
     joined: PairsOnlyArms | None = None,
-    base: Bundle | None = None,
+    base: Base | None = None,
 ) -> Trained:
     """Everything after the embeddings.
 

@@ -30,6 +30,7 @@ from ..evaluation.sources import OnSource
 from ..measure.draws import Difference, interval
 from ..measure.result import Evaluation
 from ..pipeline import train
+from ..prior.fit import Base
 from ..reports.wording import excerpt
 from .kept_bundles import kept_bundle
 from .leave_task_out import arms_of
@@ -154,10 +155,10 @@ class Curve:
         rows = drawn(self.tables, prompts, self.per_prompt, draw)
         name = f"{self.source.name}-{prompts}-{self.per_prompt}-{len(self.compared)}-{draw}"
         folder = self.asked.out / "on_base" / f"{name}-{'own' if base is None else 'both'}"
-        bundle = None if base is None else base.bundle
+        given = None if base is None else Base(base.bundle)
         config = replace(self.config, arms=replace(self.config.arms, min_rows=OWN_ROWS))
         try:
-            train(rows, config, folder, self.asked.cache, self.asked.reporter, base=bundle)
+            train(rows, config, folder, self.asked.cache, self.asked.reporter, base=given)
         except (TrainingError, DataError, RouterError) as err:
             return OnSource(source=self.source, reason=str(err))
         router = Router.load(folder)

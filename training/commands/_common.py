@@ -67,6 +67,13 @@ MAP_PROMPTS = path_option(
 )
 SPLIT = click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
 JSON = path_option("--json", "json_path", about="Write every figure here.")
+LIKE = click.option(
+    "--like",
+    "likes",
+    multiple=True,
+    metavar="MINE=MODEL[,OFFSET[,UNCERTAINTY]]",
+    help="A model that the base does not know, by one that it is like.",
+)
 CACHED = click.option(
     "--cache",
     type=PATH,

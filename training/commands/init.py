@@ -15,20 +15,14 @@ from ..init.questions import ask, say
 from ..init.wishes import Wishes, chosen, read_like, read_names, read_price, resolved
 from ..init.words import knowledge, made
 from ..progress import Timings
-from ._common import CACHED, PATH, bundle_or_starter, command, path_option
+from ._common import CACHED, LIKE, PATH, bundle_or_starter, command, path_option
 
 
 @command
 @click.argument("more", nargs=-1, metavar="[MODEL]...")
 @click.option("--models", multiple=True, metavar="MODEL...", help="That you have; wildcards.")
 @click.option("--name", "names", multiple=True, metavar="MINE=MODEL", help="Your name for one.")
-@click.option(
-    "--like",
-    "likes",
-    multiple=True,
-    metavar="MINE=MODEL[,OFFSET[,UNCERTAINTY]]",
-    help="A model that the bundle does not know, by one that it is like.",
-)
+@LIKE
 @path_option("--labels", about="Outcomes of models that the bundle does not know.")
 @path_option("--prompts", about="Of --labels.")
 @click.option("--price", multiple=True, metavar="MODEL=IN:OUT", help="$ per million tokens.")

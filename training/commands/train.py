@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 
 from ..config import TrainConfig, load_config
+from ..init.wishes import read_like
 from ..methods.common_level import told
 from ..pipeline import train as train_bundle
 from ..prepare.catalogue import refuse_unpriced
+from ..prior.fit import Base
 from ..progress import ConsoleReporter
 from ._common import (
     CACHED,
+    LIKE,
     PAIRS,
     PRICES,
     bundle_or_starter,
@@ -38,6 +42,7 @@ from ._common import (
 @PRICES
 @path_option("--config", about="TOML; every key has a default.")
 @path_option("--base", about="A bundle that knows such models, or `starter`: few rows then do.")
+@LIKE
 @path_option("--out", required=True, about="The bundle's folder.")
 @CACHED
 def train(
@@ -45,6 +50,7 @@ def train(
     prices: Path | None,
     config: Path | None,
     base: Path | None,
+    likes: tuple[str, ...],
     out: Path,
     cache: Path,
 ) -> None:
@@ -59,7 +65,7 @@ def train(
         note("all costs are 0: there is nothing to trade off, routing goes by quality alone")
     refuse_unpriced(tables)
     trained = train_bundle(
-        tables, settings, out, cache, ConsoleReporter(), base=_base(base, settings)
+        tables, settings, out, cache, ConsoleReporter(), base=_base(base, settings, likes)
     )
     print_table(
         _figures(trained.manifest),
@@ -74,11 +80,15 @@ def train(
     click.echo(f"bundle {trained.manifest.bundle_id} in {out}")
 
 
-def _base(named: Path | None, settings: TrainConfig) -> Bundle | None:
-    """The bundle that the option, or else the configuration, names as a base."""
+def _base(named: Path | None, settings: TrainConfig, likes: Sequence[str]) -> Base | None:
+    """What the options, or else the configuration, name as known before any row."""
     if named is None and settings.base is not None:
         named = Path(settings.base)
-    return None if named is None else Bundle.load(bundle_or_starter(named))
+    if named is None and likes:
+        raise click.UsageError("--like names models of a base: give --base")
+    if named is None:
+        return None
+    return Base(Bundle.load(bundle_or_starter(named)), tuple(map(read_like, likes)))
 
 
 def _figures(manifest: Manifest) -> list[tuple[str, str]]:

@@ -20,8 +20,8 @@ from router.catalogue.names import WILDCARDS, find, find_arms
 from router.core.manifest import retired_by
 from router.engine import Router
 
-from ..edit.like import UNCERTAINTY, Likeness
 from ..errors import TrainingError
+from ..prior.likeness import UNCERTAINTY, Likeness
 
 SHOWN = 6  # names in an error
 NO_PRICES = PriceTable(())

@@ -11,7 +11,7 @@ from data.summary import MIN_ROWS
 from router.core.bundle import Bundle
 from router.core.manifest import ArmInfo
 from router.core.threshold_map import significant
-from router.types import Bools, Doubles, Floats
+from router.types import Arm, Bools, Doubles, Floats
 
 from ..bundle.fit import Costs
 from ..bundle.oof_predictions import read_oof_predictions
@@ -26,6 +26,7 @@ from ..selection.price_trend import luck_of_means
 from ..selection.regret import contrast
 from .heads import BaseHeads, Said
 from .kin_blend import Blend, blend_of
+from .likeness import Likeness
 from .prior import Prior, PriorTokens
 
 if TYPE_CHECKING:
@@ -33,10 +34,18 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 1  # training outcomes that an arm needs beside a base
 LEAST_PROMPTS = 10
-SLOPE_ERROR = 1.0  # by which the slope of what a base says of single prompts may be off from 1
+SLOPE_ERROR = 2.0  # by which the slopes of what a base says of single prompts may be off from 1
 MOST_SLOPE = 1.25
 METERED_ROWS = 10  # outcomes from which on an arm's own rows tell its input tokens and prices
 USUAL_LENGTH = 0.5  # by which a base is off about the logarithm of an arm's answers
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A bundle that is known before any row, and what somebody says of arms that it lacks."""
+
+    bundle: Bundle
+    likes: tuple[Likeness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +58,8 @@ class OnBase:
         blend: of arms.
         infos: (a,) the base's arm that is most like each of the user's.
         cells: how clusters' values are shrunken.
-        record: what the manifest says of it.
+        bundle_id: of the base.
+        arms: (a,) the user's.
     """
 
     prior: Prior
@@ -57,7 +67,20 @@ class OnBase:
     blend: Blend
     infos: tuple[ArmInfo, ...]
     cells: ClusterConfig
-    record: dict[str, Any]
+    bundle_id: str
+    arms: tuple[Arm, ...]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        told = zip(self.arms, self.infos, self.blend.known, strict=True)
+        return {
+            "bundle": self.bundle_id,
+            "known_arms": int(self.blend.known.sum()),
+            "arms_by_kin": {arm.id: info.arm.id for arm, info, known in told if not known},
+            "slope": round(self.prior.slope, 4),
+            "level_slope": round(self.prior.level_slope, 4),
+        }
 
     @property
     def told(self) -> str:
@@ -76,7 +99,7 @@ class OnBase:
         )
 
 
-def config_on_base(base: Bundle, tables: Tables, config: TrainConfig) -> TrainConfig:
+def config_on_base(base: Base, tables: Tables, config: TrainConfig) -> TrainConfig:
     """The configuration with the base's encoder; arms need no number of rows beside a base.
 
     Raises:
@@ -94,17 +117,17 @@ def config_on_base(base: Bundle, tables: Tables, config: TrainConfig) -> TrainCo
             "--base"
         )
     rows = config.arms.min_rows if config.arms.min_rows != MIN_ROWS else LEAST_ROWS
-    encoder = recorded(base.manifest.config).encoder
+    encoder = recorded(base.bundle.manifest.config).encoder
     return replace(config, encoder=encoder, arms=replace(config.arms, min_rows=rows))
 
 
 def on_base(
-    base: Bundle, data: Dataset, inputs: Inputs, folds: Folds, config: TrainConfig
+    given: Base, data: Dataset, inputs: Inputs, folds: Folds, config: TrainConfig
 ) -> OnBase:
     """What a base says of a user's rows and arms.
 
     Args:
-        base: a bundle.
+        given: the base.
         data: the user's n training rows.
         inputs: of the base's encoder.
         folds: of the rows.
@@ -117,14 +140,16 @@ def on_base(
             f"{len(data)} training prompts say next to nothing; {LEAST_PROMPTS} are needed beside "
             "a base. `tierwise init` makes a router of a base without any"
         )
-    heads, blend = BaseHeads.of(base), blend_of(base, data)
+    base = given.bundle
+    heads = BaseHeads.of(base)
     said = _honest(heads.says(inputs), base, data)
     means = said.quality.mean(axis=0)
-    unsure = np.sqrt(blend.variance) * means.std()
+    blend = blend_of(base, data, float(means.std()), given.likes)
     plain = Prior(
         heads=heads,
         blend=blend.weights,
-        unsure=unsure,
+        unsure=np.sqrt(blend.variance) * means.std(),
+        offset=blend.offset,
         slope=1.0,
         level_slope=1.0,
         means=means @ blend.weights,
@@ -132,20 +157,14 @@ def on_base(
     )
     slope, level_slope = _slopes(plain.quality(said), data, inputs, folds, config)
     infos = tuple(base.manifest.arms[i] for i in blend.weights.argmax(axis=0))
-    record = {
-        "bundle": base.manifest.bundle_id,
-        "known_arms": int(blend.known.sum()),
-        "arms_by_kin": {
-            arm.id: info.arm.id
-            for arm, info, known in zip(data.arms, infos, blend.known, strict=True)
-            if not known
-        },
-        "slope": round(slope, 4),
-        "level_slope": round(level_slope, 4),
-    }
-    prior = replace(plain, slope=slope, level_slope=level_slope)
     return OnBase(
-        prior=prior, said=said, blend=blend, infos=infos, cells=config.cluster, record=record
+        prior=replace(plain, slope=slope, level_slope=level_slope),
+        said=said,
+        blend=blend,
+        infos=infos,
+        cells=config.cluster,
+        bundle_id=base.manifest.bundle_id,
+        arms=data.arms,
     )
 
 

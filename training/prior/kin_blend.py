@@ -6,18 +6,23 @@ by price, line, family, model and effort as `sources.completion` learned it of c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from router.catalogue.catalogue import Catalogue
+from router.catalogue.names import find_arms
 from router.core.bundle import Bundle
 from router.types import Arm, Bools, Doubles, Ints
 
+from ..errors import TrainingError
 from ..prepare.dataset import Dataset
 from ..sources.completion import LEVEL, Pulls, covariance
 from ..sources.kin import Kin, kin_of
+from .likeness import Likeness
 
+LEAST = 1e-6
 NUGGET = 0.05  # variance of luck in what the base knows of an arm, of that between arms
 
 
@@ -28,6 +33,7 @@ class Blend:
     Attributes:
         weights: (b, a), columns sum to about 1; an arm that the base knows is itself.
         variance: (a,) of the blends' errors, in units of the variance between the base's arms.
+        offset: (a,) of quality, by which somebody says that an arm is better.
         alike: (a, a) covariance of how far arms are from what a base says, its diagonal 1 on
             average.
         known: (a,) whether the base knows the arm.
@@ -35,23 +41,60 @@ class Blend:
 
     weights: Doubles
     variance: Doubles
+    offset: Doubles
     alike: Doubles
     known: Bools
 
 
-def blend_of(base: Bundle, data: Dataset) -> Blend:
-    """The arms of the user's training rows, by the arms of a base."""
-    theirs, mine = [info.arm for info in base.manifest.arms], list(data.arms)
-    kin = _kin(base, data)
-    b, a = np.arange(len(theirs)), len(theirs) + np.arange(len(mine))
-    place = {arm: i for i, arm in enumerate(theirs)}
-    known = np.array([arm in place for arm in mine])
+def blend_of(base: Bundle, data: Dataset, spread: float, likes: Sequence[Likeness] = ()) -> Blend:
+    """The arms of the user's training rows, by the arms of a base.
+
+    Args:
+        base: the bundle.
+        data: the rows.
+        spread: standard deviation of quality between the base's arms.
+        likes: what somebody says of arms that it does not know; goes before kin.
+    Raises:
+        TrainingError: a likeness names an arm that the base lacks, or no arm of the rows.
+    """
+    kin, b = _kin(base, data), np.arange(len(base.manifest.arms))
+    a = len(b) + np.arange(len(data.arms))
     weights, variance = _kriged(kin, b, a)
-    for column, arm in enumerate(mine):
-        if arm in place:
-            weights[:, column], variance[column] = 0.0, 0.0
-            weights[place[arm], column] = 1.0
-    return Blend(weights=weights, variance=variance, alike=_alike(kin, a), known=known)
+    known, offset = np.zeros(len(a), dtype=np.bool_), np.zeros(len(a))
+    liked = _liked(base, data, likes)
+    ids = [info.arm.id for info in base.manifest.arms]
+    for column, arm in enumerate(data.arms):
+        same = find_arms(arm.id, ids)
+        if same:
+            known[column] = True
+            weights[:, column], variance[column] = np.eye(len(b))[ids.index(same[0])], 0.0
+        elif arm in liked:
+            item, place = liked[arm]
+            weights[:, column], offset[column] = np.eye(len(b))[place], item.offset
+            variance[column] = (item.uncertainty / max(spread, LEAST)) ** 2
+    alike = _alike(kin, a)
+    return Blend(weights=weights, variance=variance, offset=offset, alike=alike, known=known)
+
+
+def _liked(
+    base: Bundle, data: Dataset, likes: Sequence[Likeness]
+) -> dict[Arm, tuple[Likeness, int]]:
+    """Arm of the rows -> what it is like, and the number of that arm of the base."""
+    ids, found = [info.arm.id for info in base.manifest.arms], {}
+    for item in likes:
+        own = [arm for arm in data.arms if arm.model == item.model]
+        meant = find_arms(item.like, ids)
+        if not own or not meant:
+            raise TrainingError(
+                f"{item.model} cannot be like {item.like!r}, which the base lacks"
+                if own
+                else f"{item.model} is to be like {item.like}, and has no training row"
+            )
+        tiers = [Arm.parse(name).tier for name in meant]
+        for arm in own:
+            tier = arm.tier if arm.tier in tiers else tiers[0]
+            found[arm] = (item, ids.index(meant[tiers.index(tier)]))
+    return found
 
 
 def _kin(base: Bundle, data: Dataset) -> Kin:

@@ -30,6 +30,7 @@ class Prior:
         heads: of the base.
         blend: (b, a) what each of the user's arms is made of; columns sum to 1.
         unsure: (a,) standard error of that, 0 of arms that the base knows.
+        offset: (a,) of quality that is added to it.
         slope: share that is followed of how single prompts tell arms apart.
         level_slope: the same of how hard prompts are for all arms.
         means: (a,) of the arms, where the rest is pulled to.
@@ -39,6 +40,7 @@ class Prior:
     heads: BaseHeads
     blend: Doubles
     unsure: Doubles
+    offset: Doubles
     slope: float
     level_slope: float
     means: Doubles
@@ -68,7 +70,7 @@ class Prior:
     def _shift(self) -> Doubles:
         level = self.means.mean()
         contrasts = (1.0 - self.slope) * (self.means - level)
-        return np.asarray(contrasts + (1.0 - self.level_slope) * level)
+        return np.asarray(contrasts + (1.0 - self.level_slope) * level + self.offset)
 
     def add_quality(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write `quality` into a graph: (n, a) float32."""

@@ -19,7 +19,7 @@ from ..methods.base import arm_means, counted
 from .calibrate import HIGH
 from .price_trend import luck_of_means, standardised_log
 
-USUAL = 0.06  # by which a base is off about an arm on work that it never saw, in quality
+USUAL = 0.15  # by which a base is off about an arm on work that it never saw, in quality
 USUAL_WIDTH = 0.7  # of the logarithm of that
 SPREADS = np.geomspace(0.01, 0.4, 13)  # candidates
 TREND_ERROR = 0.3  # by which the factor of what dear arms bring may be off from 1

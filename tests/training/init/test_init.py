@@ -30,9 +30,9 @@ from tests.conftest import ROOT
 from tests.training.edit.held_back import few_labels
 from training.bundle.export import finish
 from training.bundle.manifest import OUTCOMES
-from training.edit.like import UNCERTAINTY
 from training.prepare.cache import CACHE
 from training.prepare.golden import GOLDEN_PROMPTS
+from training.prior.likeness import UNCERTAINTY
 
 THRESHOLDS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 ENTER = ""

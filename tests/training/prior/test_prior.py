@@ -22,6 +22,7 @@ from training.prepare.dataset import Dataset
 from training.prepare.golden import GOLDEN_PROMPTS
 from training.prior.heads import BaseHeads
 from training.prior.kin_blend import blend_of
+from training.prior.likeness import Likeness
 from training.prior.prior import Prior
 from training.progress import Timings
 
@@ -39,7 +40,8 @@ def inputs(base: Bundle) -> Inputs:
 def prior_of(base: Bundle, blend: np.ndarray) -> Prior:
     arms = blend.shape[1]
     return Prior(
-        heads=BaseHeads.of(base), blend=blend, unsure=np.zeros(arms), slope=0.6, level_slope=0.3,
+        heads=BaseHeads.of(base), blend=blend, unsure=np.zeros(arms), offset=np.zeros(arms),
+        slope=0.6, level_slope=0.3,
         means=np.linspace(0.4, 0.8, arms), token_shift=np.linspace(-0.2, 0.2, arms),
     )  # fmt: skip
 
@@ -118,10 +120,25 @@ def test_a_known_arm_is_itself_and_another_is_made_of_its_kin(base: Bundle) -> N
     stranger = Arm(f"{known.model}-x", known.tier)
     arms = (*(info.arm for info in infos), stranger)
     data = own_rows(base, arms, [info.mean_cost_usd for info in infos] + [known.mean_cost_usd])
-    found = blend_of(base, data)
+    found = blend_of(base, data, 0.1)
     assert found.weights[:, :-1] == pytest.approx(np.eye(len(infos)))
     assert found.variance[:-1] == pytest.approx(np.zeros(len(infos)))
     assert found.weights[:, -1].sum() == pytest.approx(1.0, abs=0.02)
     assert found.weights[:, -1].argmax() == 2
     assert found.variance[-1] > 0.0
     assert found.known.tolist() == [True] * len(infos) + [False]
+
+
+def test_a_likeness_goes_before_kin(base: Bundle) -> None:
+    known = base.manifest.arms[4]
+    arms = (Arm("mine", known.tier), base.manifest.arms[0].arm)
+    data = own_rows(base, arms, [1e-3, 1e-3])
+    said = Likeness(model="mine", like=known.model, offset=0.05, uncertainty=0.02)
+    found = blend_of(base, data, 0.1, [said])
+    assert base.manifest.arms[int(found.weights[:, 0].argmax())].arm == known.arm
+    assert sorted(found.weights[:, 0])[-2:] == [0.0, 1.0]
+    assert found.variance[0] == pytest.approx(0.04)
+    assert found.offset.tolist() == [0.05, 0.0]
+    for wrong in (replace(said, model="nobody"), replace(said, like="nobody")):
+        with pytest.raises(TrainingError, match="nobody"):
+            blend_of(base, data, 0.1, [wrong])
