@@ -15,8 +15,10 @@ from router import Router
 from router.cli.main import main
 from training.bundle.oof_predictions import read_oof_predictions
 from training.prepare.cache import CACHE
+from training.starter import COMMITTED, assemble
 
 LEAN = 'predictors = ["cluster", "kernel"]\n[folds]\nfolds = 3\n[level]\nrounds = 10\n'
+TOPICS = ("the app is slow", "add a dark mode", "a refund, please")
 MODELS, ARMS = 4, 5  # of those that the base knows, that the user has
 FEW, MANY = 24, 120
 
@@ -223,3 +225,32 @@ def test_what_does_not_go_with_a_base_is_refused(
         assert done.exit_code == 1
         assert said in " ".join(done.output.split())
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_starter_is_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assemble(COMMITTED, tmp_path / "starter", CACHE)
+    starter = Router.load(tmp_path / "starter")
+    monkeypatch.setattr("training.commands._common.ASSEMBLED", tmp_path / "starter")
+    known = [arm.model for arm in starter.arms if arm.tier == "default"][:3]
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "prompt_id": f"p{i}", "prompt": f"Ticket {i}: {TOPICS[i % 3]}", "model": model,
+            "quality": int(rng.random() < 0.7), "input_tokens": 12, "output_tokens": 80,
+            "cost_usd": 1e-4 * (1 + k),
+        }
+        for i in range(30)
+        for k, model in enumerate([*known, "our-tuned-8b"])
+        if (i + k) % 4 == 0  # one answer a prompt
+    ]  # fmt: skip
+    pl.DataFrame(rows).write_csv(tmp_path / "log.csv")
+    (tmp_path / "lean.toml").write_text(LEAN)
+    own = ("--data", tmp_path / "log.csv", "--prompts", tmp_path / "log.csv")
+    more = ("--config", tmp_path / "lean.toml", "--like", f"our-tuned-8b={known[0]},+0.02")
+    run("train", *own, *more, "--base", "starter", "--out", tmp_path / "mine", "--cache", CACHE)
+    mine = Router.load(tmp_path / "mine")
+    assert {arm.model for arm in mine.arms} == {*known, "our-tuned-8b"}
+    told = mine.manifest.training["base"]
+    assert told["bundle"] == starter.manifest.bundle_id
+    assert list(told["arms_by_kin"].values()) == [f"{known[0]}|default"]
+    assert mine.route("Ticket 77: the printer is on fire").arm in mine.arms
