@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from data.collection import Source
 from data.prices import PriceTable
 from router import Router
 
@@ -17,13 +18,12 @@ from ..edit.edit import new_tables
 from ..edit.labels import MAX_LABELS
 from ..prepare.catalogue import load_catalogue
 from ..progress import ConsoleReporter
-from ._common import BUNDLE, CACHED, PROMPTS, command, note, note_rejects, path_option
+from ._common import BUNDLE, CACHED, command, note, note_rejects, of_sources, path_option
 
 
 @command
 @BUNDLE
-@path_option("--data", "data_path", required=True, about="Outcomes of the new model.")
-@PROMPTS
+@of_sources()
 @path_option("--out", required=True, about="The new bundle's folder.")
 @click.option("--model", "models", multiple=True, help="Of the table's new ones; all by default.")
 @path_option("--prices", about="CSV of list prices; by default the rows tell them.")
@@ -38,8 +38,7 @@ from ._common import BUNDLE, CACHED, PROMPTS, command, note, note_rejects, path_
 @CACHED
 def add_model(
     bundle: Path,
-    data_path: Path,
-    prompts: Path,
+    sources: tuple[Source, ...],
     out: Path,
     models: tuple[str, ...],
     prices: Path | None,
@@ -51,7 +50,7 @@ def add_model(
     router = Router.load(bundle)
     able = load_catalogue(None if catalogue is None else str(catalogue))
     own = None if prices is None else PriceTable.load(prices)
-    tables, listed = new_tables(data_path, prompts, own, able)
+    tables, listed = new_tables(sources, own, able)
     note_rejects(tables.report)
     if oof_file(router.bundle.path) is None:
         note(

@@ -14,6 +14,7 @@ from router import Router
 from ..batch.score import Sums, score_sharded
 from ..batch.score_tables import cluster_table, frontier_table
 from ..bundle.oof_predictions import oof_file
+from ..errors import TrainingError
 from ..prepare.dataset import SPLITS
 from ..progress import ConsoleReporter
 from ._common import PATH, command, note, path_option, print_table
@@ -47,6 +48,11 @@ def score(
     embeddings: bool,
 ) -> None:
     """Score every prompt by every bundle; print what each would spend and reach."""
+    if ".toml" in {path.suffix for path in (prompts, outcomes) if path is not None}:
+        raise TrainingError(
+            "score takes one table of prompts and one of outcomes, each a file or a folder; "
+            "`tierwise evaluate` measures a bundle on every source of a collection"
+        )
     routers = [Router.load(bundle) for bundle in bundles]
     side = split or ("all" if outcomes is None else "test")
     found = score_sharded(

@@ -9,10 +9,11 @@ import numpy as np
 import onnx
 import polars as pl
 
+from data.collection import Source
 from data.prices import PriceTable
 from data.read import load_prompts, read_table
 from data.split import SplitConfig
-from data.tables import Tables, load_tables
+from data.tables import Tables, load_sources
 from router import Router
 from router.catalogue.catalogue import Catalogue
 from router.core.bundle import HEADS
@@ -30,12 +31,16 @@ from .rows import map_rows_of
 
 
 def new_tables(
-    data: Path, prompts: Path, prices: PriceTable | None, catalogue: Catalogue
+    sources: Sequence[Source], prices: PriceTable | None, catalogue: Catalogue
 ) -> tuple[Tables, PriceTable | None]:
     """Labels of new models, all of them to learn from, and the list prices of these models."""
-    names = read_table(data).get_column("model", default=pl.Series([])).unique().to_list()
-    listed = list_prices(catalogue, prices, [str(name) for name in names])
-    return load_tables(data, prompts, split=SplitConfig(test_share=0.0), prices=listed), listed
+    names: set[str] = set()
+    for source in sources:
+        models = read_table(Path(source.outcomes)).get_column("model", default=pl.Series([]))
+        names |= set(map(str, models.unique()))
+    listed = list_prices(catalogue, prices, sorted(names))
+    tables = load_sources(sources, split=SplitConfig(test_share=0.0), prices=listed)
+    return tables.learned(), listed
 
 
 def add_model(

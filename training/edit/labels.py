@@ -22,6 +22,7 @@ from router.types import Arm, Bools, Ints
 from ..bundle.oof_predictions import OofPredictions
 from ..errors import TrainingError
 from ..evaluation.evaluate import bundle_inputs
+from ..methods.runs_as_requests import as_requests
 from ..prepare.dataset import Dataset, dataset_of
 from ..progress import Reporter
 from .graph_columns import Known, run
@@ -77,7 +78,7 @@ def labelled(
         TrainingError: an arm has too few labels.
     """
     data = dataset_of(tables, arms)
-    data = data.rows(~data.test)
+    data = as_requests(data.rows(~data.test), tables.prices)
     usable, place = _usable(data, oof)
     left_out = int((~usable).sum())
     data, place = data.rows(usable), place[usable]

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from data.collection import Source
 from data.prices import PriceTable
 from router import Router
 from router.atomic import replaced_folder
@@ -107,7 +108,9 @@ def _labelled(
     cache: Path,
     reporter: Reporter,
 ) -> None:
-    tables, listed = new_tables(*labels, prices if prices.rows else None, Catalogue())
+    data, prompts = map(str, labels)
+    source = Source(outcomes=data, prompts=prompts)
+    tables, listed = new_tables([source], prices if prices.rows else None, Catalogue())
     add_model(router, tables, (), out, cache, reporter, prices=listed, catalogue=Catalogue())
 
 

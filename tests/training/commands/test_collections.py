@@ -128,3 +128,20 @@ def test_one_named_source_is_learned_as_its_table_alone(folder: Path) -> None:
     for name in ("router.onnx", "oof_predictions.onnx"):
         assert (folder / "named" / name).read_bytes() == (folder / "alone" / name).read_bytes()
     assert "sources" not in Bundle.load(folder / "alone").manifest.training
+
+
+def test_a_model_is_added_from_the_tables_of_a_collection(folder: Path, bundle: Path) -> None:
+    arm = Bundle.load(bundle).manifest.arms[-1].arm
+    run("remove-model", bundle, arm.model, "--out", folder / "without")
+    given = ["--data", folder / "all.toml", "--cache", CACHE]
+    said = run("add-model", folder / "without", *given, "--out", folder / "again")
+    infos = {info.arm: info for info in Bundle.load(folder / "again").manifest.arms}
+    assert infos[arm].rows == 480, "all of both sources, and nothing of what only measures"
+    assert f"{arm.id}: 480 labels" in said
+
+
+def test_score_says_that_it_takes_no_collection(folder: Path, bundle: Path) -> None:
+    asked = ["score", "--bundle", bundle, "--prompts", folder / "all.toml", "--out", folder / "s"]
+    done = CliRunner().invoke(main, [str(argument) for argument in asked])
+    assert done.exit_code == 1
+    assert "`tierwise evaluate` measures a bundle on every source" in " ".join(done.output.split())
