@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.summary import source_facts
+from router.catalogue.catalogue import Catalogue
 from router.core.manifest import Manifest
 from router.types import Doubles, Floats
 
@@ -30,7 +31,7 @@ from .methods.costs import fit_meter, fit_tokens, token_targets
 from .methods.runs_as_requests import as_requests
 from .preferences.evidence import joined_battles, pairs_record
 from .preferences.pairs_only_arms import PairsOnlyArms
-from .prepare.catalogue import catalogue_of, list_prices, load_catalogue, table_prices
+from .prepare.catalogue import catalogue_of, joined, list_prices, load_catalogue, table_prices
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
@@ -87,6 +88,9 @@ def train(
     if base is not None:
         config = config_on_base(base, tables, config)
     origin = origin_of(tables, config)
+    if base is not None:  # what tiers mean, and models can do, unless somebody said so here
+        known = Catalogue.of(base.bundle.manifest.catalogue)
+        origin = replace(origin, catalogue=joined(origin.catalogue, known))
     tables = tables.learned()
     with reporter.stage("read tables") as stage:
         data = build_dataset(tables, config.arms)
@@ -97,16 +101,16 @@ def train(
     else:
         encoder = ExportedEncoder.of(base.bundle)
     inputs = embed_inputs(data.texts, encoder, cache, reporter)
-    joined = joined_battles(tables, data, inputs, encoder, origin, config, cache, reporter)
+    fought = joined_battles(tables, data, inputs, encoder, origin, config, cache, reporter)
     return learn(
-        data if joined is None else joined.data,
+        data if fought is None else fought.data,
         inputs,
         encoder,
         origin,
         config=config,
         out=out,
         reporter=reporter,
-        joined=joined,
+        joined=fought,
         base=base,
     )
 

@@ -25,7 +25,7 @@ from ..errors import ExportError
 from ..methods.base import Inputs
 from ..methods.costs import Meter, fit_meter, token_targets
 from ..methods.onnx_graph import Graph
-from ..prepare.catalogue import catalogue_of
+from ..prepare.catalogue import catalogue_of, joined
 from ..threads import single_threaded
 from .graph_columns import before, find_blend, run, with_columns
 from .labels import Labelled
@@ -192,16 +192,6 @@ def _record(name: str, new_arm: NewArm, found: Labelled) -> dict[str, object]:
         "cell_pull": None if np.isinf(cell) else cell,
         "squared_error": {key: round(value, 6) for key, value in new_arm.errors.items()},
     }
-
-
-def joined(first: Catalogue, second: Catalogue) -> Catalogue:
-    """Both catalogues; where both have an entry of one name, the first one's."""
-    return Catalogue(
-        models=first.models | {k: v for k, v in second.models.items() if k not in first.models},
-        tiers=first.tiers | {k: v for k, v in second.tiers.items() if k not in first.tiers},
-        verifiers=second.verifiers | first.verifiers,
-        retrievers=second.retrievers | first.retrievers,
-    )
 
 
 def _check(

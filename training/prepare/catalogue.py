@@ -128,3 +128,13 @@ def refuse_unpriced(tables: Tables) -> None:
             f"--pairs names {shown}, without an outcome in --data and without a price; name a CSV "
             "of prices as arms.prices in --config, or leave these battles out"
         )
+
+
+def joined(first: Catalogue, second: Catalogue) -> Catalogue:
+    """Both catalogues; where both have an entry of one name, the first one's."""
+    return Catalogue(
+        models=first.models | {k: v for k, v in second.models.items() if k not in first.models},
+        tiers=first.tiers | {k: v for k, v in second.tiers.items() if k not in first.tiers},
+        verifiers=second.verifiers | first.verifiers,
+        retrievers=second.retrievers | first.retrievers,
+    )

@@ -105,6 +105,10 @@ def test_a_log_of_few_rows_gives_a_bundle_of_its_arms(
     assert record["bundle"] == base.manifest.bundle_id
     assert record["known_arms"] == ARMS - 1
     assert [arm.partition("|")[0] for arm in record["arms_by_kin"]] == ["newcomer-7b"]
+    able = {info.arm: info.tools for info in base.manifest.arms}
+    known = {info.arm: info.tools for info in mine.manifest.arms if info.arm in able}
+    assert True in known.values()
+    assert known == {arm: able[arm] for arm in known}, "as the base's catalogue says"
     assert "## Base" in (mine.bundle.path / "card.md").read_text()
 
 
