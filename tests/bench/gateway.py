@@ -4,9 +4,10 @@
 
 The real service and the stubs run in processes of their own; this one asks. A call straight to the
 stub and one through the gateway alternate, so that whatever else the machine does hits both. What
-the decision itself takes is the service's own count of its steps. Then 64 streams at a time; then
-streams with a tenth of them going wrong in every way, after which the service's log and the stubs'
-ledgers say whether anything was lost, charged twice or above its cap, or left open.
+the decision itself takes is the service's own count of its steps. Then 64 streams at a time; the
+first again with a judge; then streams with a tenth of them going wrong in every way, after which
+the service's log and the stubs' ledgers say whether anything was lost, charged twice or above its
+cap, or left open.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ first_byte_s = 2
 idle_s = 2
 timeout_s = 20
 """
+JUDGE = """
+[judge]
+model = "gpt-4o-mini-2024-07-18"
+usd_per_day = 1e6
+share = {share}
+"""
 
 
 @dataclass
@@ -83,14 +90,15 @@ def stub(port: int, faults: float, seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def place(bundle: Path, *, faults: float) -> Iterator[Place]:
-    """Everything started and ready."""
+def place(bundle: Path, *, faults: float, judged: float = 0.0) -> Iterator[Place]:
+    """Everything started and ready, with a judge for a share of the requests."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports, toml = [free_port(), free_port()], ""
         for i, port in enumerate(ports):
             stack.enter_context(stub(port, faults, i))
             toml += UPSTREAMS.format(name=f"stub{i}", port=port)
+        toml += JUDGE.format(share=judged) if judged else ""
         (folder / "upstreams.toml").write_text(toml)
         service = Service(
             bundle,
@@ -278,6 +286,10 @@ def main() -> None:
     with place(given.bundle, faults=0.0) as found:
         asyncio.run(added(found, given.rounds))
         asyncio.run(crowd(found, min(given.requests, 2_000)))
+    for share in (0.05, 1.0):
+        with place(given.bundle, faults=0.0, judged=share) as found:
+            print(f"with a judge for {share:.0%} of the requests")
+            asyncio.run(added(found, given.rounds))
     with place(given.bundle, faults=0.1) as found:
         asyncio.run(faulty(found, given.requests))
 
