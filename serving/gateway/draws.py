@@ -18,7 +18,7 @@ from time import time
 
 import numpy as np
 
-from router.core.explore import draw
+from router.core.explore import draw, pick
 from router.core.label_worth import EVEN_SHARE, expected_variance, weights, worth
 from router.core.policy import Policy
 from router.engine import Router
@@ -123,6 +123,6 @@ def worths(
 
 def drawn(chances: Doubles, seed: int, decision_id: str) -> int | None:
     """The place of the arm that is drawn; null where none is."""
-    reached = np.cumsum(chances)
-    at = int(np.searchsorted(reached, draw(seed, f"{decision_id}/second"), side="right"))
+    nobody = max(1.0 - float(chances.sum()), 0.0)
+    at = pick(np.append(chances, nobody), draw(seed, f"{decision_id}/second"))
     return at if at < len(chances) else None
