@@ -35,6 +35,7 @@ class Source:
         kind: the work that its prompts are, as a person says it, such as "tool call".
         kind_column: column of its prompts whose values are kinds, or words that `kinds` explains.
         kinds: word or wildcard -> kind; the first that fits counts, else `kind`.
+        only: words or wildcards of that column: the other prompts of its files are not its own.
         scale: WORST:BEST of its scores, where they do not run from 0 to 1.
         weight: what a row counts beside the rows of other sources.
         group: column of its prompts; those of one value are siblings, and share fold and split.
@@ -51,6 +52,7 @@ class Source:
     kind: str | None = None
     kind_column: str | None = None
     kinds: dict[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
     scale: str | None = None
     weight: float = 1.0
     group: str | None = None
@@ -70,6 +72,8 @@ class Source:
             raise ValueError(f"name must not hold a slash, got {self.name!r}")
         if self.kinds and self.kind_column is None:
             raise ValueError("kinds explains the words of a kind_column, and there is none")
+        if self.only and self.kind_column is None:
+            raise ValueError("only picks words of a kind_column, and there is none")
 
     def kind_of(self, word: str | None) -> str | None:
         """The kind of a prompt whose `kind_column` says `word`; null where nobody said."""
@@ -80,9 +84,15 @@ class Source:
         fits = (kind for known, kind in self.kinds.items() if fnmatchcase(word, known))
         return next(fits, self.kind)
 
+    def owns(self, word: str | None) -> bool:
+        """Whether a prompt whose `kind_column` says `word` is one of the source's."""
+        if not self.only:
+            return True
+        return word is not None and any(fnmatchcase(word, known) for known in self.only)
+
     def facts(self) -> dict[str, Any]:
         """What a bundle says of it: no path, no text, nothing that nobody stated."""
-        told = {k: v for k, v in asdict(self).items() if k not in (*FILES, "kinds") and v}
+        told = {k: v for k, v in asdict(self).items() if k not in (*FILES, "kinds", "only") and v}
         beside = {name: True for name in ("pairs", "efforts") if getattr(self, name)}
         return told | beside
 

@@ -173,10 +173,12 @@ class _Reader:
 
     def read(self, source: Source) -> _Part:
         """Read and clean the tables of one source."""
-        texts = self._named(source, load_prompts(Path(source.prompts), _further(source)))
+        every = load_prompts(Path(source.prompts), _further(source))
+        foreign = _foreign(source, every.kept)
+        texts = self._named(source, _without(every, foreign))
         self._count(source, "prompts", texts)
         scales = Scales.parse([source.scale]) if source.scale is not None else self.scales
-        outcomes = load_outcomes(Path(source.outcomes), self.listed, scales)
+        outcomes = _without(load_outcomes(Path(source.outcomes), self.listed, scales), foreign)
         outcomes = with_known_prompts(self._named(source, outcomes), texts.kept)
         self._count(source, "outcomes", outcomes)
         self._priced(outcomes)
@@ -184,7 +186,7 @@ class _Reader:
             raise DataError(self._why_empty(source))
         fought = None
         if source.pairs is not None:
-            fought = self._named(source, load_pairs(Path(source.pairs)))
+            fought = self._named(source, _without(load_pairs(Path(source.pairs)), foreign))
             fought = with_known_prompts(fought, texts.kept)
         return _Part(source, _kinds(source, texts.kept), _families(source, outcomes.kept), fought)
 
@@ -233,6 +235,21 @@ def _further(source: Source) -> dict[str, str]:
     """The columns of prompts that a source names."""
     asked = {"group": source.group, "kind": source.kind_column}
     return {ours: theirs for ours, theirs in asked.items() if theirs is not None}
+
+
+def _foreign(source: Source, prompts: pl.DataFrame) -> pl.Series:
+    """Ids of the prompts in a source's files that are not its own."""
+    if not source.only:
+        return prompts["prompt_id"].clear()
+    own = pl.Series([source.owns(word) for word in prompts["kind"]], dtype=pl.Boolean)
+    return prompts.filter(~own)["prompt_id"]
+
+
+def _without(cleaned: Cleaned, ids: pl.Series) -> Cleaned:
+    """The rows of other prompts."""
+    if ids.is_empty():
+        return cleaned
+    return replace(cleaned, kept=cleaned.kept.filter(~pl.col("prompt_id").is_in(ids.implode())))
 
 
 def _kinds(source: Source, prompts: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -125,6 +126,18 @@ def test_kinds_come_by_source_or_by_the_words_of_a_column(tmp_path: Path) -> Non
     assert "kind" not in load_sources((source,)).prompts.columns
 
 
+def test_a_source_may_own_some_prompts_of_its_files_only(tmp_path: Path) -> None:
+    whole = table(tmp_path, "a", ["x", "y", "z"], ["train"] * 3, task=["chat", "exam/1", None])
+    chat = replace(whole, name="talk", kind_column="task", only=("chat",))
+    exams = replace(whole, name="exams", kind_column="task", only=("exam/*", "quiz"))
+    tables = load_sources((chat, exams))
+    assert tables.prompts["prompt_id"].to_list() == ["talk/p0", "exams/p1"]
+    assert tables.outcomes["source"].to_list() == ["talk", "talk", "exams", "exams"]
+    assert tables.report.rejected_by_reason() == {}, "the others are another source's"
+    with pytest.raises(ValueError, match="only picks words of a kind_column"):
+        replace(whole, only=("chat",))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -183,7 +196,7 @@ def test_the_public_collection_only_measures_what_may_not_be_sold(tmp_path: Path
     for name in named:
         (tmp_path / name).touch()
     found = read_collection(toml, tmp_path)
-    assert len(found) == 21
+    assert len(found) == 22
     assert len(named) == 2 * len(found) + sum(s.efforts is not None for s in found)
     assert {s.name for s in found if s.use == "measure"} == {
         s.name for s in found if "NC" in (s.licence or "NC: nobody says")
