@@ -244,7 +244,7 @@ def _costs(
         elif sources is not None:
             targets = token_targets(data, meter)
             oof_tokens, tokens = fit_source_tokens(sources, inputs, targets, folds, config)
-            costs = Costs(meter.of_arms(sources.offered), tokens)
+            costs = Costs(meter.of_arms(sources.offered).of_prompts(), tokens)
         else:
             targets = token_targets(data, meter)
             oof_tokens, own = fit_tokens(inputs, targets, folds, config, data.counts)

@@ -19,7 +19,7 @@ from ..errors import ExportError
 from ..methods.base import GraphInputs, Inputs, Predictor, spaced
 from ..methods.cluster import ClusterTable
 from ..methods.costs import Meter, Tokens
-from ..methods.level import LevelTrees
+from ..methods.level import Level
 from ..methods.onnx_graph import Graph
 from ..prepare.dataset import Dataset
 from ..selection.calibrate import Calibration
@@ -50,7 +50,7 @@ class FittedModel:
     predictors: dict[str, Predictor]
     table: ClusterTable  # names clusters and measures distance, whether the stack uses it or not
     stack: Stack
-    trees: LevelTrees  # what all arms have in common on a prompt
+    trees: Level  # what all arms have in common on a prompt
     calibration: Calibration
     tokens: Tokens
     meter: Meter

@@ -19,7 +19,7 @@ from router.types import Bools, Doubles, Floats, Ints
 from ..config import TrainConfig
 from ..prepare.dataset import Dataset
 from .base import Folds, GraphInputs, Inputs, Predictor, spaced
-from .level import LevelTrees, fit_level
+from .level import Level, fit_level
 from .linear import linear_head, ridge_on_design
 from .onnx_graph import Graph
 
@@ -44,6 +44,15 @@ class Meter:
     def of_arms(self, among: Bools) -> Meter:
         """Some of the arms, by mask (a,)."""
         return Meter(**{f.name: getattr(self, f.name)[among] for f in fields(Meter)})
+
+    def of_prompts(self) -> Meter:
+        """The same where prompts alone are sent.
+
+        Arms of several sources were measured behind each source's own instructions and tools, which
+        tells nothing of the arms.
+        """
+        nothing = np.zeros_like(self.input_base)
+        return replace(self, input_base=nothing, input_per_char=nothing + 1.0 / CHARS_PER_TOKEN)
 
     def input_tokens(self, n_chars: Ints) -> Doubles:
         """Expected input tokens (n, a)."""
@@ -119,7 +128,7 @@ class TokenModel:
     """The logarithm of output tokens: trees for the prompt's level, ridge for the differences."""
 
     head: Predictor
-    level: LevelTrees
+    level: Level
     low: Doubles  # (a,) bounds of the logarithm seen in training
     high: Doubles
     smear: Doubles  # (a,) mean of tokens over mean of predictions (Duan 1983)

@@ -11,8 +11,9 @@ row at the threshold would take the other branch. A jump that is left moves all 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm
 import numpy as np
@@ -26,6 +27,18 @@ from .linear import sigmoid
 from .onnx_graph import Graph
 
 MAX_BIN = 63
+
+
+class Level(Protocol):
+    """What all arms have in common on a prompt."""
+
+    def predict(self, inputs: Inputs) -> Doubles:
+        """(n,)."""
+        ...
+
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write it into a graph; returns the (n, 1) float32 tensor."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +107,11 @@ def fit_level(
     return grown
 
 
-def oof_levels(trees: list[LevelTrees], inputs: Inputs, folds: Folds) -> Doubles:
-    """Levels (j,) of the judged rows, each by the trees that left its fold out."""
+def oof_levels(levels: Sequence[Level], inputs: Inputs, folds: Folds) -> Doubles:
+    """Levels (j,) of the judged rows, each by what left its fold out."""
     asked = inputs.rows(folds.judged)
     found = folds.held_out(
-        lambda fold, places: trees[fold].predict(asked.rows(places))[:, None], arms=1
+        lambda fold, places: levels[fold].predict(asked.rows(places))[:, None], arms=1
     )
     return found[:, 0].astype(np.float64)
 

@@ -19,7 +19,7 @@ from ..errors import TrainingError
 from ..methods.base import Candidate, Folds, Inputs, Task, spaced
 from ..methods.cluster import ClusterTable
 from ..methods.common_level import Targets, targets_of
-from ..methods.level import LevelTrees, fit_level, oof_levels
+from ..methods.level import Level, fit_level, oof_levels
 from ..methods.pairs import Battles
 from ..methods.registry import REGISTRY
 from ..prepare.dataset import Dataset
@@ -53,7 +53,7 @@ class Crossfit:
     folds: Folds
     targets: Targets
     oof_level: Doubles
-    trees: LevelTrees
+    trees: Level
     criterion: Criterion
     chosen: dict[str, Candidate] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ that is. The strengths of the parts are chosen by leaving sources, and arms with
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from scipy import linalg
@@ -67,14 +67,15 @@ class Completed:
 
     mean: Doubles  # (s, a) above the source's level
     variance: Doubles  # (s, a) of its difference from the source's tried arms
+    slope: Doubles  # (s,) a unit of the outcomes in units of the mean: 1, or that of log odds
 
     def of_arms(self, among: Bools) -> Completed:
         """Some of the arms, by mask (a,)."""
-        return Completed(mean=self.mean[:, among], variance=self.variance[:, among])
+        return replace(self, mean=self.mean[:, among], variance=self.variance[:, among])
 
     def of_sources(self, count: int) -> Completed:
         """The first `count` of the sources."""
-        return Completed(mean=self.mean[:count], variance=self.variance[:count])
+        return Completed(**{f.name: getattr(self, f.name)[:count] for f in fields(Completed)})
 
     @property
     def precision(self) -> Doubles:
@@ -91,23 +92,26 @@ def cells_of(values: Floats | Doubles, source: Ints, count: int, counts: Doubles
         count: of sources.
         counts: (n, a) how much values count; null is 1.
     """
-    found, spread = [], np.zeros(count)
+    found = []
     for number in range(count):
         rows = np.flatnonzero(source == number)
         some = None if counts is None else counts[rows]
         mean, variance, tried = _two_way(values[rows], some)
         found.append((np.full(len(tried), number), tried, mean, variance))
-        between = np.var(mean) - variance.mean() if len(tried) > 1 else 0.0
-        spread[number] = max(float(between), 0.0)
-    arms = np.array([len(part[1]) for part in found])
     columns = [np.concatenate(part) for part in zip(*found, strict=True)]
+    spread = spread_of(columns[0], columns[2], columns[3], count)
     return Cells(
-        source=columns[0],
-        arm=columns[1],
-        value=columns[2],
-        variance=columns[3],
-        spread=_pulled(spread, arms),
+        source=columns[0], arm=columns[1], value=columns[2], variance=columns[3], spread=spread
     )
+
+
+def spread_of(source: Ints, value: Doubles, variance: Doubles, count: int) -> Doubles:
+    """(s,) standard deviations of tried arms (m,) by source, beyond luck."""
+    between, arms = np.zeros(count), np.bincount(source, minlength=count)
+    for number in np.flatnonzero(arms > 1):
+        own = source == number
+        between[number] = max(float(np.var(value[own]) - variance[own].mean()), 0.0)
+    return _pulled(between, arms)
 
 
 def _two_way(values: Floats | Doubles, counts: Doubles | None) -> tuple[Doubles, Doubles, Ints]:
@@ -169,7 +173,8 @@ class Process:
             here = (np.full(arms, number), every)
             mean[number], variance[number] = self._at(here, number)
         unit = self.cells.spread[:, None]
-        return Completed(mean=mean * unit, variance=np.maximum(variance, LEAST) * unit**2)
+        variance = np.maximum(variance, LEAST) * unit**2
+        return Completed(mean=mean * unit, variance=variance, slope=np.ones(sources))
 
     def _at(self, here: tuple[Ints, Ints], number: int) -> tuple[Doubles, Doubles]:
         """Mean and variance of one source's arms, against the mean of those tried there."""

@@ -19,19 +19,19 @@ from ..bundle.fit import Combined, combine
 from ..config import TrainConfig
 from ..methods.base import Candidate, Folds, Inputs, spaced
 from ..methods.common_level import Targets
-from ..methods.level import fit_level, oof_levels
+from ..methods.level import oof_levels
 from ..prepare.dataset import Dataset, offered_arms
 from ..progress import Stage
 from ..selection.calibrate import fit_calibration
 from ..selection.criteria import Criterion
 from ..selection.crossfit import MAX_JUDGED, Crossfit, crossfit
 from ..selection.price_trend import pulled_means
-from ..selection.stack import Stack
 from ..selection.trust import Trust
-from .gate import Gate
 from .levels import Completions, Sources, numbers
 from .mixture import Mixture, SourceHead
+from .odds import OddsStack
 from .regions import fit_regions
+from .source_level import SourceLevel, fit_source_levels
 
 MIXTURE = "mixture"
 POOLED = 1e9  # rows that pull every arm to the calibration of all
@@ -101,29 +101,34 @@ def crossfit_sources(
         config: methods and their candidates.
         stage: advances once per source.
     """
-    names, source, gates = sources.names, sources.number, sources.gates
-    completed = Completions(sources.data.quality, sources, folds)
+    names, source = sources.names, sources.number
+    completed = Completions(sources.data.quality, sources, folds, odds=True)
+    level = completed.level
+    levels = fit_source_levels(level, sources, inputs, folds, config)
     fitted = _fit_sources(sources, inputs, data, folds, config, stage)
     heads = {number: one.head for number, one in fitted.items()}
-    oof_quality = _held_out(inputs, folds, source, gates, completed, fitted)
-    level = completed.level
+    oof_odds = _held_out(inputs, folds, source, levels, completed, fitted)
     targets = Targets(
         quality=(data.quality - level[:, None]).astype(np.float32),
         level=level[:, None].astype(np.float32),
         expected=level,
     )
-    trees = fit_level(inputs, targets.level, folds, config.level, share=False, seed=config.seed)
+    final = levels[-1]
     chosen = Candidate(
-        {"sources": len(names)}, oof_quality, lambda: Mixture.of(gates[-1], completed[-1], heads)
+        {"sources": len(names)},
+        oof_odds,
+        lambda: Mixture.of(final.gate, completed[-1], heads),
     )
+    oof_level = oof_levels(levels, inputs, folds)
+    oof_quality = _stack(len(data.arms), config).predict({MIXTURE: oof_odds}, oof_level)
     criterion = Criterion(data=data.rows(folds.judged), cost_usd=oof_cost_usd)
     above, averages = targets.quality, completed[-1]
     even = judged_evenly(folds, source, config.seed).judged  # whoever's arms are offered
     return Crossfit(
         folds=folds,
         targets=targets,
-        oof_level=oof_levels(trees, inputs, folds),
-        trees=trees[-1],
+        oof_level=oof_level,
+        trees=final,
         chosen={MIXTURE: chosen},
         scores={MIXTURE: {"": float(f"{criterion.score(oof_quality):.6g}")}},
         criterion=criterion,
@@ -139,16 +144,19 @@ def combine_sources(fitted: Crossfit, config: TrainConfig) -> Combined:
     All arms are calibrated alike: an arm's own calibration by one source would move it against the
     other arms of another.
     """
-    judged, arms = fitted.criterion.data, len(fitted.criterion.data.arms)
-    oof_quality = fitted.chosen[MIXTURE].oof_quality
-    settings = replace(config.stack, sharpness=1.0, level_share=1.0)
-    nothing = np.zeros(arms)
-    stack = Stack(names=(MIXTURE,), base=nothing, means=nothing, config=settings)
-    raw = stack.predict({MIXTURE: oof_quality}, fitted.oof_level)
+    judged = fitted.criterion.data
+    stack = _stack(len(judged.arms), config)
+    raw = stack.predict({MIXTURE: fitted.chosen[MIXTURE].oof_quality}, fitted.oof_level)
     pooled = replace(config.calibration, prior_rows=(POOLED,))
     of = fitted.folds.of_judged
     calibration = fit_calibration(raw, judged.quality, pooled, of, judged.counts)
     return Combined(stack, _trust(fitted), calibration, calibration.apply(raw), raw)
+
+
+def _stack(arms: int, config: TrainConfig) -> OddsStack:
+    """The mixture, at the level of each prompt."""
+    settings, nothing = replace(config.stack, sharpness=1.0, level_share=1.0), np.zeros(arms)
+    return OddsStack(names=(MIXTURE,), base=nothing, means=nothing, config=settings)
 
 
 def _trust(fitted: Crossfit) -> Trust:
@@ -240,7 +248,7 @@ def _held_out(
     inputs: Inputs,
     folds: Folds,
     source: Ints,
-    gates: Sequence[Gate],
+    levels: Sequence[SourceLevel],
     completed: Completions,
     fitted: Mapping[int, _Fitted],
 ) -> Floats:
@@ -253,8 +261,9 @@ def _held_out(
         beyond[number][judged == number] = one.oof_beyond
 
     def predict(fold: int, places: Ints) -> Doubles:
-        mixture = Mixture.of(gates[fold], completed[fold], heads)
-        share = gates[fold].shares(asked.rows(places))
+        gate = levels[fold].gate
+        mixture = Mixture.of(gate, completed[fold], heads)
+        share = gate.shares(asked.rows(places))
         return mixture.mixed(share, {n: values[places] for n, values in beyond.items()})
 
     return folds.held_out(predict, completed[-1].mean.shape[1])
@@ -269,7 +278,8 @@ def _record(
 ) -> dict[str, Any]:
     """What the manifest says of the sources, and of what was never tried."""
     tried = {n: (~np.isnan(data.quality[source == n])).any(axis=0) for n in range(len(names))}
-    spread = np.sqrt(completed[-1].variance)
+    final = completed[-1]
+    spread = np.sqrt(final.variance) / final.slope[:, None]  # in units of quality
     return {
         "pulls": {k: round(v, 6) for k, v in completed.pulls.to_dict().items()},
         "sources": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,11 +10,13 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from ..config import TrainConfig
 from ..methods.base import Folds, Inputs, counted, group_sums
+from ..methods.linear import sigmoid
 from ..prepare.dataset import Dataset
 from .completion import Cells, Completed, Process, Pulls, cells_of, choose_pulls
 from .elsewhere import Elsewhere
 from .gate import Gate, fit_gates
 from .kin import Kin, kin_of
+from .odds import in_odds, slope_at, tried_odds
 
 # what makes sources alike: being the same, being the same kinds of work, reading alike
 SAME, BY_KIND, BY_TEXT = 0.3, 0.35, 0.35
@@ -100,6 +102,8 @@ class Completions:
         sources: Sources,
         folds: Folds,
         elsewhere: Elsewhere | None = None,
+        *,
+        odds: bool = False,
     ) -> None:
         """Choose the pulls by all cells; each completion then knows its own rows alone.
 
@@ -108,38 +112,61 @@ class Completions:
             sources: of the n training prompts.
             folds: of the rows.
             elsewhere: what is known without any row.
+            odds: whether arms are compared in log odds; the level is of values all the same.
         """
+        every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
         count, counts = len(sources.names), sources.data.counts
+        level, middle, tried = _levels(values, sources, every[-1])
 
         def cells(rows: Ints) -> Cells:
             some = None if counts is None else counts[rows]
             found = cells_of(values[rows], sources.number[rows], count, some)
+            found = in_odds(found, middle) if odds else found
             return found if elsewhere is None else elsewhere.beside(found)
 
-        every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
         kin, alike = sources.kin, sources.alike
         alike = alike if elsewhere is None else elsewhere.likeness(alike)
         self.pulls: Pulls = choose_pulls(cells(every[-1]), kin, alike)
         every_arm = [
             Process.of(cells(r), kin, alike, self.pulls).complete().of_sources(count) for r in every
         ]
+        slope = slope_at(middle) if odds else np.ones(count)
+        every_arm = [replace(completed, slope=slope) for completed in every_arm]
         self._found = [completed.of_arms(sources.offered) for completed in every_arm]
-        self.level = _levels(values, every_arm[-1].mean, sources)
+        more, number = self._found[-1].mean.mean(axis=1), sources.number
+        if odds:
+            told = (tried + more)[number] + (level - middle[number]) * slope[number]
+            self.level: Doubles = np.where(np.isnan(told), np.nan, sigmoid(told))
+        else:
+            self.level = level + more[number]
 
     def __getitem__(self, left_out: int) -> Completed:
         return self._found[left_out]
 
 
-def _levels(values: Floats | Doubles, averages: Doubles, sources: Sources) -> Doubles:
-    """(n,) what the mean of the offered arms would be on a prompt, NaN where nothing is known.
+def _levels(
+    values: Floats | Doubles, sources: Sources, rows: Ints
+) -> tuple[Doubles, Doubles, Doubles]:
+    """What the mean of the tried arms would be on a prompt, its mean by source, that of log odds.
 
     Args:
         values: (n, a) of every arm, NaN where missing.
-        averages: (s, a) how far arms stand out.
         sources: of the n prompts.
+        rows: numbers of those that are known.
+    Returns:
+        (n,) NaN where nothing is known, (s,), (s,).
     """
-    share = counted(values, sources.data.counts)
-    above = averages - averages[:, sources.offered].mean(axis=1, keepdims=True)
+    counts, count = sources.data.counts, len(sources.names)
+    some = None if counts is None else counts[rows]
+    cells = cells_of(values[rows], sources.number[rows], count, some)
+    above = np.zeros((count, values.shape[1]))
+    above[cells.source, cells.arm] = cells.value
+    share = counted(values, counts)
     left = np.where(share > 0, values - above[sources.number], 0.0) * share
     known = share.sum(axis=1)
-    return np.where(known > 0, left.sum(axis=1) / np.where(known > 0, known, 1.0), np.nan)
+    level = np.where(known > 0, left.sum(axis=1) / np.where(known > 0, known, 1.0), np.nan)
+    seen = ~np.isnan(level)
+    number = sources.number[seen]
+    total = np.bincount(number, level[seen], minlength=count)
+    middle: Doubles = total / np.maximum(np.bincount(number, minlength=count), 1)
+    return level, middle, tried_odds(cells, middle)

@@ -57,12 +57,19 @@ class Mixture:
     averages: Doubles  # (s, a) completed
     precision: Doubles  # (s, a) > 0
     heads: Mapping[int, SourceHead]  # by number of the source; not all need one
+    slope: Doubles  # (s,) what a head's unit is worth in that of the averages
 
     @classmethod
     def of(cls, gate: Gate, completed: Completed, heads: Mapping[int, SourceHead]) -> Mixture:
-        """Mix what was completed and what was fitted."""
-        averages, precision = completed.mean, completed.precision
-        return cls(gate=gate, averages=averages, precision=precision, heads=heads)
+        """Mix what was completed, above the mean of its arms, and what was fitted."""
+        averages = completed.mean - completed.mean.mean(axis=1, keepdims=True)
+        return cls(
+            gate=gate,
+            averages=averages,
+            precision=completed.precision,
+            heads=heads,
+            slope=completed.slope,
+        )
 
     def predict(self, inputs: Inputs) -> Floats:
         """How far every arm stands out: (n, a)."""
@@ -78,7 +85,8 @@ class Mixture:
         total = share @ (self.precision * self.averages)
         for number, values in beyond.items():
             arms = self.heads[number].arms
-            total[:, arms] += share[:, [number]] * self.precision[number, arms] * values
+            worth = self.slope[number] * self.precision[number, arms]
+            total[:, arms] += share[:, [number]] * worth * values
         return np.asarray(total / (share @ self.precision))
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
@@ -88,7 +96,7 @@ class Mixture:
         averages, columns = self.averages.copy(), []
         for number, head in self.heads.items():
             # a head writes its average too, which is no average of the source's completed ones
-            averages[number, head.arms] -= head.stack.means
+            averages[number, head.arms] -= self.slope[number] * head.stack.means
             columns.append(head.add_to(graph, inputs))
         known = graph.gemm(share, self.precision * averages, nothing, np.float64)
         if columns:
@@ -102,7 +110,8 @@ class Mixture:
         arm = np.concatenate([head.arms for head in self.heads.values()])
         said = graph.cast(graph.op("Concat", columns, axis=1), np.float64)
         trust = graph.op("Gather", [share, graph.const(source, np.int64)], axis=1)
-        trust = graph.op("Mul", [trust, graph.const(self.precision[source, arm], np.float64)])
+        worth = self.slope[source] * self.precision[source, arm]
+        trust = graph.op("Mul", [trust, graph.const(worth, np.float64)])
         said = graph.op("Mul", [said, trust])
         nothing = graph.op("Mul", [_first(graph, said), graph.const(0.0, np.float64)])
         padded = graph.op("Concat", [said, nothing], axis=1)

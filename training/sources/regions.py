@@ -110,7 +110,7 @@ def fit_regions(
     share = np.zeros((len(centroids), len(completed.mean)))
     np.add.at(share, (region, source), 1.0)
     share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
-    unsure = 1.0 / np.maximum(share @ completed.precision, 1e-6)
+    unsure = 1.0 / np.maximum(share @ (completed.precision * completed.slope[:, None] ** 2), 1e-6)
     width = np.array([np.percentile(far[source == s], WIDE) for s in range(share.shape[1])])
     return SourceClusters(
         centroids=centroids,

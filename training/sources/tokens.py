@@ -9,11 +9,11 @@ from router.types import Doubles, Floats, Ints
 from ..config import TrainConfig
 from ..methods.base import Folds, Inputs
 from ..methods.costs import TokenModel
-from ..methods.level import fit_level
 from .completion import LEAST_ROWS
 from .elsewhere import Elsewhere
 from .levels import Completions, Sources
 from .mixture import Mixture
+from .source_level import fit_source_levels
 
 
 def fit_source_tokens(
@@ -37,16 +37,14 @@ def fit_source_tokens(
     logs = _smeared(np.log(np.maximum(tokens.astype(np.float64), 1e-3)), sources.number)
     elsewhere = Elsewhere.of(sources.data, sources.names)
     completed = Completions(logs, sources, folds, elsewhere)
-    trees = fit_level(
-        inputs, completed.level[:, None], folds, config.level, share=False, seed=config.seed
-    )
+    levels = fit_source_levels(completed.level, sources, inputs, folds, config)
     low, high = np.nanpercentile(logs, (1, 99))
     arms = int(sources.offered.sum())
 
     def fitted(left_out: int) -> TokenModel:
         return TokenModel(
             head=Mixture.of(sources.gates[left_out], completed[left_out], {}),
-            level=trees[left_out],
+            level=levels[left_out],
             low=np.full(arms, low),
             high=np.full(arms, high),
             smear=np.ones(arms),

@@ -21,6 +21,7 @@ from training.progress import Timings
 from training.selection.crossfit import Crossfit
 from training.sources.crossfit import (
     MIXTURE,
+    combine_sources,
     crossfit_sources,
     is_collection,
     judged_evenly,
@@ -65,7 +66,7 @@ def test_held_out_prompts_are_told_apart_beyond_the_averages_of_their_source(
 ) -> None:
     sources = Sources.of(world.inputs, world.data, world.folds, CONFIG)
     averages = Completions(world.data.quality, sources, world.folds)[-1].mean
-    mixed = gap(found.chosen[MIXTURE].oof_quality, world)
+    mixed = gap(combine_sources(found, CONFIG).oof_raw.astype(np.float64), world)
     assert mixed < 0.75 * gap(averages[world.source], world)
 
 

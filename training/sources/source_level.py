@@ -1,0 +1,75 @@
+"""What all arms have in common on a prompt: the mean of the sources it could be from, and trees.
+
+Trees of all rows hardly know that a small source is harder than the rest. Its mean is therefore
+mixed by the gate, and trees learn what is left within sources, each source counting by the square
+root of its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from router.types import Doubles, Floats, Ints
+
+from ..config import TrainConfig
+from ..methods.base import Folds, GraphInputs, Inputs
+from ..methods.level import LevelTrees, fit_level
+from ..methods.onnx_graph import Graph
+from .gate import Gate
+from .levels import Sources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLevel:
+    """The level of a prompt of a collection."""
+
+    gate: Gate
+    means: Doubles  # (s,)
+    trees: LevelTrees
+
+    def predict(self, inputs: Inputs) -> Doubles:
+        """(n,)."""
+        return np.asarray(self.gate.shares(inputs) @ self.means + self.trees.predict(inputs))
+
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Write it into a graph; returns the (n, 1) float32 tensor."""
+        share = self.gate.add_to(graph, inputs)
+        mean = graph.gemm(share, self.means[:, None], np.zeros(1), np.float64)
+        own = self.trees.add_to(graph, inputs)
+        return graph.op("Add", [graph.cast(mean, np.float32), own])
+
+
+def fit_source_levels(
+    level: Doubles, sources: Sources, inputs: Inputs, folds: Folds, config: TrainConfig
+) -> list[SourceLevel]:
+    """Without each fold in turn, and last of all prompts: folds + 1.
+
+    Args:
+        level: (n,) of the training prompts, NaN where nothing is known.
+        sources: of them.
+        inputs: these prompts.
+        folds: of the rows.
+        config: of the trees.
+    """
+    every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
+    means = [source_means(level, sources, rows) for rows in every]
+    left = (level - means[-1][sources.number])[:, None]
+    rows = np.bincount(sources.number)
+    counts = np.sqrt(rows.mean() / rows)[sources.number][:, None]
+    trees = fit_level(
+        inputs, left, folds, config.level, share=False, seed=config.seed, counts=counts
+    )
+    return [
+        SourceLevel(gate=gate, means=mean, trees=grown)
+        for gate, mean, grown in zip(sources.gates, means, trees, strict=True)
+    ]
+
+
+def source_means(level: Doubles | Floats, sources: Sources, rows: Ints) -> Doubles:
+    """(s,) means of some prompts' levels (n,) by source, 0 where none is known."""
+    known = rows[~np.isnan(level[rows])]
+    number, s = sources.number[known], len(sources.names)
+    count = np.bincount(number, minlength=s)
+    return np.asarray(np.bincount(number, level[known], minlength=s) / np.maximum(count, 1))
