@@ -41,8 +41,8 @@ FLOORS = {
     ),
     "training": (
         "__init__ errors config progress threads measure reports prepare methods selection bundle "
-        "sources prior preferences evaluation tiers pipeline starter retrain status certify gate "
-        "edit init batch commands benchmarks"
+        "sources prior preferences evaluation tiers pipeline starter_prices starter retrain status "
+        "certify gate edit init batch commands benchmarks"
     ),
 }
 HEAVY = ("sklearn", "lightgbm", "polars", "torch", "bentoml", "scipy", "onnx", "rich")

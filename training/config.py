@@ -223,7 +223,9 @@ class DecisionConfig:
 
     tie_bands: tuple[float, ...] = (0.0, 0.1, 0.2, 0.35, 0.5)  # in standard errors
     default_threshold: float = 0.5
-    far_tie: float = 0.25  # standard errors within which arms tie far from all kinds of work
+    # standard errors within which arms tie where nobody compared them: far from all kinds of work,
+    # and in kinds where at most one of them was tried; one, as Breiman et al. 1984 prune by
+    far_tie: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,15 +116,15 @@ def within(cost_usd: Doubles, eligible: Bools, cap_usd: float | None) -> Bools:
     return left
 
 
-def near_tie_band(quality_se: Doubles, eligible: Bools, width: float) -> Doubles:
-    """The near-tie band of each prompt: `width` times the median standard error.
+def near_tie_band(quality_se: Doubles, eligible: Bools, width: float | Doubles) -> Doubles:
+    """The near-tie band of each prompt: `width`, one or (n,), times the median standard error.
 
     Over eligible arms only, so that adding an ineligible arm changes nothing.
 
     Returns:
         (n,) in quality units, 0 where no arm is eligible.
     """
-    if width == 0.0:
+    if not np.any(width):
         return np.zeros(len(quality_se))
     band = np.zeros(len(quality_se))
     if len(eligible) and eligible[0].any() and (eligible == eligible[0]).all():
@@ -132,8 +132,8 @@ def near_tie_band(quality_se: Doubles, eligible: Bools, width: float) -> Doubles
         return width * np.median(quality_se[:, eligible[0]], axis=1).astype(np.float64)
     for i, allowed in enumerate(eligible):
         if allowed.any():
-            band[i] = width * float(np.median(quality_se[i, allowed]))
-    return band
+            band[i] = float(np.median(quality_se[i, allowed]))
+    return width * band
 
 
 def cost_weight_at(table: ThresholdMap, threshold: float) -> float:

@@ -14,7 +14,7 @@ from ..types import Bools, Doubles, Ints
 from .manifest import ThresholdMap
 from .threshold_map import MOST, significant
 
-STEP = 0.005  # of spend between two knots, at least
+STEP = 0.01  # of spend between two knots, at least
 EDGE = 1e-6  # shares this far inside the ends belong to the first and the last change
 
 

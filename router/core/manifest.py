@@ -139,6 +139,7 @@ class Region:
         arms: arms that were tried on these.
         threshold_map: of its own prompts; null where too few were judged, or where nobody declared
             kinds: the map of all prompts then holds.
+        tie_band: near-tie width in standard errors by that map; wide where no two arms were tried.
     """
 
     kind: str | None
@@ -147,6 +148,7 @@ class Region:
     rows: int
     arms: int
     threshold_map: ThresholdMap | None = None
+    tie_band: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

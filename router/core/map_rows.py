@@ -25,6 +25,7 @@ from .manifest import ArmInfo, Manifest, Region, ThresholdMap, retired_by
 from .threshold_map import promised_quality, threshold_map
 
 MAP_ROWS = "map_rows.onnx"
+LOG_TOKENS = "log_output_tokens"  # half precision is 1 % of a number of tokens
 SAMPLE = 512  # rows; a sweep over them takes milliseconds, and a share is off by 2 points
 REGION_SAMPLE = 128  # rows of each region that has a map of its own
 LEAST_ROWS = 32  # of a region that gets one
@@ -89,9 +90,9 @@ class MapRows:
         few: a map of a region is as good as any other.
         """
         if not any(region.threshold_map for region in regions):
-            return self.rows(_spaced(np.arange(len(self)), SAMPLE))
+            return self.rows(spread(np.arange(len(self)), SAMPLE))
         most = max(REGION_SAMPLE, SAMPLE // len(regions))
-        parts = [_spaced(self.within(region.clusters), most) for region in regions]
+        parts = [spread(self.within(region.clusters), most) for region in regions]
         return self.rows(np.sort(np.concatenate(parts)))
 
     def within(self, clusters: Sequence[int]) -> Ints:
@@ -133,20 +134,22 @@ class MapRows:
         """
         if not any(region.threshold_map for region in regions):
             return self.threshold_map(arms, tie_band, among), tuple(regions)
-        return self.region_maps(regions, arms, tie_band, among)
+        return self.region_maps(regions, arms, among)
 
     def region_maps(
         self,
         regions: Sequence[Region],
         arms: Sequence[ArmInfo],
-        tie_band: float,
         among: Bools | None = None,
     ) -> tuple[ThresholdMap, tuple[Region, ...]]:
-        """The same where every region of `LEAST_ROWS` is to have one."""
+        """The same where every region of `LEAST_ROWS` is to have one, by its own near ties."""
         kept = np.ones(len(arms), dtype=np.bool_) if among is None or not among.any() else among
         some = self.arms(np.flatnonzero(kept).tolist())
         quality, error = some.quality.astype(np.float64), self.quality_se.astype(np.float64)
-        band = near_tie_band(error, np.ones(error.shape, dtype=np.bool_), tie_band)
+        width = np.zeros(len(self))
+        for region in regions:
+            width[self.within(region.clusters)] = region.tie_band
+        band = near_tie_band(error, np.ones(error.shape, dtype=np.bool_), width)
         seen = promised_quality(some.quality, some.realised).astype(np.float64)
         told: Doubles = np.where(np.isnan(seen), quality, seen)
         flips = Flips.of(quality, self.cost_usd(arms)[:, kept], told, band)
@@ -174,7 +177,7 @@ class MapRows:
         return mean, spread, tokens
 
 
-def _spaced(index: Ints, most: int) -> Ints:
+def spread(index: Ints, most: int) -> Ints:
     """At most so many of some numbers (m,), evenly spaced; all of as many or fewer."""
     m = len(index)
     return index if m <= most else index[np.arange(most) * m // most]
@@ -189,6 +192,9 @@ def read_map_rows(path: Path) -> MapRows:
     session = open_session(path)
     found = dict(zip((o.name for o in session.get_outputs()), session.run(None, {}), strict=True))
     kinds = {"n_chars": np.int64, "cluster": np.int64}
+    if LOG_TOKENS in found:  # of rows that were compacted
+        found["output_tokens"] = np.exp(found[LOG_TOKENS].astype(np.float64))
+        found["realised"] = np.full_like(found["quality"], np.nan)
     try:
         return MapRows(
             **{f.name: found[f.name].astype(kinds.get(f.name, np.float32)) for f in fields(MapRows)}

@@ -127,8 +127,8 @@ class ThresholdRule(UtilityRule):
         cost_weight: λ >= 0 by the map of all prompts.
         far_tie: near-tie width in standard errors where nothing is known.
         promise: (mean quality, mean US dollars per request) by that map.
-        by_cluster: (k, 3) λ and the promise by the map of each cluster's region; null where all
-            share one.
+        by_cluster: (k, 4) λ and the promise by the map of each cluster's region, and the near-tie
+            width there; null where all share one.
     """
 
     threshold: float
@@ -144,7 +144,8 @@ class ThresholdRule(UtilityRule):
         if manifest.mapped:
             maps = [region.threshold_map for region in manifest.regions]
             levels = [whole if own is None else _level(own, threshold) for own in maps]
-            by_cluster = np.array(levels)[manifest.region_of]
+            widths = [[region.tie_band] for region in manifest.regions]
+            by_cluster = np.hstack([levels, widths])[manifest.region_of]
         return cls(
             cost_weight=whole[0],
             tie_band=manifest.decision.tie_band,
@@ -160,11 +161,17 @@ class ThresholdRule(UtilityRule):
             return self.cost_weight
         return np.asarray(self.by_cluster[scores.cluster, 0])
 
+    def band(self, scores: Scores, eligible: Bools) -> Doubles:
+        """See `Rule`; in units of quality."""
+        if self.by_cluster is None:
+            return super().band(scores, eligible)
+        return near_tie_band(scores.quality_se, eligible, self.by_cluster[scores.cluster, 3])
+
     def expected(self, scores: Scores) -> tuple[float, float] | None:
         """See `Rule`: of prompts of the same kinds of work."""
         if self.by_cluster is None:
             return self.promise
-        quality, cost_usd = self.by_cluster[scores.cluster, 1:].mean(axis=0).tolist()
+        quality, cost_usd = self.by_cluster[scores.cluster, 1:3].mean(axis=0).tolist()
         return quality, cost_usd
 
     def choose(self, scores: Scores, eligible: Bools) -> Ints:

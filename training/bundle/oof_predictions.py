@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from data.split import normalise
-from router.core.map_rows import MapRows
+from router.core.map_rows import LOG_TOKENS, MapRows
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import TrainingError
@@ -57,6 +57,12 @@ class OofPredictions(MapRows):
         at = np.minimum(np.searchsorted(self.keys[order], keys), len(order) - 1)
         return np.where(self.keys[order][at] == keys, order[at], -1)
 
+    def beside(self, other: OofPredictions) -> OofPredictions:
+        """Both, these first; `seen` is of these."""
+        names = [f.name for f in fields(OofPredictions) if f.name != "seen"]
+        both = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in names}
+        return replace(self, **both)
+
     def to_onnx(self) -> bytes:
         """The file's content."""
         return constants({"keys": self.keys, "seen": self.seen, **arrays_of(self)})
@@ -66,6 +72,16 @@ def arrays_of(rows: MapRows) -> dict[str, NDArray[Any]]:
     """The arrays of rows as files keep them, by name."""
     found = {field.name: getattr(rows, field.name) for field in fields(MapRows)}
     return found | {name: found[name].astype(np.int32) for name in ("n_chars", "cluster")}
+
+
+def compacted(rows: MapRows) -> dict[str, NDArray[Any]]:
+    """The arrays of rows without outcomes in half precision, for a bundle that is to be small."""
+    found = arrays_of(rows)
+    del found["realised"]
+    found[LOG_TOKENS] = np.log(np.maximum(found.pop("output_tokens"), 1e-3))
+    for name in ("quality", "quality_se", LOG_TOKENS):
+        found[name] = found[name].astype(np.float16)
+    return found
 
 
 def constants(arrays: Mapping[str, NDArray[Any]]) -> bytes:

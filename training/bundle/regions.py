@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from router.core.manifest import Manifest, Region
+from router.core.map_rows import LEAST_ROWS, REGION_SAMPLE, spread
 from router.types import Bools, Ints
 
 from ..config import TrainConfig
@@ -20,7 +21,9 @@ from ..methods.base import Folds, Inputs
 from ..prepare.dataset import Dataset
 from .kind_words import kind_by_words
 from .model import FittedModel, Prediction
-from .oof_predictions import OofPredictions
+from .oof_predictions import OofPredictions, oof_predictions
+
+COMPARED = 2  # arms that were tried in a region, from which on it tells arms apart
 
 
 def regions_of(data: Dataset, cluster: Ints, sources: Sequence[str]) -> tuple[Region, ...]:
@@ -89,10 +92,44 @@ def mapped_by_kind(
     if not told or len(regions) < 2:
         return replace(manifest, regions=regions), rows
     rows = _levelled(rows, regions, model.predict(inputs.rows(folds.judged)), folds.of_judged)
+    rows = _with_unjudged(rows, regions, model, inputs, data)
     band = manifest.decision.tie_band
-    table, regions = rows.region_maps(regions, manifest.arms, band, among)
-    decision = replace(manifest.decision, far_tie=max(band, config.decision.far_tie))
+    wide = max(band, config.decision.far_tie)
+    regions = tuple(replace(r, tie_band=band if r.arms >= COMPARED else wide) for r in regions)
+    table, regions = rows.region_maps(regions, manifest.arms, among)
+    decision = replace(manifest.decision, far_tie=wide)
     return replace(manifest, decision=decision, threshold_map=table, regions=regions), rows
+
+
+def _with_unjudged(
+    rows: OofPredictions,
+    regions: Sequence[Region],
+    model: FittedModel,
+    inputs: Inputs,
+    data: Dataset,
+) -> OofPredictions:
+    """The rows and, of regions where no arm was judged, training prompts as the model sees them.
+
+    No outcome of an arm of theirs went into that, so nothing is flattered.
+    """
+    place = model.table.placed(inputs, data.sources)
+    few = [r for r in regions if len(rows.within(r.clusters)) < LEAST_ROWS and r.arms < COMPARED]
+    found = [np.flatnonzero(np.isin(place, region.clusters)) for region in few]
+    if not found:
+        return rows
+    index = np.sort(np.concatenate([spread(own, REGION_SAMPLE) for own in found]))
+    seen = model.predict(inputs.rows(index))
+    more = oof_predictions(
+        [data.texts[i] for i in index],
+        (),
+        quality=seen.quality,
+        quality_se=seen.quality_se,
+        output_tokens=seen.output_tokens,
+        realised=np.full_like(seen.quality, np.nan),
+        n_chars=data.n_chars[index],
+        cluster=place[index],
+    )
+    return rows.beside(more)
 
 
 def _levelled(

@@ -131,10 +131,3 @@ def test_the_example_of_the_readme_is_a_catalogue(tmp_path: Path) -> None:
         arm = Arm({"acorn-*": "acorn-large-2", "": "sapling-8b"}.get(model, model), tier)
         assert set(tier_document(found, arm)) > {"name", "spec"}
     assert "catalogue check" in text
-
-
-def test_the_starters_catalogue_is_read_as_before() -> None:
-    found = Catalogue.load(ROOT / "serving" / "starter" / "catalogue.toml")
-    assert found.model("gpt-4o-mini-2024-07-18").vision is True
-    assert found.model("gpt-3.5-turbo-0125").context_tokens == 16385
-    assert found.model("claude-3-5-haiku-20241022").vision is None

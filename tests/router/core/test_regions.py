@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from router import Policy, Router
 from router.core.choice import choose_share
 from router.core.manifest import Manifest, Region, read_manifest
-from router.core.map_rows import MapRows
+from router.core.map_rows import MapRows, read_map_rows
 from router.core.promises import promises, promises_by_kind
 from router.request.view import read_prompt
 from router.types import Doubles, Scores
 from tests.router.catalogued import with_manifest
+from training.bundle.oof_predictions import arrays_of, compacted, constants
 from training.prepare.golden import GOLDEN_PROMPTS
 
 SHARES = st.floats(0, 1)
@@ -40,8 +41,7 @@ def with_regions(router: Router, kinds: tuple[str | None, ...]) -> Router:
         for i, kind in enumerate(kinds)
     )
     manifest = router.manifest
-    band = manifest.decision.tie_band
-    table, regions = rows_of(router).region_maps(bare, manifest.arms, band)
+    table, regions = rows_of(router).region_maps(bare, manifest.arms)
     decision = replace(manifest.decision, far_tie=FAR_TIE)
     made = replace(manifest, regions=regions, threshold_map=table, decision=decision)
     other = with_manifest(router, made)
@@ -137,7 +137,7 @@ def test_a_kind_with_few_rows_has_the_map_of_all(plain: Router) -> None:
     )
     few = replace(rows_of(plain), cluster=np.where(rows_of(plain).cluster == rare, 1 - (rare == 1),
                   rows_of(plain).cluster))  # fmt: skip
-    table, found = few.region_maps(regions, plain.manifest.arms, 0.0)
+    table, found = few.region_maps(regions, plain.manifest.arms)
     assert found[0].threshold_map is None
     assert found[1].threshold_map is not None
     made = replace(plain.manifest, regions=found, threshold_map=table)
@@ -223,3 +223,34 @@ def test_manifests_with_regions_are_read_back(router: Router, tmp_path: Path) ->
     (tmp_path / "manifest.json").write_text(torn.to_json(), "utf-8")
     with pytest.raises(Exception, match="every cluster once"):
         read_manifest(tmp_path)
+
+
+def test_arms_that_nobody_compared_in_a_region_tie_within_an_error(router: Router) -> None:
+    manifest, rows = router.manifest, rows_of(router)
+    wide = tuple(replace(region, tie_band=8.0) for region in manifest.regions)
+    table, regions = rows.region_maps(wide, manifest.arms)
+    made = replace(manifest, regions=regions, threshold_map=table)
+    tied = with_manifest(router, made)
+    best, cheap = Policy(threshold=1.0), 0
+    for text in GOLDEN_PROMPTS:
+        view = read_prompt(text)
+        sure, unsure = (
+            r.decide(view, r.score(view), best).predicted.cost_usd for r in (router, tied)
+        )
+        assert unsure <= sure
+        cheap += unsure < sure
+    assert cheap
+
+
+def test_compacted_rows_make_nearly_the_same_map(router: Router, tmp_path: Path) -> None:
+    rows, path = rows_of(router), tmp_path / "map_rows.onnx"
+    path.write_bytes(constants(compacted(rows)))
+    read = read_map_rows(path)
+    assert path.stat().st_size < 0.6 * len(constants(arrays_of(rows)))
+    assert np.allclose(read.output_tokens, rows.output_tokens, rtol=0.01)
+    assert np.isnan(read.realised).all()
+    arms, regions = router.manifest.arms, router.manifest.regions
+    made, again = (some.region_maps(regions, arms)[0] for some in (rows.unlabelled(), read))
+    for share in (0.3, 0.5, 0.7):
+        costs = [np.interp(share, table.threshold, table.cost_usd) for table in (made, again)]
+        assert costs[0] == pytest.approx(costs[1], rel=0.02)
