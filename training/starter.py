@@ -9,9 +9,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
-from data.tables import load_tables
+from data.collection import read_collection
+from data.pricelists import load_prices
+from data.tables import load_sources
 from router.atomic import replaced_folder
 from router.core.bundle import (
     ENCODER,
@@ -27,16 +30,19 @@ from router.core.map_rows import MAP_ROWS, read_map_rows
 from router.errors import BundleError
 
 from .bundle.export import CARD, finish
-from .bundle.oof_predictions import OOF_PREDICTIONS, arrays_of, constants
+from .bundle.oof_predictions import OOF_PREDICTIONS, compacted, constants
 from .config import load_config, recorded
 from .errors import TrainingError
 from .pipeline import train
+from .prepare.dataset import build_dataset, offered_arms
 from .prepare.encoder import ExportedEncoder, export_encoder
 from .progress import Reporter
+from .starter_prices import write_prices
 
 COMMITTED = Path("serving/starter")
 ASSEMBLED = Path(__file__).resolve().parent.parent / "artifacts" / "starter"  # by `make setup`
-SOURCE = "zeroeval"  # arms of different sets share too few models for one honest joint training
+PRICES = COMMITTED / "prices.csv"
+COLLECTION = Path(__file__).parent / "benchmarks" / "collection.toml"
 HEAD_FILES = (HEADS, GOLDEN, MAP_ROWS, CARD, MANIFEST)
 
 
@@ -72,20 +78,34 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
 def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manifest:
     """Train the heads from the public outcomes in `datasets` and write them to `out`."""
     config = load_config(COMMITTED / "train.toml")
-    prompts = datasets / f"{SOURCE}.prompts.parquet"
-    tables = load_tables(datasets / f"{SOURCE}.parquet", prompts, split=config.split)
+    sources = read_collection(COLLECTION, datasets)
+    tables = load_sources(sources, split=config.split, prices=load_prices(PRICES))
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
         trained = train(tables, config, bundle, cache, reporter)
         # outcomes row by row are a dataset, which is not committed
         (bundle / OOF_PREDICTIONS).unlink()
-        rows = read_map_rows(bundle / MAP_ROWS).unlabelled()
-        (bundle / MAP_ROWS).write_bytes(constants(arrays_of(rows)))
+        rows = read_map_rows(bundle / MAP_ROWS)
+        (bundle / MAP_ROWS).write_bytes(constants(compacted(rows)))
         manifest = finish(bundle, trained.manifest)
         out.mkdir(parents=True, exist_ok=True)
         for name in HEAD_FILES:
             shutil.copyfile(bundle / name, out / name)
     return manifest
+
+
+def price(datasets: Path, listed: Path, day: date) -> int:
+    """Write what the offered arms' models cost on a day; returns how many there are.
+
+    Raises:
+        TrainingError: a pattern of arms.offered fits no arm, or a model has no price.
+    """
+    config = load_config(COMMITTED / "train.toml")
+    tables = load_sources(read_collection(COLLECTION, datasets), split=config.split).learned()
+    arms = build_dataset(tables, config.arms).arms
+    offered = offered_arms(arms, config.arms)
+    models = [arm.model for arm, kept in zip(arms, offered, strict=True) if kept]
+    return write_prices(models, listed, day, PRICES)
 
 
 def _encoder(manifest: Manifest, cache: Path) -> ExportedEncoder:

@@ -207,6 +207,9 @@ class ThresholdRule(UtilityRule):
             best = "best arm" if self.far_tie == 0 else "cheapest of the best arms"
             share = f"within {self.threshold:.0%} of the way to the dearest"
             return Reason("threshold", f"{best} on average {share}")
+        if self.by_cluster is not None and self.by_cluster[scores.cluster[0], 3] > self.tie_band:
+            tied = f"cheapest within an error of the best for its price at {self.threshold:g}"
+            return Reason("threshold", f"{tied}: no two arms were compared on such prompts")
         return Reason("threshold", f"best quality for its price at threshold {self.threshold:g}")
 
 

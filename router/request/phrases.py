@@ -112,7 +112,22 @@ PHRASES: dict[Role, str] = {
     الثاني|الثانية|الثالث|الثالثة|الأخير|كلاهما|الكل|الخيار|رقم
     """,
     "hello": """
-    hi|hello|hey|hey there|hi there|hello there|hiya|howdy|yo|good morning|good afternoon
+    hi|hello|hey|hey there|hi there|hello there|hiya|howdy|yo|good morning|good afternoon|good day
+    how are you|how are you?|how are you doing|how are you doing?|how are you today
+    how are you today?|how are things|how are things?|how is it going|how is it going?
+    hows it going|hows it going?|hows your day|hows your day?|whats up|whats up?
+    nice to meet you|pleased to meet you|good to see you|welcome back|are you there
+    are you there?|anyone there|anyone there?|is anybody there|is anybody there?|happy new year
+    merry christmas|wie geht es dir|wie geht es dir?|wie gehts|wie gehts?|wie geht es ihnen
+    wie geht es ihnen?|wie gehts dir|wie gehts dir?|frohe weihnachten|comment ça va
+    comment ça va?|ça va|ça va?|comment vas tu|comment vas tu?|comment allez vous
+    comment allez vous?|enchanté|cómo estás|cómo estás?|cómo está|cómo está?|qué tal
+    qué tal?|¿cómo estás?|¿qué tal?
+    mucho gusto|como vai|como vai?|tudo bom|tudo bom?|come stai|come stai?|come va|come va?
+    piacere|你好吗|你好吗?|您好吗|您好吗?|最近怎么样|最近怎么样?|元気ですか|元気ですか?|お元気ですか|お元気ですか?
+    はじめまして|잘 지내요|잘 지내요?|잘 지내
+    잘 지내?|반가워요|반갑습니다|как дела|как дела?|как ты|как ты?|рад знакомству|आप कैसे हैं|आप कैसे हैं?
+    कैसे हो|कैसे हो?|كيف حالك|كيف حالك?
     good evening|morning|greetings|sup|hallo|servus|moin|guten morgen|guten tag|guten abend
     grüezi|grüss gott|bonjour|bonsoir|salut|coucou|hola|buenos días|buenas tardes|buenas noches
     buenas|buen día|olá|oi|bom dia|boa tarde|boa noite|ciao|salve|buongiorno|buonasera|你好|您好
@@ -122,6 +137,8 @@ PHRASES: dict[Role, str] = {
     أهلاً|صباح الخير|مساء الخير
     """,
     "thanks": """
+    thank you so much|thanks so much|thanks a lot|thank you very much|youve been a great help
+    you have been a great help|youve been a big help|that was all i needed|thats all i needed
     thanks|thank you|thankyou|thx|thnx|thanx|ty|tysm|tyvm|thank u|many thanks|much appreciated
     appreciate it|i appreciate it|i appreciate your help|i appreciate that|appreciated|cheers
     much obliged|🙏|danke|danke dir|dankeschön|danke schön|vielen dank|vielen lieben dank
@@ -140,7 +157,8 @@ PHRASES: dict[Role, str] = {
     """,
     "done": """
     bye|goodbye|good bye|bye bye|see you|see ya|cya|farewell|talk later|talk to you later
-    see you later|see you soon|see you tomorrow|take care|good night|goodnight|have a nice day
+    see you later|see you soon|see you tomorrow|talk to you tomorrow|talk to you soon|talk tomorrow
+    take care|good night|goodnight|have a nice day
     have a great day|have a good day|have a good one|have a nice evening|have a good evening
     have a good night|have a great weekend|have a nice weekend|have a good weekend|👋|thats all
     that is all|thats it|that is it|that will be all|thatll be all|thats everything|nothing else

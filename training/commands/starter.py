@@ -1,17 +1,19 @@
-"""Assemble or rebuild the starter router.
+r"""Assemble or rebuild the starter router.
 
 python -m training.commands.starter assemble --out artifacts/starter
 python -m training.commands.starter build --datasets ../shared/datasets
+python -m training.commands.starter prices --datasets ../shared/datasets --list FILE --date DAY
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from ..progress import ConsoleReporter
-from ..starter import COMMITTED, rebuild
+from ..starter import COMMITTED, PRICES, price, rebuild
 from ..starter import assemble as put_together
 from ._common import CACHED, PATH, Command, path_option
 
@@ -38,6 +40,17 @@ def build(datasets: Path, out: Path, cache: Path) -> None:
     """Train the heads from the public outcomes in DATASETS and write them to OUT."""
     manifest = rebuild(datasets, out, cache, ConsoleReporter())
     click.echo(f"starter heads {manifest.bundle_id} in {out}")
+
+
+@main.command(cls=Command)
+@path_option("--datasets", required=True, about="Folder of the public tables.")
+@path_option("--list", "listed", required=True, about="LiteLLM's price file.")
+@click.option(
+    "--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Of the file."
+)
+def prices(datasets: Path, listed: Path, day: datetime) -> None:
+    """Write what the offered models cost to the starter's prices.csv."""
+    click.echo(f"{price(datasets, listed, day.date())} prices in {PRICES}")
 
 
 if __name__ == "__main__":

@@ -108,12 +108,7 @@ def crossfit_sources(
     fitted = _fit_sources(sources, inputs, data, folds, config, stage)
     heads = {number: one.head for number, one in fitted.items()}
     oof_odds = _held_out(inputs, folds, source, levels, completed, fitted)
-    targets = Targets(
-        quality=(data.quality - level[:, None]).astype(np.float32),
-        level=level[:, None].astype(np.float32),
-        expected=level,
-    )
-    final = levels[-1]
+    targets, final = _above(data, level), levels[-1]
     chosen = Candidate(
         {"sources": len(names)},
         oof_odds,
@@ -122,7 +117,6 @@ def crossfit_sources(
     oof_level = oof_levels(levels, inputs, folds)
     oof_quality = _stack(len(data.arms), config).predict({MIXTURE: oof_odds}, oof_level)
     criterion = Criterion(data=data.rows(folds.judged), cost_usd=oof_cost_usd)
-    above, averages = targets.quality, completed[-1]
     even = judged_evenly(folds, source, config.seed).judged  # whoever's arms are offered
     return Crossfit(
         folds=folds,
@@ -133,8 +127,17 @@ def crossfit_sources(
         scores={MIXTURE: {"": float(f"{criterion.score(oof_quality):.6g}")}},
         criterion=criterion,
         counts=data.counts,
-        table=fit_regions(inputs, data, above, sources, averages, even, config),
+        table=fit_regions(inputs, data, targets.quality, sources, completed[-1], even, config),
         record=_record(names, source, data, completed, fitted),
+    )
+
+
+def _above(data: Dataset, level: Doubles) -> Targets:
+    """How far outcomes lie above the levels of prompts (n,)."""
+    return Targets(
+        quality=(data.quality - level[:, None]).astype(np.float32),
+        level=level[:, None].astype(np.float32),
+        expected=level,
     )
 
 

@@ -121,9 +121,31 @@ def test_thanks_alone_closes_even_after_an_offer() -> None:
     assert after("thanks", OFFER) == "closing"
 
 
-@pytest.mark.parametrize("text", ["hi", "Hello!", "你好", "Guten Tag", "hola", "مرحبا", "नमस्ते"])
+GREETINGS = [
+    "hi",
+    "Hello!",
+    "你好",
+    "Guten Tag",
+    "hola",
+    "مرحبا",
+    "नमस्ते",
+    "Hello there, how are you today?",
+    "Hi, are you there?",
+    "Hola, ¿cómo estás?",
+    "Wie geht es dir?",
+    "お元気ですか？",
+    "Nice to meet you!",
+]
+
+
+@pytest.mark.parametrize("text", GREETINGS)
 def test_greetings_are_no_task(text: str) -> None:
     assert kind(user(text)) == "greeting"
+
+
+@pytest.mark.parametrize("text", ["How are you connected to the database?", "What's up with CI?"])
+def test_questions_that_begin_like_a_greeting_are_tasks(text: str) -> None:
+    assert kind(user(text)) == "new_task"
     assert kind(user(f"{text} {TASK}")) == "new_task"
 
 

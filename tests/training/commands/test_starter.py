@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,11 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from router import BundleError, Policy, Router
+from router.catalogue.names import family
+from router.catalogue.public import public_catalogue
 from router.core.manifest import read_manifest
 from tests.conftest import ROOT
 from training.commands.starter import main
+from training.config import recorded
 from training.prepare.cache import CACHE
 from training.prepare.golden import GOLDEN_PROMPTS
+from training.sources.ladder import rung
 from training.starter import HEAD_FILES, assemble
 
 HEADS = ROOT / "serving" / "starter"
@@ -26,19 +29,52 @@ def test_assembled_heads_are_a_bundle_that_routes(tmp_path: Path) -> None:
     router = Router.load(tmp_path / "starter")
     decision = router.route("What is 17*23?", Policy(threshold=0.3))
     assert decision.arm in {info.arm for info in manifest.arms}
-    assert len(manifest.arms) == 29
+
+
+def test_the_starter_offers_models_that_one_can_call_on_the_day_it_was_made() -> None:
+    manifest = read_manifest(HEADS)
+    day = recorded(manifest.config).arms.today
+    assert day is not None
+    retired = [public_catalogue().find(info.model) for info in manifest.arms]
+    ends = {found.model.retired for found in retired if found and found.model.retired}
+    assert all(end > day for end in ends)
+    assert all(info.price_date is not None for info in manifest.arms)
+    families = {family(info.model) for info in manifest.arms}
+    rungs: dict[str, set[float]] = {}
+    for info in manifest.arms:
+        if (height := rung(info.arm)) is not None:
+            rungs.setdefault(family(info.model), set()).add(height)
+    assert len(manifest.arms) >= 40
+    assert len(families) >= 18
+    assert sum(len(heights) >= 2 for heights in rungs.values()) >= 8
+
+
+def test_the_card_lists_sources_with_licences_and_only_measures_by_those_that_forbid_commerce() -> (
+    None
+):
+    card = (HEADS / "card.md").read_text()
+    sources = read_manifest(HEADS).training["sources"]
+    assert len(sources) > 15
+    for source in sources:
+        assert source["name"] in card
+        assert source["licence"] in card
+        if "NC" in source["licence"]:
+            assert source["use"] == "measure"
 
 
 def test_the_committed_heads_are_small_and_hold_no_prompt(datasets: Path) -> None:
-    assert sum((HEADS / name).stat().st_size for name in HEAD_FILES) < 2_000_000
-    prompts = pl.read_parquet(datasets / "zeroeval.prompts.parquet")["prompt"]
+    assert (HEADS / "router.onnx").stat().st_size < 4_000_000
+    assert sum((HEADS / name).stat().st_size for name in HEAD_FILES) < 5_000_000
     own = {text.lower() for text in GOLDEN_PROMPTS}
     files = {path.name for path in HEADS.iterdir()}
-    assert files == {*HEAD_FILES, "train.toml", "catalogue.toml"}  # no outcomes row by row
+    assert files == {*HEAD_FILES, "train.toml", "prices.csv"}  # no outcomes row by row
     contents = [(HEADS / name).read_bytes() for name in files]
-    for text in prompts:
-        if text.lower() not in own:
-            assert not any(text[:60].encode() in content for content in contents)
+    for path in sorted(datasets.glob("*.prompts.parquet")):
+        prompts = pl.read_parquet(path)["prompt"]
+        long = prompts.filter(prompts.str.len_chars() > 20)
+        for text in long.sample(min(len(long), 40), seed=0):
+            if text.lower() not in own:
+                assert not any(text[:60].encode() in content for content in contents)
 
 
 def test_a_damaged_head_is_refused_by_name(tmp_path: Path) -> None:
@@ -69,4 +105,5 @@ def test_rebuilding_the_heads_gives_the_metrics_of_the_card(
     card = (HEADS / "card.md").read_text()
     for name, value in committed.metrics.items():
         assert f"| {name} | {value} |" in card
-    assert json.loads((HEADS / "manifest.json").read_text())["training"]["prompts"] == 1217
+    sources = committed.training["mixture"]["sources"]
+    assert rebuilt.training["mixture"]["sources"].keys() == sources.keys()
