@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from .problems import MEDIA_TYPE, Headers, Problem
 
@@ -26,6 +26,34 @@ DRAINED = 4
 
 class ClientGone(Exception):
     """The caller hung up; there is nobody to answer."""
+
+
+class Call(Protocol):
+    """What the application hands over of one request."""
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """Its headers, by names in lower case."""
+        ...
+
+    @property
+    def receive(self) -> Receive:
+        """What ASGI tells of the caller."""
+        ...
+
+    @property
+    def deadline(self) -> float:
+        """When a decision comes too late, by `perf_counter`."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the caller's API key."""
+        ...
+
+    def body(self, limit: int) -> Awaitable[bytes]:
+        """The whole body."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from router.request.kinds import SMALL_TALK
 from router.request.view import PromptView
 from router.types import Doubles, Scores
 
-from ..asgi import Response
+from ..asgi import Call, Response
 from ..gateway.names import merged, wanted
 from ..gateway.upstreams import AUTO
 from ..holder import Live
@@ -106,24 +106,6 @@ class Wire(NamedTuple):
     read: Callable[[Mapping[str, Any]], Sequence[Row]]
     view: Callable[[Mapping[str, Any]], object]
     write: Callable[[Sequence[tuple[Row, Answer]], int, str], dict[str, Any]]
-
-
-class Call(Protocol):
-    """What the application hands over of one request."""
-
-    @property
-    def deadline(self) -> float:
-        """When an answer comes too late, by `perf_counter`."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """Fingerprint of the caller's API key."""
-        ...
-
-    def body(self, limit: int) -> Awaitable[bytes]:
-        """The whole body."""
-        ...
 
 
 async def ask(worker: Worker, call: Call, wire: Wire) -> Response:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from dataclasses import replace
 from math import ceil
-from typing import Protocol
 
 import msgspec
 
@@ -19,7 +17,7 @@ from router.catalogue.names import find_arm
 from router.events import FeedbackEvent
 from router.request.tokens import Counter
 
-from ..asgi import ClientGone, Receive, Response
+from ..asgi import Call, ClientGone, Receive, Response
 from ..problems import Problem
 from ..recorder import Routed
 from ..routing import choose
@@ -46,34 +44,6 @@ MODELS = f"{PREFIX}/models"
 COUNT = f"{PREFIX}{PATHS['messages']}/count_tokens"
 LIST_S, RETRY_S = 600.0, 5.0  # between two looks at what an upstream has; after one that failed
 LOOK_S = 0.5  # between two looks at who is well
-
-
-class Call(Protocol):
-    """What the application hands over of one request."""
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        """Its headers, by names in lower case."""
-        ...
-
-    @property
-    def receive(self) -> Receive:
-        """What ASGI tells of the caller."""
-        ...
-
-    @property
-    def deadline(self) -> float:
-        """When a decision comes too late, by `perf_counter`."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """Fingerprint of the caller's API key."""
-        ...
-
-    def body(self, limit: int) -> Awaitable[bytes]:
-        """The whole body."""
-        ...
 
 
 class Gateway:
