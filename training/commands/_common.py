@@ -20,14 +20,17 @@ from data.summary import straddling_lines
 from data.tables import Tables, load_sources, repeated, such_as
 from router import Router
 from router.atomic import write_file
+from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 from router.errors import RouterError
 
-from ..config import recorded, retired
+from ..config import TrainConfig, recorded, retired
 from ..errors import TrainingError
+from ..init.wishes import read_like
 from ..prepare.cache import CACHE
 from ..prepare.catalogue import bundle_prices
 from ..prepare.dataset import SPLITS
+from ..prior.fit import Base
 from ..retrain.log_rows import HELD_OUT
 from ..starter import ASSEMBLED
 
@@ -106,6 +109,19 @@ def bundle_or_starter(named: Path | None) -> Path:
             "that knows your models: --base BUNDLE"
         )
     return ASSEMBLED
+
+
+def known_before(
+    named: Path | None, settings: TrainConfig, likes: Sequence[str] = ()
+) -> Base | None:
+    """What the options, or else the configuration, name as known before any row."""
+    if named is None and settings.base is not None:
+        named = Path(settings.base)
+    if named is None and likes:
+        raise click.UsageError("--like names models of a base: give --base")
+    if named is None:
+        return None
+    return Base(Bundle.load(bundle_or_starter(named)), tuple(map(read_like, likes)))
 
 
 def note(text: str) -> None:

@@ -21,6 +21,7 @@ from ._common import (
     HOLDOUT,
     PAIRS,
     command,
+    known_before,
     note,
     note_rejects,
     note_retired,
@@ -57,6 +58,7 @@ def retrain(
     if sources:
         tables = load_sources(sources)
         note_rejects(tables.report)
+    settings = None if config is None else load_config(config)
     found = train_candidate(
         traffic,
         bundle,
@@ -64,8 +66,9 @@ def retrain(
         cache,
         reporter,
         tables=tables,
-        config=None if config is None else load_config(config),
+        config=settings,
         holdout=holdout,
+        known=None if settings is None else known_before(None, settings),
     )
     _tell(traffic, found.evidence)
     used = found.evidence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,20 @@ from data.collection import Source
 from data.pricelists import load_prices
 from data.tables import load_sources
 from router.cli.inspect_text import routing_line
-from router.core.bundle import Bundle
 from router.core.manifest import Manifest
 
-from ..config import TrainConfig, load_config
-from ..init.wishes import read_like
+from ..config import load_config
 from ..methods.common_level import told
 from ..pipeline import train as train_bundle
 from ..prepare.catalogue import refuse_unpriced
-from ..prior.fit import Base
 from ..progress import ConsoleReporter
 from ._common import (
     CACHED,
     LIKE,
     PAIRS,
     PRICES,
-    bundle_or_starter,
     command,
+    known_before,
     note,
     note_rejects,
     of_sources,
@@ -65,7 +61,7 @@ def train(
         note("all costs are 0: there is nothing to trade off, routing goes by quality alone")
     refuse_unpriced(tables)
     trained = train_bundle(
-        tables, settings, out, cache, ConsoleReporter(), base=_base(base, settings, likes)
+        tables, settings, out, cache, ConsoleReporter(), base=known_before(base, settings, likes)
     )
     print_table(
         _figures(trained.manifest),
@@ -78,17 +74,6 @@ def train(
     for line in told(trained.manifest.training.get("sparse", {})):
         note(line)
     click.echo(f"bundle {trained.manifest.bundle_id} in {out}")
-
-
-def _base(named: Path | None, settings: TrainConfig, likes: Sequence[str]) -> Base | None:
-    """What the options, or else the configuration, name as known before any row."""
-    if named is None and settings.base is not None:
-        named = Path(settings.base)
-    if named is None and likes:
-        raise click.UsageError("--like names models of a base: give --base")
-    if named is None:
-        return None
-    return Base(Bundle.load(bundle_or_starter(named)), tuple(map(read_like, likes)))
 
 
 def _figures(manifest: Manifest) -> list[tuple[str, str]]:

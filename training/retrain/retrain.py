@@ -23,6 +23,7 @@ from ..pipeline import Trained, learn
 from ..preferences.evidence import split_battles
 from ..preferences.pairs_only_arms import beside
 from ..prepare.encoder import ExportedEncoder
+from ..prior.fit import Base
 from ..progress import Reporter
 from ..threads import single_threaded
 from .feedback_outliers import FlaggedKey, accepted, flagged_keys
@@ -53,6 +54,26 @@ class Evidence:
     full: int
     rows: int
     flagged: tuple[FlaggedKey, ...]
+
+    @classmethod
+    def of(
+        cls,
+        traffic: Traffic,
+        use: Bools,
+        battles: int,
+        full: Rows | None,
+        rows: Rows,
+        flagged: Sequence[FlaggedKey],
+    ) -> Evidence:
+        """Of decisions that were used (n,), rows of tables, and all rows."""
+        return cls(
+            logged=int(use.sum()),
+            undrawn=int((use & ~traffic.drawn).sum()),
+            battles=battles,
+            full=0 if full is None else len(full.data),
+            rows=len(rows.data),
+            flagged=tuple(flagged),
+        )
 
     def record(self, base: str) -> dict[str, Any]:
         """What the manifest says of it; `base` is a bundle's id."""
@@ -86,6 +107,7 @@ def retrain(
     tables: Tables | None = None,
     config: TrainConfig | None = None,
     holdout: float = HELD_OUT,
+    known: Base | None = None,
 ) -> Retrained:
     """Train a candidate for the base's arms on its log, and on full rows where there are any.
 
@@ -98,6 +120,7 @@ def retrain(
         tables: full-information outcomes, and maybe pairs, to learn from beside the log.
         config: null is the base's own.
         holdout: share of the logged prompts that is left to the gate.
+        known: what was known before any row, as for `train`; goes before the base's opinion.
     Raises:
         TrainingError: there is too little feedback.
     """
@@ -113,19 +136,15 @@ def retrain(
     full = None
     if tables is not None:
         full = full_rows(tables, base.manifest, encoder, cache, reporter)
-    rows = with_prior(joined([*parts, *filter(None, [full])]), base, seed=settings.seed)
+    rows = joined([*parts, *filter(None, [full])])
     if tables is not None:
         battles = together(split_battles(tables, rows.data, encoder, cache, reporter), battles)
-    evidence = Evidence(
-        logged=int(use.sum()),
-        undrawn=int((use & ~traffic.drawn).sum()),
-        battles=len(said),
-        full=0 if full is None else len(full.data),
-        rows=len(rows.data),
-        flagged=tuple(flagged),
-    )
+    evidence = Evidence.of(traffic, use, len(said), full, rows, flagged)
     origin = base_origin(base.manifest, traffic.rejected, evidence.record(base.manifest.bundle_id))
-    return Retrained(_learn(rows, battles, encoder, origin, settings, out, reporter), evidence)
+    if known is None:
+        rows = with_prior(rows, base, seed=settings.seed)
+    trained = _learn(rows, battles, encoder, origin, settings, out, reporter, known)
+    return Retrained(trained, evidence)
 
 
 def _learn(
@@ -136,8 +155,18 @@ def _learn(
     settings: TrainConfig,
     out: Path,
     reporter: Reporter,
+    known: Base | None,
 ) -> Trained:
     """Everything after the rows, as `tierwise train` does it, with settings that suit them."""
+    if known is not None and known.bundle.manifest.encoder_sha256 != encoder.sha256:
+        raise TrainingError(
+            f"base {known.bundle.manifest.bundle_id} reads prompts by another encoder than the "
+            "bundle that routed; name one that it was trained beside, or none"
+        )
+    if known is not None and battles is not None:
+        with reporter.stage("battles") as stage:
+            stage.note(f"{len(battles)} set aside: beside a base, outcomes alone are learned from")
+        battles = None
     return learn(
         rows.data,
         rows.inputs,
@@ -147,6 +176,7 @@ def _learn(
         out=out,
         reporter=reporter,
         joined=None if battles is None else beside(rows.data, battles),
+        base=known,
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from data.events import read_log
+from data.tables import load_tables
 from router import Router
 from router.cli.main import main
 from router.core.bundle import HEADS, Bundle
@@ -19,6 +21,7 @@ from tests.training.routed import Traffic, lines
 from tests.worlds.truth import regret
 from training.config import TrainConfig
 from training.errors import TrainingError
+from training.pipeline import train
 from training.prepare.cache import CACHE
 from training.progress import Timings
 from training.retrain.log_rows import held_out, read_traffic
@@ -192,3 +195,34 @@ def test_repeats_keep_the_mean_and_drop_nobody() -> None:
     assert len(index) == pytest.approx(1.3 * 4000, rel=0.02)
     assert set(index.tolist()) == set(range(4000))
     assert np.array_equal(index, repeated(weight, 0))
+
+
+def test_a_candidate_may_learn_beside_what_was_known_before_any_row(
+    traffic: Traffic, tmp_path: Path, lean_config: TrainConfig
+) -> None:
+    """The base knows the arms by full outcomes; it was never the one that routed."""
+    world = traffic.world
+    first = world.prompts["prompt_id"][-300:]
+    outcomes = world.outcomes.filter(pl.col("prompt_id").is_in(first.implode()))
+    outcomes.with_columns(split=pl.lit("train")).write_parquet(tmp_path / "o.parquet")
+    world.prompts.tail(300).drop("split", strict=False).write_parquet(tmp_path / "p.parquet")
+    tables = load_tables(tmp_path / "o.parquet", tmp_path / "p.parquet")
+    train(tables, lean_config, tmp_path / "known", CACHE, Timings())
+    log = traffic.route(tmp_path / "log", slice(0, 120))
+    (tmp_path / "c.toml").write_text(
+        f'base = "{tmp_path / "known"}"\npredictors = ["cluster", "kernel"]\n[folds]\nfolds = 3\n'
+        "[level]\nrounds = 10\n"
+    )
+    (tmp_path / "plain.toml").write_text((tmp_path / "c.toml").read_text().split("\n", 1)[1])
+    for name in ("c", "plain"):
+        asked = ["retrain", "--log", log, "--base", traffic.base, "--holdout", "0"]
+        asked += ["--config", tmp_path / f"{name}.toml", "--out", tmp_path / name]
+        done = CliRunner().invoke(main, [str(a) for a in [*asked, "--cache", CACHE]])
+        assert done.exit_code == 0, done.output
+    record = read_manifest(tmp_path / "c").training
+    assert record["base"]["bundle"] == read_manifest(tmp_path / "known").bundle_id
+    assert record["base"]["known_arms"] == 5
+    assert "base" not in read_manifest(tmp_path / "plain").training
+    held = traffic.truth.rows(slice(1500, 2500))
+    beside, alone = (regret(Router.load(tmp_path / name), held) for name in ("c", "plain"))
+    assert beside < alone
