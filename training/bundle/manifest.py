@@ -27,6 +27,7 @@ from ..prepare.dataset import Dataset
 from ..selection.crossfit import Crossfit
 from .decision import Origin, Rule
 from .fit import Combined
+from .kind_words import kind_by_words
 from .model import Parity
 
 OUTCOMES = "outcomes_by_kind"  # of the training record: arm id -> kind of work -> how many
@@ -81,9 +82,14 @@ class Learned:
 def outcomes_by_kind(data: Dataset) -> dict[str, dict[str, int]]:
     """Arm id -> kind of work -> how many outcomes; empty where no kind is known of any prompt.
 
-    A prompt's kind is that of its source, or else its domain.
+    A prompt's kind is what its source declares, or else what its words say; where no source
+    declares any, its domain.
     """
-    named = [kind or domain for kind, domain in zip(data.kinds, data.domains, strict=True)]
+    told = any(data.kinds)
+    named = [
+        kind or (kind_by_words([text]) or OTHER if told else domain)
+        for kind, domain, text in zip(data.kinds, data.domains, data.texts, strict=True)
+    ]
     kinds = Counter(kind for kind in named if kind)
     shown = {kind for kind, _ in kinds.most_common(KINDS)}
     if not shown:
