@@ -35,7 +35,8 @@ from .prepare.catalogue import catalogue_of, joined, list_prices, load_catalogue
 from .prepare.dataset import Dataset, build_dataset
 from .prepare.encoder import ExportedEncoder
 from .prepare.inputs import embed_inputs, open_encoder
-from .prior.fit import Base, OnBase, config_on_base, costs_on_base, on_base
+from .prior.costs import costs_on_base
+from .prior.fit import Base, OnBase, config_on_base, on_base
 from .prior.model import PriorModel
 from .progress import Reporter
 from .selection.crossfit import Crossfit, crossfit, split_folds

@@ -1,4 +1,4 @@
-"""Make the prior of a user's rows out of a base, and fit what needs both."""
+"""Make the prior of a user's rows out of a base: its arms, and how far it is followed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,20 @@ import numpy as np
 from data.summary import MIN_ROWS
 from router.core.bundle import Bundle
 from router.core.manifest import ArmInfo
-from router.core.threshold_map import significant
-from router.types import Arm, Bools, Doubles, Floats
+from router.types import Arm, Doubles, Floats
 
-from ..bundle.fit import Costs
 from ..bundle.oof_predictions import read_oof_predictions
 from ..config import ClusterConfig, TrainConfig, recorded
 from ..errors import TrainingError
 from ..methods.base import Folds, Inputs, arm_means, counted
 from ..methods.common_level import targets_of
-from ..methods.costs import Meter, fit_tokens, token_targets
 from ..prepare.dataset import Dataset
-from ..selection.offsets import Ahead, posterior
-from ..selection.price_trend import luck_of_means
+from ..selection.offsets import Ahead
 from ..selection.regret import contrast
 from .heads import BaseHeads, Said
 from .kin_blend import Blend, blend_of
 from .likeness import Likeness
-from .prior import Prior, PriorTokens
+from .prior import Prior
 
 if TYPE_CHECKING:
     from data.tables import Tables
@@ -36,8 +32,6 @@ LEAST_ROWS = 1  # training outcomes that an arm needs beside a base
 LEAST_PROMPTS = 10
 SLOPE_ERROR = 2.0  # by which the slopes of what a base says of single prompts may be off from 1
 MOST_SLOPE = 1.25
-METERED_ROWS = 10  # outcomes from which on an arm's own rows tell its input tokens and prices
-USUAL_LENGTH = 0.5  # by which a base is off about the logarithm of an arm's answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,81 +205,3 @@ def _above_arms(values: Floats | Doubles, share: Doubles) -> Doubles:
     """(n, a) beside the means of arms, 0 where nothing is known."""
     means = arm_means(values, share)
     return np.where(share > 0, values - means, 0.0)
-
-
-def metered(found: OnBase, meter: Meter, data: Dataset) -> Meter:
-    """The meter, with the base's lines and prices where an arm's own rows are too few to tell."""
-    rows = np.stack(
-        [meter.input_usd, meter.output_usd, meter.input_base, meter.input_per_char], axis=1
-    )
-    in_dollars = meter.in_dollars.copy()
-    for i, info in enumerate(found.infos):
-        seen = ~np.isnan(data.cost_usd[:, i] + data.input_tokens[:, i] + data.output_tokens[:, i])
-        if not 0 < seen.sum() < METERED_ROWS or info.metered_in != "tokens":
-            continue
-        into, out = data.input_tokens[seen, i], data.output_tokens[seen, i]
-        per_char = info.input_tokens_per_char
-        start = max(float(np.mean(into - per_char * data.n_chars[seen])), 0.0)
-        rows[i, 2:] = significant(start), significant(per_char)
-        if in_dollars[i]:
-            listed = into * info.usd_per_1m_input + out * info.usd_per_1m_output
-            factor = float(data.cost_usd[seen, i].sum()) * 1e6 / max(float(listed.sum()), 1e-12)
-            prices = (info.usd_per_1m_input, info.usd_per_1m_output)
-            rows[i, :2] = [significant(factor * price) for price in prices]
-            in_dollars[i] = False
-    return Meter(
-        input_usd=rows[:, 0],
-        output_usd=rows[:, 1],
-        input_base=rows[:, 2],
-        input_per_char=rows[:, 3],
-        in_dollars=in_dollars,
-    )
-
-
-def costs_on_base(
-    found: OnBase, meter: Meter, inputs: Inputs, data: Dataset, folds: Folds, config: TrainConfig
-) -> tuple[Costs, Floats]:
-    """What answers cost: the base's tokens, moved by arm in the logarithm, then what is left.
-
-    Returns:
-        Prices and token model, and out-of-fold tokens of the judged rows (j, a).
-    """
-    meter = metered(found, meter, data)
-    targets = token_targets(data, meter)
-    logs = np.log(np.maximum(targets, 1e-3)).astype(np.float64)
-    prior = replace(found.prior, token_shift=_token_shift(found, meter, logs, data))
-    before = prior.tokens(found.said)
-    ratio = (targets / before).astype(np.float32)
-    oof_ratio, model = fit_tokens(inputs, ratio, folds, config, data.counts)
-    oof_tokens = oof_ratio * before[folds.judged]
-    return Costs(meter, PriorTokens(prior=prior, ratio=model)), oof_tokens.astype(np.float32)
-
-
-def _token_shift(found: OnBase, meter: Meter, logs: Doubles, data: Dataset) -> Doubles:
-    """(a,) by how much logarithms of answers are beyond the base's, few rows pulled to kin."""
-    plain = np.log(np.maximum(found.prior.tokens(found.said), 1e-3))
-    unit = np.array([_unit(info, dollars) for info, dollars in _pairs(found, meter.in_dollars)])
-    beyond = logs - plain - unit
-    share = counted(beyond, data.counts)
-    known = share.sum(axis=0)
-    mean = np.where(share > 0, beyond, 0.0) * share
-    mean = mean.sum(axis=0) / np.where(known > 0, known, 1.0)
-    luck = luck_of_means(beyond.astype(np.float32), data.counts, levelled=True)
-    offset, _ = posterior(
-        mean, luck + 1e-6, known > 0,
-        known=np.diag(found.blend.variance * USUAL_LENGTH**2), alike=found.blend.alike,
-        usual=USUAL_LENGTH,
-    )  # fmt: skip
-    level = float(np.average((mean - offset)[known > 0], weights=known[known > 0]))
-    return np.asarray(unit + offset + level)
-
-
-def _pairs(found: OnBase, in_dollars: Bools) -> list[tuple[ArmInfo, bool]]:
-    return list(zip(found.infos, in_dollars.tolist(), strict=True))
-
-
-def _unit(info: ArmInfo, dollars: bool) -> float:
-    """Of an arm metered in dollars whose kin is metered in tokens: micro-dollars per token."""
-    if not dollars or info.metered_in == "usd" or not info.mean_output_tokens:
-        return 0.0
-    return float(np.log(max(info.mean_cost_usd * 1e6, 1e-6) / info.mean_output_tokens))

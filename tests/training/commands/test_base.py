@@ -170,6 +170,28 @@ def test_an_unknown_arm_has_a_level_of_its_rows(
     assert abs(scores.quality[:, column].mean() - own) < 0.15
 
 
+def test_rows_say_how_much_longer_an_arm_answers(
+    fresh: pl.DataFrame, base: Router, tmp_path: Path
+) -> None:
+    rows = some(fresh, FEW)
+    talks = rows["model"][0]
+    factor = pl.when(pl.col("model") == talks).then(3.0).otherwise(1.0)
+    longer = rows.with_columns(
+        output_tokens=(pl.col("output_tokens") * factor).round().cast(pl.Int64),
+        cost_usd=pl.col("cost_usd") * factor,
+    )
+    texts = rows["prompt"].unique(maintain_order=True).to_list()
+    tokens = {}
+    for name, table in (("as they are", rows), ("longer", longer)):
+        trained(tmp_path / name, table, base)
+        mine = Router.load(tmp_path / name / "bundle")
+        said = mine.bundle.score_texts(texts).output_tokens.mean(axis=0)
+        tokens[name] = {arm.id: float(n) for arm, n in zip(mine.arms, said, strict=True)}
+    grown = {arm: tokens["longer"][arm] / n for arm, n in tokens["as they are"].items()}
+    for arm, times in grown.items():
+        assert times == pytest.approx(3.0 if arm.startswith(f"{talks}|") else 1.0, rel=0.15)
+
+
 def test_the_same_rows_give_the_same_bundle(
     fresh: pl.DataFrame, base: Router, tmp_path: Path
 ) -> None:
