@@ -8,11 +8,11 @@ import numpy as np
 
 from router.core.manifest import ArmInfo
 from router.core.threshold_map import significant
-from router.types import Bools, Doubles, Floats
+from router.types import Doubles, Floats
 
 from ..bundle.fit import Costs
 from ..config import TrainConfig
-from ..methods.base import Folds, Inputs, counted
+from ..methods.base import Folds, Inputs, arm_means, counted
 from ..methods.costs import Meter, fit_tokens, token_targets
 from ..prepare.dataset import Dataset
 from ..selection.offsets import posterior
@@ -75,12 +75,9 @@ def costs_on_base(
 def _token_shift(found: OnBase, meter: Meter, logs: Doubles, data: Dataset) -> Doubles:
     """(a,) by how much logarithms of answers are beyond the base's, few rows pulled to kin."""
     plain = np.log(np.maximum(found.prior.tokens(found.said), 1e-3))
-    unit = np.array([_unit(info, dollars) for info, dollars in _pairs(found, meter.in_dollars)])
+    unit = np.array([_unit(i, d) for i, d in zip(found.infos, meter.in_dollars, strict=True)])
     beyond = logs - plain - unit
-    share = counted(beyond, data.counts)
-    known = share.sum(axis=0)
-    mean = np.where(share > 0, beyond, 0.0) * share
-    mean = mean.sum(axis=0) / np.where(known > 0, known, 1.0)
+    known, mean = counted(beyond, data.counts).sum(axis=0), arm_means(beyond, data.counts)
     luck = luck_of_means(beyond.astype(np.float32), data.counts, levelled=True)
     offset, _ = posterior(
         mean, luck + 1e-6, known > 0,
@@ -91,11 +88,7 @@ def _token_shift(found: OnBase, meter: Meter, logs: Doubles, data: Dataset) -> D
     return np.asarray(unit + offset + level)
 
 
-def _pairs(found: OnBase, in_dollars: Bools) -> list[tuple[ArmInfo, bool]]:
-    return list(zip(found.infos, in_dollars.tolist(), strict=True))
-
-
-def _unit(info: ArmInfo, dollars: bool) -> float:
+def _unit(info: ArmInfo, dollars: np.bool_) -> float:
     """Of an arm metered in dollars whose kin is metered in tokens: micro-dollars per token."""
     if not dollars or info.metered_in == "usd" or not info.mean_output_tokens:
         return 0.0
