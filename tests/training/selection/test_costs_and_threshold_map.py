@@ -8,7 +8,7 @@ import pytest
 from data.prices import Price, PriceTable
 from router.core import features
 from router.core.choice import cost_weight_at
-from router.core.threshold_map import price_grid, threshold_map
+from router.core.threshold_map import _knots, price_grid, threshold_map
 from router.types import Arm
 from training.config import TrainConfig
 from training.methods.base import Folds, Inputs
@@ -156,3 +156,11 @@ def test_arms_that_may_not_be_chosen_are_on_no_map() -> None:
     alone = threshold_map(quality[:, among], COST[:, among], outcomes[:, among], np.zeros(N))
     assert left == alone
     assert left != threshold_map(quality, COST, outcomes, np.zeros(N))
+
+
+def test_knots_rise_where_near_ties_let_spend_fall_back() -> None:
+    """Spend that falls back next to nothing late would put a knot before earlier ones."""
+    share = np.array([0.0, 0.4, 0.00005, 0.6, 1.0])
+    kept = _knots(share.copy())
+    assert kept == sorted(set(kept)), "λ falls along it"
+    assert (kept[0], kept[-1]) == (0, len(share) - 1)
