@@ -49,7 +49,7 @@ timeout_s = 20
 """
 JUDGE = """
 [judge]
-model = "gpt-4o-mini-2024-07-18"
+model = "gpt-5.4-mini-2026-03-17"
 usd_per_day = 1e6
 share = {share}
 """
@@ -149,7 +149,7 @@ async def added(found: Place, rounds: int) -> None:
     async with aiohttp.ClientSession() as session:
         what = body("chat", 1)
         asked = {"messages": what["messages"]}
-        named = {**what, "model": "gpt-4o-mini-2024-07-18"}
+        named = {**what, "model": "gpt-5.4-mini-2026-03-17"}
         straight = found.url("chat", found.stubs[0])
         route = f"http://127.0.0.1:{found.service.port}/route"
         took: dict[str, list[float]] = {"straight": [], "gateway": [], "route": []}
@@ -181,7 +181,7 @@ async def crowd(found: Place, requests: int) -> None:
             for i in numbers:  # noqa: B023
                 begun = perf_counter()
                 what = body("chat", i % 50, stream=True)
-                what["model"] = "auto" if port == found.service.port else "gpt-4o-mini-2024-07-18"  # noqa: B023
+                what["model"] = "auto" if port == found.service.port else "gpt-5.4-mini-2026-03-17"  # noqa: B023
                 async with session.post(found.url("chat", port), json=what) as answer:  # noqa: B023
                     await answer.content.readany()
                     first.append(perf_counter() - begun)  # noqa: B023

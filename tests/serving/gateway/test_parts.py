@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.core.manifest import read_manifest
 from router.engine import Router
 from router.events import FAILURES as EVENT_FAILURES
 from serving.gateway.breaker import FAILURES, FIRST_REST_S, LONGEST_REST_S, Breaker
 from serving.gateway.events import Tap
 from serving.gateway.failures import BLAMED, FREE, PASSED_ON, UNASKED, WORDS, CallFailed, told
 from serving.gateway.observed import LEAST, Observed
-from serving.gateway.stub import Speaker, echo
+from serving.gateway.stub import MODELS, Speaker, echo
 from serving.gateway.upstreams import UpstreamFileError, read_upstreams
 from serving.gateway.wires import WIRES, Wire
 from serving.rate import Rate
 from serving.settings import Settings, SettingsError
+from tests.serving.conftest import ROOT
 from tests.serving.gateway.conftest import body_of
 
 THREE_LINES = """[upstreams.openai]
@@ -132,6 +134,12 @@ def test_a_breaker_opens_after_failures_in_a_row_and_lets_one_try_through() -> N
     breaker.begin()
     breaker.succeeded()
     assert not breaker.open
+
+
+def test_the_stub_has_models_of_the_starter() -> None:
+    """README's example asks a service with the starter for `auto`, before the stub as it is."""
+    arms = {info.model for info in read_manifest(ROOT / "serving" / "starter").arms}
+    assert len(arms & set(MODELS)) >= 2
 
 
 def test_a_rate_is_kept() -> None:
