@@ -24,8 +24,7 @@ from aiohttp import web
 
 from .speaker import Document, Speaker
 
-# of the starter's bundle, so that it can be tried as it is
-# some of the starter's own, and some that it does not know
+# of the starter, so that it can be tried as it is, and some that the starter does not know
 MODELS = (
     "gpt-5.4-mini-2026-03-17", "gpt-5.5", "claude-haiku-4.5",
     "gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "claude-3-haiku-20240307",
