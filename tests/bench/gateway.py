@@ -35,7 +35,7 @@ from tests.worlds.processes import ROOT, Service, free_port
 WIRES = ("chat", "responses", "messages")
 PATHS = {"chat": "chat/completions", "responses": "responses", "messages": "messages"}
 ENDS = {"chat": b"[DONE]", "responses": b"response.completed", "messages": b"message_stop"}
-CAP_USD = 0.0002
+CAP_USD = 0.0008
 SECONDS = "tierwise_route_seconds_sum"  # in the service, of all decisions of /route
 STREAMS = 64
 WORDS = 200
