@@ -11,18 +11,18 @@ import binascii
 import hashlib
 import hmac
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from router.errors import PolicyError, in_words
+from router.errors import PolicyError
 from router.strict import FieldError, build
 
 from .declared import DEFAULT_PERIOD, checked_period, checked_usd
 from .problems import Problem
 from .rate import Rate
+from .tomls import read_toml
 
 Right = Literal["route", "read", "admin"]
 Rights = tuple[Right, ...]
@@ -89,12 +89,7 @@ def read_keys(path: Path) -> dict[str, Key]:
     Raises:
         KeyFileError: it cannot be read, or an entry is wrong.
     """
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as err:
-        raise KeyFileError(f"no keys {in_words(err)}") from None
-    except ValueError as err:
-        raise KeyFileError(f"{path} cannot be read: {err}") from None
+    raw = read_toml(path, "keys", KeyFileError)
     try:
         found = build(_File, raw, "").keys
     except FieldError as err:

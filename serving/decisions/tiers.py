@@ -9,11 +9,10 @@ COMPLEX = ["claude-*", "gpt-4o|high"]
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from router.errors import in_words
+from ..tomls import read_toml
 
 
 class TierFileError(ValueError):
@@ -26,12 +25,7 @@ def read_tiers(path: Path) -> Mapping[str, tuple[str, ...]]:
     Raises:
         TierFileError: it cannot be read, or declares something else.
     """
-    try:
-        found = tomllib.loads(path.read_text("utf-8"))
-    except OSError as err:
-        raise TierFileError(f"no tiers {in_words(err)}") from None
-    except ValueError as err:
-        raise TierFileError(f"{path} cannot be read: {err}") from None
+    found = read_toml(path, "tiers", TierFileError)
     rows = found.get("tiers")
     if set(found) != {"tiers"} or not isinstance(rows, dict) or not rows:
         raise TierFileError(f"{path} must hold a table [tiers] and nothing else")

@@ -12,7 +12,6 @@ is enough. Keys stand in the environment alone.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -20,9 +19,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from router.core.policy import Policy
-from router.errors import PolicyError, in_words
+from router.errors import PolicyError
 from router.strict import FieldError, build
 
+from ..tomls import read_toml
 from .wires import PATHS, Wire
 
 # what well-known hosts speak; anything else is asked in Chat Completions unless the file says
@@ -188,12 +188,7 @@ def read_upstreams(path: Path, env: Mapping[str, str]) -> Upstreams:
     Raises:
         UpstreamFileError: it cannot be read, something in it is wrong, or a key is not set.
     """
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as err:
-        raise UpstreamFileError(f"no upstreams {in_words(err)}") from None
-    except ValueError as err:
-        raise UpstreamFileError(f"{path} cannot be read: {err}") from None
+    raw = read_toml(path, "upstreams", UpstreamFileError)
     if "keys" in raw:
         raise UpstreamFileError(f"{path}: keys stand in the environment; name them by key_env")
     try:
