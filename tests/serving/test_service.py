@@ -251,7 +251,7 @@ def test_the_curls_of_the_readme_get_decisions(service: Any) -> None:  # noqa: A
     found = service(json.dumps(report).encode(), path="/feedback")
     assert found.status == 200, found.json()
     assert found.json().get("warnings", []) == []
-    assert [answer["threshold"] for answer in answers[:2]] == [0.3, 0.3]
+    assert [answer["threshold"] for answer in answers[:2]] == [0.5, 0.3]
     wires = [answer["request"]["wire"] for answer in answers if "request" in answer]
     assert wires == ["prompt", "chat", "responses"]
     assert answers[2]["code"] == "no_arm_allowed"  # no arm of this bundle sees
