@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from router.budget.pace import reconciled, spent
+from router.budget.pace import spent
 
 from .account import Account
 from .budgets import Budget
@@ -89,16 +89,13 @@ class Limits:
         held = self._reserved.pop(decision_id, None)
         if held is None or usd is None:
             return
-        account = held.account
-        running = account.turn(self._pacer.time_of())
-        account.own = reconciled(
-            account.own,
+        self._pacer.settle(
+            held.account,
             charge_usd=held.charge_usd,
             predicted_usd=held.predicted_usd,
             realised_usd=usd,
-            same_window=held.window == running.start,
+            window=held.window,
         )
-        self._pacer.changed()
 
 
 def limit_of(name: str, key: Key) -> Budget | None:

@@ -180,17 +180,35 @@ class Pacer:
         if account is None or realised is None:
             return False
         del self._charges[report.decision_id]
-        running = account.turn(self.time_of())
-        account.own = reconciled(
-            account.own,
+        self.settle(
+            account,
             charge_usd=charge.charge_usd,
             predicted_usd=charge.predicted_usd,
             realised_usd=min(realised, MAX_REPORT_RATIO * charge.charge_usd),
-            same_window=charge.window == running.start,
+            window=charge.window,
         )
-        self._dirty = True
         self._metrics.budgets.corrections.inc()
         return True
+
+    def settle(
+        self,
+        account: Account,
+        *,
+        charge_usd: float,
+        predicted_usd: float,
+        realised_usd: float,
+        window: float,
+    ) -> None:
+        """Spend what something cost in place of what was charged in the window that began then."""
+        running = account.turn(self.time_of())
+        account.own = reconciled(
+            account.own,
+            charge_usd=charge_usd,
+            predicted_usd=predicted_usd,
+            realised_usd=realised_usd,
+            same_window=window == running.start,
+        )
+        self._dirty = True
 
     def view(self, router: Router, caller: str) -> dict[str, Any]:
         """What GET /budgets says: the operator's budgets and the caller's own."""

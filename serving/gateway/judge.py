@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from router.budget.pace import reconciled, spent
+from router.budget.pace import spent
 from router.core.explore import draw
 from router.events import JUDGE
 from router.request.kinds import HOUSEKEEPING, SMALL_TALK
@@ -210,14 +210,12 @@ class Judging:
 
     def _settle(self, found: Draw, usd: float | None) -> None:
         """Spend what it took in place of what was reserved; an unknown cost is all of that."""
-        paid, account = found.reserved_usd if usd is None else usd, self._account
-        running = account.turn(self._worker.pacer.time_of())
-        account.own = reconciled(
-            account.own,
+        paid = found.reserved_usd if usd is None else usd
+        self._worker.pacer.settle(
+            self._account,
             charge_usd=found.reserved_usd,
             predicted_usd=found.expected_usd,
             realised_usd=paid,
-            same_window=found.start == running.start,
+            window=found.start,
         )
-        self._worker.pacer.changed()
         self._worker.metrics.judge.usd.inc(paid)
