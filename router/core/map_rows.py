@@ -99,10 +99,6 @@ class MapRows:
         """Numbers of the rows in some clusters, rising."""
         return np.flatnonzero(np.isin(self.cluster, clusters))
 
-    def unlabelled(self) -> Self:
-        """The same without outcomes: what a map promises is then what is predicted."""
-        return replace(self, realised=np.full_like(self.realised, np.nan))
-
     def cost_usd(self, arms: Sequence[ArmInfo]) -> Doubles:
         """(n, a) at the arms' prices."""
         columns = [

@@ -87,12 +87,13 @@ def mapped_by_kind(
     Returns:
         The manifest, and the rows that its maps are made of.
     """
-    regions = regions_of(data, model.table.placed(inputs, data.sources), model.table.owners)
+    place = model.table.placed(inputs, data.sources)
+    regions = regions_of(data, place, model.table.owners)
     told = any(kind is not None for kind in data.kinds) or len({r.source for r in regions}) > 1
     if not told or len(regions) < 2:
         return replace(manifest, regions=regions), rows
     rows = _levelled(rows, regions, model.predict(inputs.rows(folds.judged)), folds.of_judged)
-    rows = _with_unjudged(rows, regions, model, inputs, data)
+    rows = _with_unjudged(rows, regions, place, model, inputs, data)
     band = manifest.decision.tie_band
     wide = max(band, config.decision.far_tie)
     regions = tuple(replace(r, tie_band=band if r.arms >= COMPARED else wide) for r in regions)
@@ -104,6 +105,7 @@ def mapped_by_kind(
 def _with_unjudged(
     rows: OofPredictions,
     regions: Sequence[Region],
+    place: Ints,
     model: FittedModel,
     inputs: Inputs,
     data: Dataset,
@@ -112,7 +114,6 @@ def _with_unjudged(
 
     No outcome of an arm of theirs went into that, so nothing is flattered.
     """
-    place = model.table.placed(inputs, data.sources)
     few = [r for r in regions if len(rows.within(r.clusters)) < LEAST_ROWS and r.arms < COMPARED]
     found = [np.flatnonzero(np.isin(place, region.clusters)) for region in few]
     if not found:

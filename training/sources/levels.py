@@ -116,27 +116,29 @@ class Completions:
         """
         every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
         count, counts = len(sources.names), sources.data.counts
-        level, middle, tried = _levels(values, sources, every[-1])
-
-        def cells(rows: Ints) -> Cells:
-            some = None if counts is None else counts[rows]
-            found = cells_of(values[rows], sources.number[rows], count, some)
-            found = in_odds(found, middle) if odds else found
-            return found if elsewhere is None else elsewhere.beside(found)
-
+        told = [
+            cells_of(values[r], sources.number[r], count, None if counts is None else counts[r])
+            for r in every
+        ]
+        level = _levels(values, sources, told[-1])
+        middle = source_means(level, sources.number, count)
+        tried = tried_odds(told[-1], middle)
+        told = [in_odds(cells, middle) for cells in told] if odds else told
         kin, alike = sources.kin, sources.alike
-        alike = alike if elsewhere is None else elsewhere.likeness(alike)
-        self.pulls: Pulls = choose_pulls(cells(every[-1]), kin, alike)
+        if elsewhere is not None:
+            told = [elsewhere.beside(cells) for cells in told]
+            alike = elsewhere.likeness(alike)
+        self.pulls: Pulls = choose_pulls(told[-1], kin, alike)
         every_arm = [
-            Process.of(cells(r), kin, alike, self.pulls).complete().of_sources(count) for r in every
+            Process.of(cells, kin, alike, self.pulls).complete().of_sources(count) for cells in told
         ]
         slope = slope_at(middle) if odds else np.ones(count)
         every_arm = [replace(completed, slope=slope) for completed in every_arm]
         self._found = [completed.of_arms(sources.offered) for completed in every_arm]
         more, number = self._found[-1].mean.mean(axis=1), sources.number
         if odds:
-            told = (tried + more)[number] + (level - middle[number]) * slope[number]
-            self.level: Doubles = np.where(np.isnan(told), np.nan, sigmoid(told))
+            at = (tried + more)[number] + (level - middle[number]) * slope[number]
+            self.level: Doubles = np.where(np.isnan(at), np.nan, sigmoid(at))
         else:
             self.level = level + more[number]
 
@@ -144,29 +146,25 @@ class Completions:
         return self._found[left_out]
 
 
-def _levels(
-    values: Floats | Doubles, sources: Sources, rows: Ints
-) -> tuple[Doubles, Doubles, Doubles]:
-    """What the mean of the tried arms would be on a prompt, its mean by source, that of log odds.
+def _levels(values: Floats | Doubles, sources: Sources, cells: Cells) -> Doubles:
+    """(n,) what the mean of the tried arms would be on a prompt, NaN where nothing is known.
 
     Args:
         values: (n, a) of every arm, NaN where missing.
         sources: of the n prompts.
-        rows: numbers of those that are known.
-    Returns:
-        (n,) NaN where nothing is known, (s,), (s,).
+        cells: of all of them.
     """
-    counts, count = sources.data.counts, len(sources.names)
-    some = None if counts is None else counts[rows]
-    cells = cells_of(values[rows], sources.number[rows], count, some)
-    above = np.zeros((count, values.shape[1]))
+    above = np.zeros((len(sources.names), values.shape[1]))
     above[cells.source, cells.arm] = cells.value
-    share = counted(values, counts)
+    share = counted(values, sources.data.counts)
     left = np.where(share > 0, values - above[sources.number], 0.0) * share
     known = share.sum(axis=1)
-    level = np.where(known > 0, left.sum(axis=1) / np.where(known > 0, known, 1.0), np.nan)
-    seen = ~np.isnan(level)
-    number = sources.number[seen]
-    total = np.bincount(number, level[seen], minlength=count)
-    middle: Doubles = total / np.maximum(np.bincount(number, minlength=count), 1)
-    return level, middle, tried_odds(cells, middle)
+    return np.where(known > 0, left.sum(axis=1) / np.where(known > 0, known, 1.0), np.nan)
+
+
+def source_means(level: Doubles | Floats, source: Ints, count: int) -> Doubles:
+    """(s,) means of prompts' levels (n,) by source, 0 where none is known."""
+    known = ~np.isnan(level)
+    number = source[known]
+    rows = np.bincount(number, minlength=count)
+    return np.asarray(np.bincount(number, level[known], minlength=count) / np.maximum(rows, 1))

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from router.types import Doubles, Floats, Ints
+from router.types import Doubles
 
 from ..config import TrainConfig
 from ..methods.base import Folds, GraphInputs, Inputs
 from ..methods.level import LevelTrees, fit_level
 from ..methods.onnx_graph import Graph
 from .gate import Gate
-from .levels import Sources
+from .levels import Sources, source_means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def fit_source_levels(
         config: of the trees.
     """
     every = [np.flatnonzero(folds.of != left_out) for left_out in range(folds.count + 1)]
-    means = [source_means(level, sources, rows) for rows in every]
+    means = [source_means(level[rows], sources.number[rows], len(sources.names)) for rows in every]
     left = (level - means[-1][sources.number])[:, None]
     rows = np.bincount(sources.number)
     counts = np.sqrt(rows.mean() / rows)[sources.number][:, None]
@@ -65,11 +65,3 @@ def fit_source_levels(
         SourceLevel(gate=gate, means=mean, trees=grown)
         for gate, mean, grown in zip(sources.gates, means, trees, strict=True)
     ]
-
-
-def source_means(level: Doubles | Floats, sources: Sources, rows: Ints) -> Doubles:
-    """(s,) means of some prompts' levels (n,) by source, 0 where none is known."""
-    known = rows[~np.isnan(level[rows])]
-    number, s = sources.number[known], len(sources.names)
-    count = np.bincount(number, minlength=s)
-    return np.asarray(np.bincount(number, level[known], minlength=s) / np.maximum(count, 1))
