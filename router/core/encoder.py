@@ -124,21 +124,25 @@ def open_session(path: Path) -> InferenceSession:
             weights in other files, which no hash would cover.
     """
     try:
-        model = path.read_bytes()
+        outside = _names_other_files(path)
     except OSError as err:
         raise BundleError(f"{path.name} cannot be read: {err.strerror or err}") from err
-    if EXTERNAL_DATA in model:
+    if outside:
         raise BundleError(f"{path.name} refers to external data; a bundle must hold its weights")
     try:
-        return single_threaded_session(model)
+        return single_threaded_session(path)
     except Exception as err:  # onnxruntime raises bare pybind classes
         raise BundleError(f"{path.name} cannot be opened as an ONNX model: {err}") from err
 
 
-def single_threaded_session(model: bytes) -> InferenceSession:
+def single_threaded_session(model: Path | bytes) -> InferenceSession:
     """Open a serialised ONNX model with one thread.
 
     The fastest setting at batch one, and the one whose sums round alike on every machine.
+
+    Args:
+        model: its file, or its bytes, which the session keeps beside the weights that it makes
+            of them.
     """
     import onnxruntime
 
@@ -147,6 +151,17 @@ def single_threaded_session(model: bytes) -> InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _names_other_files(path: Path) -> bool:
+    """Whether a model keeps weights in other files."""
+    kept = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            if EXTERNAL_DATA in kept + block:
+                return True
+            kept = block[-len(EXTERNAL_DATA) :]  # what is looked for may lie on the border
+    return False
 
 
 def _tokenizer(path: Path) -> Tokenizer:

@@ -136,11 +136,15 @@ def test_the_one_bundle_inside_a_folder_is_found(copy: Path) -> None:
 def test_external_data_is_refused(copy: Path, tmp_path: Path) -> None:
     import onnx
 
-    from router.core.encoder import open_session
+    from router.core.encoder import EXTERNAL_DATA, open_session
 
     model = onnx.load(copy / "router.onnx")
     path = tmp_path / "outside.onnx"
     onnx.save(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(BundleError, match="external data"):
+        open_session(path)
+    beside = (1 << 20) - len(EXTERNAL_DATA) // 2
+    path.write_bytes(bytes(beside) + EXTERNAL_DATA)  # over the border of two blocks that are read
     with pytest.raises(BundleError, match="external data"):
         open_session(path)
 
