@@ -1,13 +1,17 @@
-"""The two packaged encoders side by side: time by length, start, and agreement across languages.
+"""The two packaged encoders side by side: time by length, start, memory, agreement of languages.
 
     python -m tests.bench.encoder_choice
 
 Times are of the process, one thread, the least of several; ratios hold on other machines, times do
-not. Agreement: of requests in another language, how many lie nearest to their English selves.
+not. Memory is all that a fresh process holds after a text, and the most that it ever held (Linux).
+Agreement: of requests in another language, how many lie nearest to their English selves.
 """
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +26,13 @@ from training.prepare.cache import CACHE
 from training.prepare.encoder import ExportedEncoder, export_encoder
 
 TOKENS = (20, 100, 250)
+FRESH = """
+import sys
+from pathlib import Path
+from router.core.encoder import OnnxEncoder
+OnnxEncoder(Path(sys.argv[1]), dimension=int(sys.argv[2])).encode([sys.argv[3]])
+print(Path("/proc/self/status").read_text())
+"""
 
 
 def cpu_s(work: Callable[[], object], *, rounds: int = 8, repeats: int = 10) -> float:
@@ -52,6 +63,18 @@ def times_s(encoder: OnnxEncoder, text: str) -> list[float]:
     return [cpu_s(partial(encoder.embed_tokens, ids[:count])) for count in TOKENS]
 
 
+def memory_mb(exported: ExportedEncoder, text: str) -> tuple[float, float]:
+    """Resident memory of a process that has embedded a text, and the most that it ever had."""
+    asked = [sys.executable, "-c", FRESH, exported.folder, str(exported.info.dimension), text]
+    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    now, most = (
+        int(found[1]) / 1024
+        for name in ("VmRSS", "VmHWM")
+        if (found := re.search(rf"{name}:\s+(\d+) kB", told))
+    )
+    return now, most
+
+
 def opened(exported: ExportedEncoder) -> OnnxEncoder:
     """The encoder, opened anew."""
     info = exported.info
@@ -68,7 +91,12 @@ def main() -> None:
         times = times_s(encoder, text)
         told = "  ".join(f"{n} tokens {1e3 * t:.2f} ms" for n, t in zip(TOKENS, times, strict=True))
         found = " ".join(f"{k} {v:.0%}" for k, v in agreement(encoder).items())
-        print(f"{model}\n  {told}  start {start:.2f} s\n  {found}", flush=True)
+        now, most = memory_mb(exported, text)
+        print(
+            f"{model}\n  {told}  start {start:.2f} s  memory {now:.0f} MB, {most:.0f} at most"
+            f"\n  {found}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

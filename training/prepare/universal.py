@@ -35,6 +35,7 @@ SHA256 = {
 DIMENSION = 512
 OPSET = 17
 CHUNKS = 17  # the table is quantised in so many parts: token i belongs to part i mod 17
+COLUMNS = 4  # onnxruntime copies tensor by tensor at its start: parts of the table are twice there
 WIDTH = 256  # channels of each branch
 BRANCHES = ((2, 0), (3, 1), (5, 2))  # (tokens that a convolution sees, how many of them before)
 EXACT = "exact"  # prefix of the nodes that stay in full precision: they see one row, or a scale
@@ -69,8 +70,9 @@ def export_universal(source: Path, folder: Path) -> int:
     with np.load(source / "weights.npz", allow_pickle=False) as stored:
         weights = {name: stored[name] for name in stored.files}
     onnx.save(_Builder(weights).model(), str(folder / "fp32.onnx"))
-    text = json.dumps(_tokenizer((source / "sp.model").read_bytes()), ensure_ascii=False)
-    (folder / "tokenizer.json").write_text(text, "utf-8")
+    spec = _tokenizer((source / "sp.model").read_bytes())
+    # in ASCII, that Python reads it at a byte a character: an emoji would make that four
+    (folder / "tokenizer.json").write_text(json.dumps(spec), "utf-8")
     return DIMENSION
 
 
@@ -115,7 +117,11 @@ class _Builder:
         parts = [self.weights[f"q{i + 1}"] for i in range(CHUNKS)]
         table = np.stack(parts, axis=1).reshape(-1, DIMENSION)  # token i is row i // 17 of its part
         part = self.op("Mod", tokens, self.const("chunks", np.array(CHUNKS)))
-        stored = self.op("Gather", self.const("table", table), tokens)
+        columns = [
+            self.op("Gather", self.const(f"table{i}", some), tokens)
+            for i, some in enumerate(np.split(table, COLUMNS, axis=1))
+        ]
+        stored = self.op("Concat", *columns, axis=1)
         scale, low = (self._by_token(name, part) for name in ("scale", "lo"))
         row = self.op("Cast", stored, to=TensorProto.FLOAT)
         return self.op("Add", self.op("Mul", row, scale), low)
@@ -256,7 +262,9 @@ def _tokenizer(model: bytes) -> dict[str, Any]:
         "pair": [text, {"Sequence": {"id": "B", "type_id": 1}}],
         "special_tokens": {m: {"id": m, "ids": [i], "tokens": [m]} for m, i in marks.items()},
     }
-    return spec
+    # `tokenizers` reads some numbers an ulp off, what it has written right: so do all readers
+    read: dict[str, Any] = json.loads(Tokenizer.from_str(json.dumps(spec)).to_str())
+    return read
 
 
 def _piece(model: bytes, start: int, length: int) -> tuple[str, float]:
