@@ -74,9 +74,12 @@ def sources_of(
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """One source: its head, and what held-out fits say of its judged rows."""
+    """One source: its head, and what held-out fits say of its judged rows.
 
-    head: SourceHead
+    Where nothing of what methods say is followed there is no head: averages say it all.
+    """
+
+    head: SourceHead | None
     oof_beyond: Doubles  # (j of the source, b)
     record: dict[str, Any]
 
@@ -106,8 +109,8 @@ def crossfit_sources(
     level = completed.level
     levels = fit_source_levels(level, sources, inputs, folds, config)
     fitted = _fit_sources(sources, inputs, data, folds, config, stage)
-    heads = {number: one.head for number, one in fitted.items()}
-    oof_odds = _held_out(inputs, folds, source, levels, completed, fitted)
+    heads = {number: one.head for number, one in fitted.items() if one.head is not None}
+    oof_odds = _held_out(inputs, folds, source, levels, completed, heads, fitted)
     targets, final = _above(data, level), levels[-1]
     chosen = Candidate(
         {"sources": len(names)},
@@ -197,7 +200,7 @@ def _fit_sources(
         stage.advance()
         if found is not None:
             fitted[number] = found
-            stage.note(f"{name}: {', '.join(found.head.stack.names)}")
+            stage.note(f"{name}: {', '.join(found.record['methods'])}")
     return fitted
 
 
@@ -239,9 +242,12 @@ def _fit_source(
 
     # the levels of prompts are the collection's
     stack = replace(mixed.stack, config=replace(mixed.stack.config, level_share=1.0))
-    fits = {name: found.chosen[name].fit() for name in names}
+    head = None
+    if stack.trust > 0:
+        fits = {name: found.chosen[name].fit() for name in names}
+        head = SourceHead(arms=arms, predictors=fits, stack=stack)
     return _Fitted(
-        head=SourceHead(arms=arms, predictors=fits, stack=stack),
+        head=head,
         oof_beyond=within.held_out(beyond, len(arms)).astype(np.float64),
         record={"methods": list(names), "arms": len(arms), "routing": mixed.trust.record()},
     )
@@ -253,15 +259,15 @@ def _held_out(
     source: Ints,
     levels: Sequence[SourceLevel],
     completed: Completions,
+    heads: Mapping[int, SourceHead],
     fitted: Mapping[int, _Fitted],
 ) -> Floats:
     """(j, a) of the judged rows by gates, averages and heads that did not see them."""
     judged = source[folds.judged]
     asked = inputs.rows(folds.judged)
-    heads, beyond = {number: one.head for number, one in fitted.items()}, {}
-    for number, one in fitted.items():
-        beyond[number] = one.head.predict(asked)
-        beyond[number][judged == number] = one.oof_beyond
+    beyond = {number: head.predict(asked) for number, head in heads.items()}
+    for number, values in beyond.items():
+        values[judged == number] = fitted[number].oof_beyond
 
     def predict(fold: int, places: Ints) -> Doubles:
         gate = levels[fold].gate
