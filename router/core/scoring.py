@@ -92,7 +92,9 @@ class Scorer:
             distance=distance,
             in_distribution=np.ones(len(distance)),
         )
-        return self.faded(scores, np.clip((self._far - distance) / self._fade, 0.0, 1.0))
+        inside = (self._far - distance) / self._fade
+        # nearly all prompts are inside; each call of numpy counts right after an embedding
+        return scores if inside.min() >= 1.0 else self.faded(scores, np.clip(inside, 0.0, 1.0))
 
     def faded(self, scores: Scores, inside: Doubles) -> Scores:
         """Scores that keep a part of their weight, the arms' means having the rest.
