@@ -16,11 +16,13 @@ from router.core.threshold_map import price_grid
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..errors import ExportError
+from ..methods.affine import Affine
 from ..methods.base import GraphInputs, Inputs, Predictor, spaced
 from ..methods.cluster import ClusterTable
 from ..methods.costs import Meter, Tokens
 from ..methods.level import Level
 from ..methods.onnx_graph import Graph
+from ..methods.side_by_side import add_methods
 from ..prepare.dataset import Dataset
 from ..selection.calibrate import Calibration
 from ..selection.regret import choices
@@ -92,11 +94,12 @@ class FittedModel:
         graph = Graph()
         embedding = graph.input("embedding", dimension)
         text = graph.input("features", len(features.NAMES))
-        return graph, GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+        return graph, GraphInputs(embedding, text)
 
-    def add_parts(self, graph: Graph, inputs: GraphInputs) -> dict[str, str]:
-        """The tensor of every method."""
-        return {name: method.add_to(graph, inputs) for name, method in self.predictors.items()}
+    def add_parts(self, graph: Graph, inputs: GraphInputs) -> dict[str, Affine]:
+        """Every method."""
+        parts = add_methods(graph, inputs, list(self.predictors.values()))
+        return dict(zip(self.predictors, parts, strict=True))
 
     def add_raw(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write `raw` into a graph: (n, a) float32."""
@@ -109,7 +112,7 @@ class FittedModel:
         return self.table.add_blend(graph, index, weight, self.table.errors)
 
     def add_located(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str]:
-        """Write `located` into a graph: cluster and double distance, (n, 1) both."""
+        """Write `located` into a graph: cluster and double distance, (n,) both."""
         return self.table.add_located(graph, inputs)
 
     def to_onnx(self, dimension: int) -> onnx.ModelProto:
@@ -117,15 +120,13 @@ class FittedModel:
         graph, inputs = self.wire(dimension)
         quality = self.calibration.add_to(graph, self.add_raw(graph, inputs))
         error = self.add_errors(graph, inputs)
-        one = graph.const([1], np.int64)
         cluster, far = self.add_located(graph, inputs)
         arms = len(self.meter.input_usd)
         graph.output(quality, "quality", np.float32, arms)
         graph.output(error, "quality_se", np.float32, arms)
         graph.output(self.tokens.add_to(graph, inputs), "output_tokens", np.float32, arms)
-        graph.output(graph.op("Squeeze", [cluster, one]), "cluster", np.int64, None)
-        distance = graph.cast(graph.op("Squeeze", [far, one]), np.float32)
-        graph.output(distance, "distance", np.float32, None)
+        graph.output(cluster, "cluster", np.int64, None)
+        graph.output(graph.cast(far, np.float32), "distance", np.float32, None)
         return graph.model()
 
 
@@ -201,8 +202,8 @@ def _off_most(model: FittedModel, inputs: Inputs, row: int, arm: int) -> str:
     """Which method's graph is furthest from its fitted model at one cell, and by how much."""
     fitted = model.parts(inputs)
     graph, wired = model.wire(inputs.embedding.shape[1])
-    for name, tensor in model.add_parts(graph, wired).items():
-        graph.output(tensor, f"{name}_quality", np.float32, len(model.meter.input_usd))
+    for name, part in model.add_parts(graph, wired).items():
+        graph.output(part.add_to(graph), f"{name}_quality", np.float32, len(model.meter.input_usd))
     found = _graph_says(graph.model(), inputs, [f"{name}_quality" for name in fitted])
     gaps = {
         n: abs(float(f[row, arm] - g[row, arm]))

@@ -69,9 +69,11 @@ def find_blend(model: onnx.ModelProto) -> Blend:
         parts = [makers.get(name) for name in node.input]
         if node.op_type == "Mul" and _kinds(parts) == ["Gather", "Unsqueeze"]:
             gather, column = parts
-            table = constants.get(gather.input[0]) if gather else None
-            if gather and column and table is not None:
-                return Blend(gather.input[1], column.input[0], table.dims[0])
+            if gather and column:
+                stored = makers.get(gather.input[0])  # a table that few bits hold is stored in them
+                table = constants.get(stored.input[0] if stored else gather.input[0])
+                if table is not None:
+                    return Blend(gather.input[1], column.input[0], table.dims[0])
         node = parts[0]
     raise ExportError(
         "router.onnx holds no blend over clusters that a new arm could share; retrain the bundle "

@@ -22,6 +22,7 @@ import numpy as np
 from router.types import Bools, Doubles, Floats, Ints
 
 from ..prepare.inputs import Inputs as Inputs  # noqa: PLC0414  (methods' callers find it here)
+from .affine import Affine
 from .onnx_graph import Graph
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ class GraphInputs:
     """The same two, as tensors of a graph under construction."""
 
     embedding: str  # float32
-    embedding64: str  # the same, cast once to double
     features: str  # float32
+
+    def double(self, graph: Graph) -> str:
+        """The embedding in double."""
+        return graph.cast(self.embedding, np.float64)
 
 
 class Predictor(Protocol):
@@ -46,8 +50,8 @@ class Predictor(Protocol):
         """Quality of every arm: (n, a)."""
         ...
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the method into a graph; returns the (n, a) float32 tensor."""
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
+        """Write the method into a graph, but for what is linear at its end: (n, a) float32."""
         ...
 
 
@@ -160,17 +164,29 @@ class Design:
         clipped = np.clip(scaled, -self.limit, self.limit)
         return np.concatenate([inputs.embedding.astype(np.float64), clipped], axis=1)
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """The (n, d + f) double tensor, shared by all heads of one design."""
-        key = (self.mean.tobytes(), self.scale.tobytes(), self.limit)
-        return graph.once(key, lambda: self._added(graph, inputs))
+    def add_product(
+        self,
+        graph: Graph,
+        inputs: GraphInputs,
+        weights: Doubles,
+        shift: Doubles,
+        kind: type[np.generic] = np.float32,
+    ) -> Affine:
+        """`matrix` @ weights (d + f, m) + shift (m,), in a dtype."""
+        embedding = inputs.embedding if kind is np.float32 else inputs.double(graph)
+        size = len(weights) - len(self.mean)
+        own = Affine.of(embedding, weights[:size], shift)
+        return own + Affine.of(add_features(graph, inputs, [self], kind), weights[size:])
 
-    def _added(self, graph: Graph, inputs: GraphInputs) -> str:
-        features = graph.cast(inputs.features, np.float64)
-        scaled = graph.gemm(features, np.diag(self.scale), -self.mean * self.scale, np.float64)
-        bounds = [graph.const(bound, np.float64) for bound in (-self.limit, self.limit)]
-        clipped = graph.op("Clip", [scaled, *bounds])
-        return graph.op("Concat", [inputs.embedding64, clipped], axis=1)
+
+def add_features(
+    graph: Graph, inputs: GraphInputs, designs: Sequence[Design], kind: type[np.generic]
+) -> str:
+    """The text features of designs of one `limit`, side by side, in a dtype."""
+    text = graph.cast(inputs.features, np.float64)
+    scale = np.hstack([np.diag(design.scale) for design in designs])
+    shift = np.hstack([-design.mean * design.scale for design in designs])
+    return graph.linear(text, scale, shift, np.float64, limit=designs[0].limit, to=kind)
 
 
 def counted(values: Floats | Doubles, counts: Doubles | None) -> Doubles:

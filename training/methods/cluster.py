@@ -15,6 +15,7 @@ import numpy as np
 from router.types import Doubles, Floats, Ints
 
 from ..config import ClusterConfig, TrainConfig
+from .affine import Affine
 from .base import (
     ROWS_AT_ONCE,
     Candidate,
@@ -27,6 +28,7 @@ from .base import (
     spaced,
 )
 from .onnx_graph import Graph
+from .search import Search, add_searches, add_taper, taper
 
 ITERATIONS = 40
 EVEN = 1e-9  # keeps the weights defined when every similarity is the same
@@ -148,7 +150,8 @@ class ClusterTable:
         """The nearest centroids of (n, d) unit rows and what each counts: both (n, p)."""
         similarity = self.similarity(embedding)
         index = np.argsort(-similarity, axis=1, kind="stable")[:, : self._top]
-        return index, _taper(np.take_along_axis(similarity, index, axis=1), self.sharpness)
+        weight = taper(np.take_along_axis(similarity, index, axis=1), self.sharpness) + EVEN
+        return index, weight / weight.sum(axis=1, keepdims=True)
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -165,30 +168,23 @@ class ClusterTable:
         return min(self.blend + 1, len(self.centroids))
 
     def add_weights(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str, str]:
-        """(indices (n, p), weights (n, p) double, best similarity (n, 1) double)."""
-        names = graph.once_many(id(self), lambda: self._added(graph, inputs))
-        return names[0], names[1], names[2]
+        """(indices (n, p), weights (n, p) double, their similarities (n, p) double)."""
+        count, similarity = graph.const([self._top], np.int64), self.add_similarity(graph, inputs)
+        near, index = graph.ops("TopK", [similarity, count], 2, axis=1)
+        weight = add_taper(graph, near, [self._top], [self.sharpness])
+        weight = graph.op("Add", [weight, graph.const(EVEN, np.float64)])
+        return index, graph.op("LpNormalization", [weight], axis=1, p=1), near
 
     def add_similarity(self, graph: Graph, inputs: GraphInputs) -> str:
         """`similarity`, double."""
-
-        def build() -> str:
-            centroids = graph.const(self.centroids.T, np.float64)
-            return graph.op("MatMul", [inputs.embedding64, centroids])
-
-        return graph.once(("similarity", id(self)), build)
-
-    def _added(self, graph: Graph, inputs: GraphInputs) -> tuple[str, ...]:
-        similarity = self.add_similarity(graph, inputs)
-        count = graph.const([self._top], np.int64)
-        top, index = graph.ops("TopK", [similarity, count], 2, axis=1)
-        return index, add_taper(graph, top, self.sharpness, self._top), _column(graph, top, 0)
+        return graph.linear(inputs.double(graph), self.centroids.T, 0.0, np.float64)
 
     def add_located(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str]:
-        """`located`: cluster and double distance, (n, 1) both."""
-        index, _, best = self.add_weights(graph, inputs)
-        first = graph.op("Gather", [index, graph.const([0], np.int64)], axis=1)
-        return first, graph.op("Sub", [graph.const(1.0, np.float64), best])
+        """`located`: cluster and double distance, (n,) both."""
+        index, _, near = self.add_weights(graph, inputs)
+        first = graph.const(0, np.int64)
+        cluster, best = (graph.op("Gather", [part, first], axis=1) for part in (index, near))
+        return cluster, graph.op("Sub", [graph.const(1.0, np.float64), best])
 
     def add_blend(self, graph: Graph, index: str, weight: str, values: Doubles) -> str:
         """Blend (k, a) `values` by the weights: (n, a) float32."""
@@ -198,10 +194,24 @@ class ClusterTable:
         total = graph.op("ReduceSum", [weighted, graph.const([1], np.int64)], keepdims=0)
         return graph.cast(total, np.float32)
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+    def search(self, graph: Graph, inputs: GraphInputs) -> Search:
+        """The search for values in a graph."""
+        return Search(
+            similarity=self.add_similarity(graph, inputs),
+            nearest=self._top,
+            sharpness=self.sharpness,
+            values=self.values,
+            counts=np.ones((len(self.values), 1)),
+            even=EVEN,
+        )
+
+    def said(self, found: str) -> Affine:
+        """What the search found (n, a), as qualities."""
+        return Affine.as_is(found, self.values.shape[1])
+
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
         """Write the table into a graph."""
-        index, weight, _ = self.add_weights(graph, inputs)
-        return self.add_blend(graph, index, weight, self.values)
+        return self.said(add_searches(graph, [self.search(graph, inputs)])[0])
 
 
 def cluster_candidates(task: Task, config: TrainConfig) -> list[Candidate]:
@@ -254,26 +264,3 @@ def cell_means(
     squared = np.where(share > 0, (quality - mean) ** 2, 0.0) * share
     spread = squared.sum(axis=0) / np.where(share.any(axis=0), share.sum(axis=0), 1.0)
     return values, np.sqrt(spread / (count + prior))
-
-
-def _taper(similarity: Doubles, sharpness: float) -> Doubles:
-    """Softmax-like weights of sorted similarities, reduced so that the last one is 0."""
-    weight = np.exp(sharpness * (similarity - similarity[:, :1]))
-    if similarity.shape[1] > 1:
-        weight = weight - weight[:, -1:] + EVEN
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
-
-
-def add_taper(graph: Graph, top: str, sharpness: float, count: int) -> str:
-    """The same weights in a graph, in the dtype of `top`'s doubles."""
-    gap = graph.op("Sub", [top, _column(graph, top, 0)])
-    weight = graph.op("Exp", [graph.op("Mul", [gap, graph.const(sharpness, np.float64)])])
-    if count > 1:
-        lowest = graph.op("Sub", [weight, _column(graph, weight, count - 1)])
-        weight = graph.op("Add", [lowest, graph.const(EVEN, np.float64)])
-    total = graph.op("ReduceSum", [weight, graph.const([1], np.int64)], keepdims=1)
-    return graph.op("Div", [weight, total])
-
-
-def _column(graph: Graph, tensor: str, column: int) -> str:
-    return graph.op("Gather", [tensor, graph.const([column], np.int64)], axis=1)

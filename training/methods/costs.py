@@ -18,6 +18,7 @@ from router.types import Bools, Doubles, Floats, Ints
 
 from ..config import TrainConfig
 from ..prepare.dataset import Dataset
+from .affine import Affine
 from .base import Folds, GraphInputs, Inputs, Predictor, spaced
 from .level import Level, fit_level
 from .linear import linear_head, ridge_on_design
@@ -140,15 +141,13 @@ class TokenModel:
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the model into a graph."""
-        head = graph.cast(self.head.add_to(graph, inputs), np.float64)
-        level = graph.cast(self.level.add_to(graph, inputs), np.float64)
-        mean = graph.op("ReduceMean", [head], axes=[1], keepdims=1)
-        logs = graph.op("Add", [graph.op("Sub", [head, mean]), level])
+        arms, level = len(self.low), self.level.add_to(graph, inputs)
+        contrasts = self.head.add_to(graph, inputs).then(np.eye(arms) - 1.0 / arms)
         shift = np.log(self.smear)  # a factor after the exponential is a shift before it
-        moved = graph.op("Add", [logs, graph.const(shift, np.float64)])
-        raised = graph.op("Max", [moved, graph.const(self.low + shift, np.float64)])
-        bounded = graph.op("Min", [raised, graph.const(self.high + shift, np.float64)])
-        return graph.cast(graph.op("Exp", [bounded]), np.float32)
+        logs = contrasts.plus(shift) + Affine.of(level, np.ones((1, arms)))
+        raised = graph.op("Max", [logs.add_to(graph), graph.const(self.low + shift, np.float32)])
+        bounded = graph.op("Min", [raised, graph.const(self.high + shift, np.float32)])
+        return graph.op("Exp", [bounded])
 
 
 def joined_logs(head: Floats, level: Doubles) -> Doubles:

@@ -5,6 +5,7 @@ Smooth like neighbours, pooled like a linear head; a few hundred landmarks bound
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,19 @@ import numpy as np
 from router.types import Doubles, Floats
 
 from ..config import KernelConfig, TrainConfig
-from .base import ROWS_AT_ONCE, Candidate, Design, Folds, GraphInputs, Inputs, Task, spaced, to_half
+from .affine import Affine
+from .base import (
+    ROWS_AT_ONCE,
+    Candidate,
+    Design,
+    Folds,
+    GraphInputs,
+    Inputs,
+    Task,
+    add_features,
+    spaced,
+    to_half,
+)
 from .linear import oof_values, ridge_folds
 from .onnx_graph import Graph
 
@@ -68,18 +81,41 @@ class KernelHead:
             out[rows] = kernel @ self.weights + self.intercept
         return out
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the head into a graph, in single precision: nothing in it jumps."""
-        marks, width = self.landmarks, self.landmarks.width
-        matrix = graph.cast(marks.design.add_to(graph, inputs), np.float32)
-        norms = (marks.points.astype(np.float64) ** 2).sum(axis=1)
-        # -γ·squared distance = 2γ·x·l - γ·|l|² - γ·|x|²
-        points, double = graph.half(marks.points.T), 2.0 * width
-        near = graph.gemm(matrix, points, -width * norms, np.float32, alpha=double)
-        own = graph.op("ReduceSumSquare", [matrix], axes=[1], keepdims=1)
-        scaled = graph.op("Mul", [own, graph.const(width, np.float32)])
-        kernel = graph.op("Exp", [graph.op("Sub", [near, scaled])])
-        return graph.gemm(kernel, self.weights, self.intercept, np.float32)
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
+        """Write the head into a graph."""
+        return add_kernels(graph, inputs, [self])[0]
+
+
+def add_kernels(graph: Graph, inputs: GraphInputs, heads: Sequence[KernelHead]) -> list[Affine]:
+    """Write s heads into a graph side by side, in single precision: nothing in them jumps."""
+    if not heads:
+        return []
+    marks = [head.landmarks for head in heads]
+    most, f = max(len(mark.points) for mark in marks), len(marks[0].design.mean)
+    # where a head has fewer landmarks than others, those at 0 have no weight
+    points = np.stack([_padded(mark.points.astype(np.float64), most) for mark in marks])
+    width = np.array([mark.width for mark in marks])[:, None, None]
+    embedding, text = np.split(2.0 * width * points, [-f], axis=2)  # (s, m, d) and (s, m, f)
+    # -γ·squared distance = 2γ·x·l - γ·|l|² - γ·|x|², of which embeddings, unit rows, have γ
+    shift = -width[:, :, 0] * ((points**2).sum(axis=2) + 1.0)
+    near = Affine.of(inputs.embedding, np.concatenate(embedding).T, shift.ravel())
+    own = add_features(graph, inputs, [mark.design for mark in marks], np.float32)
+    own = graph.op("Reshape", [own, graph.const([0, len(heads), 1, f], np.int64)])
+    length = graph.op("ReduceSumSquare", [own], axes=[2, 3], keepdims=0)  # (n, s)
+    near += Affine.of(length, np.kron(-np.diag(width.ravel()), np.ones(most)))
+    beside = graph.op("MatMul", [own, graph.const(text.transpose(0, 2, 1), np.float32)])
+    beside = graph.op("Reshape", [beside, graph.const([0, len(heads) * most], np.int64)])
+    kernel = graph.op("Exp", [graph.op("Add", [near.add_to(graph), beside])])
+    parts = graph.parts(kernel, [most] * len(heads))
+    return [
+        Affine.of(part, _padded(head.weights, most), head.intercept)
+        for part, head in zip(parts, heads, strict=True)
+    ]
+
+
+def _padded(rows: Doubles, count: int) -> Doubles:
+    """Rows of 0 added, up to `count`."""
+    return np.pad(rows, ((0, count - len(rows)), (0, 0)))
 
 
 def kernel_candidates(task: Task, config: TrainConfig) -> list[Candidate]:

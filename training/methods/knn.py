@@ -10,6 +10,7 @@ import numpy as np
 from router.types import Doubles, Floats, Ints
 
 from ..config import KnnConfig, TrainConfig
+from .affine import Affine
 from .base import (
     ROWS_AT_ONCE,
     Candidate,
@@ -24,9 +25,10 @@ from .base import (
     to_half,
 )
 from .onnx_graph import Graph
+from .search import Search, add_searches, taper
 
 EVEN = 1e-6  # weight of the arm's mean beside neighbours whose weights have at most 1
-TINY = 1e-12
+TINY = 1e-6  # length that is added to coordinates, at a right angle to them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,24 +53,22 @@ class Axes:
     def place(self, embedding: Floats) -> Doubles:
         """(n, p) unit rows: directions alone."""
         rows = self.coordinates(embedding)
-        return np.asarray(rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True) + TINY))
+        return np.asarray(rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True) + TINY**2))
 
-    def add_coordinates(self, graph: Graph, embedding: str) -> str:
-        """The same from doubles in a graph, once for all who share these axes."""
-        key = (self.centre.tobytes(), self.axes.tobytes())
-        return graph.once(key, lambda: self._added(graph, embedding))
+    def add_coordinates(self, graph: Graph, inputs: GraphInputs) -> str:
+        """`coordinates` in a graph, in double."""
+        return graph.linear(inputs.double(graph), self.axes, self._shift, np.float64)
 
-    def _added(self, graph: Graph, embedding: str) -> str:
-        centred = graph.op("Sub", [embedding, graph.half(self.centre, np.float64)])
-        return graph.op("MatMul", [centred, graph.half(self.axes, np.float64)])
+    def add_place(self, graph: Graph, inputs: GraphInputs) -> str:
+        """Unit rows in a graph, (n, p + 1): the last column is what `TINY` adds."""
+        axes, shift = np.pad(self.axes, ((0, 0), (0, 1))), np.append(self._shift, TINY)
+        rows = graph.linear(inputs.double(graph), axes, shift, np.float64)
+        return graph.op("LpNormalization", [rows], axis=1, p=2)
 
-    def add_place(self, graph: Graph, embedding: str) -> str:
-        """Unit rows in a graph."""
-        rows = self.add_coordinates(graph, embedding)
-        squares = graph.op("Mul", [rows, rows])
-        total = graph.op("ReduceSum", [squares, graph.const([1], np.int64)], keepdims=1)
-        total = graph.op("Add", [total, graph.const(TINY, np.float64)])
-        return graph.op("Div", [rows, graph.op("Sqrt", [total])])
+    @property
+    def _shift(self) -> Doubles:
+        """(p,) what the centre takes from products with the axes."""
+        return np.asarray(-self.centre.astype(np.float64) @ self.axes.astype(np.float64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +132,7 @@ class Neighbours:
 
     def averages(self, near: Doubles, index: Ints) -> Doubles:
         """Weighted mean of the outcomes at the nearest places: (n, a)."""
-        weight = np.exp(self.config.sharpness * (near - near[:, :1]))
-        # the last neighbour gets 0: entering the set is continuous, and a rounding swaps nothing
-        weight -= weight[:, -1:]
+        weight = taper(near, self.config.sharpness)
         mass = weight.sum(axis=1, keepdims=True)
         # neighbours that are all equally far weigh nothing against EVEN: no rounding picks some
         prior = self.config.prior_rows * mass / max(self.k, 1) + EVEN
@@ -143,36 +141,26 @@ class Neighbours:
             mass = _blend(weight, self.observed[index])
         return np.asarray(self.mean + total / (mass + prior))
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the search into a graph; all sums are double."""
-        places = self.axes.add_place(graph, inputs.embedding64)
-        similarity = graph.op("MatMul", [places, graph.half(self.points.T, np.float64)])
-        count = graph.const([self.k + 1], np.int64)
-        near, index = graph.ops("TopK", [similarity, count], 2, axis=1)
-        first, last = (graph.const([i], np.int64) for i in (0, self.k))
-        gap = graph.op("Sub", [near, graph.op("Gather", [near, first], axis=1)])
-        sharpness = graph.const(self.config.sharpness, np.float64)
-        weight = graph.op("Exp", [graph.op("Mul", [gap, sharpness])])
-        weight = graph.op("Sub", [weight, graph.op("Gather", [weight, last], axis=1)])
-        average = self._add_average(graph, weight, index)
-        quality = graph.op("Add", [average, graph.const(self.mean, np.float64)])
-        return graph.cast(quality, np.float32)
+    def search(self, graph: Graph, inputs: GraphInputs) -> Search:
+        """The search in a graph."""
+        place, points = self.axes.add_place(graph, inputs), np.pad(self.points.T, ((0, 1), (0, 0)))
+        return Search(
+            similarity=graph.linear(place, points, 0.0, np.float64),
+            nearest=self.k + 1,
+            sharpness=self.config.sharpness,
+            values=self.gaps,
+            counts=np.ones((len(self.gaps), 1)) if self.observed is None else self.observed,
+            prior=self.config.prior_rows / max(self.k, 1),
+            rest=EVEN,
+        )
 
-    def _add_average(self, graph: Graph, weight: str, index: str) -> str:
-        one = graph.const([1], np.int64)
-        mass = graph.op("ReduceSum", [weight, one], keepdims=1)
-        share = graph.const(self.config.prior_rows / max(self.k, 1), np.float64)
-        prior = graph.op("Mul", [mass, share])
-        prior = graph.op("Add", [prior, graph.const(EVEN, np.float64)])
-        row = graph.op("Unsqueeze", [weight, one])  # (n, 1, k + 1)
+    def said(self, found: str) -> Affine:
+        """What the search found (n, a), as qualities."""
+        return Affine.as_is(found, len(self.mean)).plus(self.mean)
 
-        def blend(values: str) -> str:
-            picked = graph.op("Gather", [values, index], axis=0)  # (n, k + 1, a)
-            return graph.op("Squeeze", [graph.op("MatMul", [row, picked]), one])
-
-        total = blend(graph.half(self.gaps, np.float64))
-        rows = mass if self.observed is None else blend(graph.half(self.observed, np.float64))
-        return graph.op("Div", [total, graph.op("Add", [rows, prior])])
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
+        """Write the search into a graph."""
+        return self.said(add_searches(graph, [self.search(graph, inputs)])[0])
 
 
 def fit_neighbours(

@@ -17,6 +17,7 @@ import numpy as np
 from router.types import Doubles, Floats, Ints
 
 from ..config import LabelsConfig, TrainConfig
+from .affine import Affine
 from .base import (
     ROWS_AT_ONCE,
     Candidate,
@@ -50,13 +51,11 @@ class LabelTable:
             out[rows] = shares_of(raw) @ self.values
         return out
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the table into a graph."""
-        design = self.design.add_to(graph, inputs)
-        raw = graph.gemm(design, self.weights, self.intercept, np.float64)
-        share = graph.op("Softmax", [raw], axis=1)
-        nothing = np.zeros(self.values.shape[1])
-        return graph.cast(graph.gemm(share, self.values, nothing, np.float64), np.float32)
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
+        """Write the table into a graph; discriminants are large, and in double."""
+        raw = self.design.add_product(graph, inputs, self.weights, self.intercept, np.float64)
+        share = graph.op("Softmax", [raw.add_to(graph, np.float64)], axis=1)
+        return Affine.of(graph.cast(share, np.float32), self.values)
 
 
 def label_candidates(task: Task, config: TrainConfig) -> list[Candidate]:

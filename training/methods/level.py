@@ -57,8 +57,7 @@ class LevelTrees:
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write the ensemble into a graph; returns the (n, 1) float32 tensor."""
-        key = ("trees", self.axes.centre.tobytes(), self.axes.axes.tobytes())
-        table = graph.once(key, lambda: _add_columns(graph, inputs, self.axes))
+        table = _add_columns(graph, inputs, self.axes)
         node = ensemble(self.booster)
         raw = graph.op("TreeEnsembleRegressor", [table], domain="ai.onnx.ml", **node)
         return graph.op("Sigmoid", [raw]) if self.share else raw
@@ -123,7 +122,7 @@ def columns(axes: Axes, inputs: Inputs) -> Floats:
 
 
 def _add_columns(graph: Graph, inputs: GraphInputs, axes: Axes) -> str:
-    place = graph.cast(axes.add_coordinates(graph, inputs.embedding64), np.float32)
+    place = graph.cast(axes.add_coordinates(graph, inputs), np.float32)
     return graph.op("Concat", [place, inputs.features], axis=1)
 
 

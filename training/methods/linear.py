@@ -17,6 +17,7 @@ from scipy import linalg
 
 from router.types import Bools, Doubles, Floats, Ints
 
+from .affine import Affine
 from .base import ROWS_AT_ONCE, Design, Folds, GraphInputs, Inputs, counted
 from .onnx_graph import Graph
 
@@ -41,11 +42,12 @@ class LinearHead:
             out[rows] = sigmoid(raw) if self.logistic else raw
         return out
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the head into a graph."""
-        design = self.design.add_to(graph, inputs)
-        raw = graph.gemm(design, self.weights, self.intercept, np.float64)
-        return graph.cast(graph.op("Sigmoid", [raw]) if self.logistic else raw, np.float32)
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
+        """Write the head into a graph, in single precision: nothing in it jumps."""
+        raw = self.design.add_product(graph, inputs, self.weights, self.intercept)
+        if not self.logistic:
+            return raw
+        return Affine.as_is(graph.op("Sigmoid", [raw.add_to(graph)]), len(self.intercept))
 
 
 def ridge_on_design(

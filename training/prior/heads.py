@@ -100,11 +100,7 @@ class BaseHeads:
         return np.asarray(inside * said.astype(np.float64) + (1.0 - inside) * usual)
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> dict[str, str]:
-        """Write the heads into a graph, once: the fields of `Said` -> double tensors."""
-        names = graph.once_many(("base", id(self)), lambda: self._added(graph, inputs))
-        return dict(zip(("quality", "quality_se", "tokens", "distance"), names, strict=True))
-
-    def _added(self, graph: Graph, inputs: GraphInputs) -> tuple[str, ...]:
+        """Write the heads into a graph: the fields of `Said` -> double tensors."""
         wires = {"embedding": inputs.embedding, "features": inputs.features}
         found = graph.include(self.model, PREFIX, wires)
         one = graph.const([1], np.int64)
@@ -122,4 +118,5 @@ class BaseHeads:
             own = graph.op("Mul", [inside, graph.cast(found[name], np.float64)])
             return graph.op("Add", [own, graph.op("Mul", [outside, usual])])
 
-        return (*map(faded, OUTPUTS[:3]), distance)
+        said = dict(zip(("quality", "quality_se", "tokens"), map(faded, OUTPUTS[:3]), strict=True))
+        return {**said, "distance": distance}

@@ -108,7 +108,8 @@ class PriorModel(FittedModel):
     def add_located(self, graph: Graph, inputs: GraphInputs) -> tuple[str, str]:
         """See `FittedModel`."""
         cluster, own = super(PriorModel, self).add_located(graph, inputs)
-        base = self.prior.heads.add_to(graph, inputs)["distance"]
+        column, one = self.prior.heads.add_to(graph, inputs)["distance"], graph.const([1], np.int64)
+        base = graph.op("Squeeze", [column, one])
         scaled = graph.op("Mul", [base, graph.const(self.reach.scale, np.float64)])
         known = graph.op("Add", [scaled, graph.const(self.reach.shift, np.float64)])
         return cluster, graph.op("Min", [own, known])

@@ -75,7 +75,7 @@ class Prior:
     def add_quality(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write `quality` into a graph: (n, a) float32."""
         said = self.heads.add_to(graph, inputs)["quality"]
-        return graph.cast(graph.gemm(said, self._matrix, self._shift, np.float64), np.float32)
+        return graph.linear(said, self._matrix, self._shift, np.float64, to=np.float32)
 
     def add_variance(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write `variance` into a graph: (n, a) double."""
@@ -87,7 +87,7 @@ class Prior:
         """Write `tokens` into a graph: (n, a) double."""
         said = self.heads.add_to(graph, inputs)["tokens"]
         logs = graph.op("Log", [graph.op("Max", [said, graph.const(LEAST_TOKENS, np.float64)])])
-        return graph.op("Exp", [graph.gemm(logs, self.blend, self.token_shift, np.float64)])
+        return graph.op("Exp", [graph.linear(logs, self.blend, self.token_shift, np.float64)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

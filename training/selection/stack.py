@@ -22,6 +22,7 @@ import numpy as np
 from router.types import Doubles, Floats
 
 from ..config import StackConfig
+from ..methods.affine import Affine
 from ..methods.base import arm_means
 from ..methods.onnx_graph import Graph
 
@@ -83,13 +84,17 @@ class Stack:
         mixing = np.tile(one / len(self.names), (len(self.names), 1))
         return mixing.astype(np.float32), shift.astype(np.float32)
 
-    def add_to(self, graph: Graph, predictions: Mapping[str, str], level: str) -> str:
-        """Write the combination into a graph; `level` is (n, 1)."""
-        parts = graph.op("Concat", [predictions[name] for name in self.names], axis=1)
+    def mixed(self, predictions: Mapping[str, Affine]) -> Affine:
+        """The combination in a graph, but for the trees' level."""
         mixing, shift = self._affine()
-        mixed = graph.gemm(parts, mixing, shift, np.float32)
-        own = graph.op("Mul", [level, graph.const(self.config.level_share, np.float32)])
-        return graph.op("Add", [mixed, own])
+        first, *rest = (predictions[name] for name in self.names)
+        one = mixing[: len(shift)].astype(np.float64)  # every method counts alike
+        return sum(rest, first).then(one).plus(shift.astype(np.float64))
+
+    def add_to(self, graph: Graph, predictions: Mapping[str, Affine], level: str) -> str:
+        """Write the combination into a graph: (n, a) float32; `level` is (n, 1)."""
+        own = Affine.of(level, np.full((1, len(self.base)), self.config.level_share))
+        return (self.mixed(predictions) + own).add_to(graph)
 
 
 def leading(scores: Mapping[str, Mapping[str, float]], within: float) -> list[str]:

@@ -41,13 +41,13 @@ class Gate:
         return out
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """The (n, s) double tensor, once for all who ask."""
-        return graph.once(("gate", self.weights.tobytes()), lambda: self._added(graph, inputs))
+        """Write it into a graph: (n, s) double, for which source is likeliest jumps."""
+        raw = self.design.add_product(graph, inputs, self.weights, self.intercept, np.float64)
+        return graph.op("Softmax", [raw.add_to(graph, np.float64)], axis=1)
 
-    def _added(self, graph: Graph, inputs: GraphInputs) -> str:
-        design = self.design.add_to(graph, inputs)
-        raw = graph.gemm(design, self.weights, self.intercept, np.float64)
-        return graph.op("Softmax", [raw], axis=1)
+    def add_shares(self, graph: Graph, inputs: GraphInputs) -> str:
+        """The same in float32, for what does not jump."""
+        return graph.cast(self.add_to(graph, inputs), np.float32)
 
 
 def fit_gates(inputs: Inputs, source: Ints, folds: Folds, config: TrainConfig) -> list[Gate]:

@@ -16,8 +16,10 @@ import numpy as np
 
 from router.types import Doubles, Floats, Ints
 
+from ..methods.affine import Affine
 from ..methods.base import ROWS_AT_ONCE, GraphInputs, Inputs, Predictor
 from ..methods.onnx_graph import Graph
+from ..methods.side_by_side import add_methods
 from ..selection.stack import Stack
 from .completion import Completed
 from .gate import Gate
@@ -36,17 +38,9 @@ class SourceHead:
         parts = {name: method.predict(inputs) for name, method in self.predictors.items()}
         return self.stack.predict(parts, np.zeros(len(inputs))) - self.stack.means
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the methods into a graph; the averages stay with the mixture."""
-        parts = {name: method.add_to(graph, inputs) for name, method in self.predictors.items()}
-        own = graph.once("no level", lambda: _nothing(graph, inputs))
-        return self.stack.add_to(graph, parts, own)
-
-
-def _nothing(graph: Graph, inputs: GraphInputs) -> str:
-    """(n, 1) zeros."""
-    squares = graph.op("ReduceSumSquare", [inputs.embedding], axes=[1], keepdims=1)
-    return graph.op("Mul", [squares, graph.const(0.0, np.float32)])
+    def combined(self, parts: Mapping[str, Affine]) -> Affine:
+        """`predict` in a graph, of what the methods say."""
+        return self.stack.mixed(parts).plus(-self.stack.means)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,46 +83,30 @@ class Mixture:
             total[:, arms] += share[:, [number]] * worth * values
         return np.asarray(total / (share @ self.precision))
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
-        """Write the mixture into a graph; all its sums are double."""
-        share, arms = self.gate.add_to(graph, inputs), self.averages.shape[1]
-        nothing = np.zeros(arms)
-        averages, columns = self.averages.copy(), []
-        for number, head in self.heads.items():
-            # a head writes its average too, which is no average of the source's completed ones
-            averages[number, head.arms] -= self.slope[number] * head.stack.means
-            columns.append(head.add_to(graph, inputs))
-        known = graph.gemm(share, self.precision * averages, nothing, np.float64)
-        if columns:
-            known = graph.op("Add", [known, self._add_heads(graph, share, columns)])
-        mass = graph.gemm(share, self.precision, nothing, np.float64)
-        return graph.cast(graph.op("Div", [known, mass]), np.float32)
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
+        """Write the mixture into a graph."""
+        share, arms = self.gate.add_shares(graph, inputs), self.averages.shape[1]
+        total = Affine.of(share, self.precision * self.averages)
+        if self.heads:
+            total += self._add_heads(graph, inputs, share)
+        mass = graph.linear(share, self.precision, 0.0, np.float32)
+        return Affine.as_is(graph.op("Div", [total.add_to(graph), mass]), arms)
 
-    def _add_heads(self, graph: Graph, share: str, columns: list[str]) -> str:
-        """Sums of what heads say of each arm, by shares and precision: (n, a)."""
-        source = np.concatenate([np.full(len(h.arms), s) for s, h in self.heads.items()])
+    def _add_heads(self, graph: Graph, inputs: GraphInputs, share: str) -> Affine:
+        """What all heads say, side by side (n, m), by shares and precision, summed by arm."""
+        said = [part.add_to(graph) for part in self._add_methods(graph, inputs)]
+        source = np.repeat(list(self.heads), [len(head.arms) for head in self.heads.values()])
         arm = np.concatenate([head.arms for head in self.heads.values()])
-        said = graph.cast(graph.op("Concat", columns, axis=1), np.float64)
-        trust = graph.op("Gather", [share, graph.const(source, np.int64)], axis=1)
-        worth = self.slope[source] * self.precision[source, arm]
-        trust = graph.op("Mul", [trust, graph.const(worth, np.float64)])
-        said = graph.op("Mul", [said, trust])
-        nothing = graph.op("Mul", [_first(graph, said), graph.const(0.0, np.float64)])
-        padded = graph.op("Concat", [said, nothing], axis=1)
-        places = _places(arm, self.averages.shape[1])
-        picked = graph.op("Gather", [padded, graph.const(places, np.int64)], axis=1)
-        return graph.op("ReduceSum", [picked, graph.const([2], np.int64)], keepdims=0)
+        each, (sources, arms) = np.arange(len(arm)), self.averages.shape
+        worth, place = np.zeros((sources, len(arm))), np.zeros((len(arm), arms))
+        worth[source, each] = self.slope[source] * self.precision[source, arm]
+        place[each, arm] = 1.0
+        trust = graph.linear(share, worth, 0.0, np.float32)
+        return Affine.of(graph.op("Mul", [graph.op("Concat", said, axis=1), trust]), place)
 
-
-def _first(graph: Graph, tensor: str) -> str:
-    return graph.op("Gather", [tensor, graph.const([0], np.int64)], axis=1)
-
-
-def _places(arm: Ints, arms: int) -> Ints:
-    """(a, w) columns that speak of each arm, of (m,) arms; beyond its last one comes column m."""
-    width = int(np.bincount(arm, minlength=arms).max())
-    places = np.full((arms, width), len(arm))
-    for i in range(arms):
-        own = np.flatnonzero(arm == i)
-        places[i, : len(own)] = own
-    return places
+    def _add_methods(self, graph: Graph, inputs: GraphInputs) -> list[Affine]:
+        """What each head says: (n, b)."""
+        heads = self.heads.values()
+        methods = [method for head in heads for method in head.predictors.values()]
+        parts = iter(add_methods(graph, inputs, methods))
+        return [head.combined({name: next(parts) for name in head.predictors}) for head in heads]

@@ -14,6 +14,7 @@ import numpy as np
 
 from router.types import Doubles, Floats
 
+from ..methods.affine import Affine
 from ..methods.linear import sigmoid
 from ..methods.onnx_graph import Graph
 from ..selection.stack import Stack
@@ -62,9 +63,9 @@ class OddsStack(Stack):
         (said,) = (predictions[name] for name in self.names)
         return sigmoid(log_odds(level, EASY)[:, None] + said).astype(np.float32)
 
-    def add_to(self, graph: Graph, predictions: Mapping[str, str], level: str) -> str:
+    def add_to(self, graph: Graph, predictions: Mapping[str, Affine], level: str) -> str:
         """See `Stack`."""
-        (said,) = (predictions[name] for name in self.names)
+        (said,) = (predictions[name].add_to(graph) for name in self.names)
         bounds = [graph.const(bound, np.float32) for bound in (1.0 - EASY, EASY)]
         clipped = graph.op("Clip", [level, *bounds])
         rest = graph.op("Sub", [graph.const(1.0, np.float32), clipped])

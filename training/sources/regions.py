@@ -76,10 +76,10 @@ class SourceClusters(ClusterTable):
         likeliest = graph.op("ArgMax", [share], axis=1, keepdims=1)
         mine = graph.op("Equal", [graph.const(self.owner[None, :], np.int64), likeliest])
         own = graph.op("Where", [mine, similarity, graph.const(NOT_OWN, np.float64)])
-        cluster = graph.op("ArgMax", [own], axis=1, keepdims=1)
+        cluster = graph.op("ArgMax", [own], axis=1, keepdims=0)
         far = graph.op("Sub", [graph.const(1.0, np.float64), similarity])
         counted = graph.op("Mul", [far, graph.const(self.reach, np.float64)])
-        return cluster, graph.op("ReduceMin", [counted], axes=[1], keepdims=1)
+        return cluster, graph.op("ReduceMin", [counted], axes=[1], keepdims=0)
 
 
 def fit_regions(

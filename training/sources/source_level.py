@@ -35,10 +35,9 @@ class SourceLevel:
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
         """Write it into a graph; returns the (n, 1) float32 tensor."""
-        share = self.gate.add_to(graph, inputs)
-        mean = graph.gemm(share, self.means[:, None], np.zeros(1), np.float64)
-        own = self.trees.add_to(graph, inputs)
-        return graph.op("Add", [graph.cast(mean, np.float32), own])
+        share = self.gate.add_shares(graph, inputs)
+        mean = graph.linear(share, self.means[:, None], 0.0, np.float32)
+        return graph.op("Add", [mean, self.trees.add_to(graph, inputs)])
 
 
 def fit_source_levels(

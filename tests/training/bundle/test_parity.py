@@ -13,6 +13,7 @@ from tests.training.small import small_dataset
 from training.bundle.model import FittedModel, check_parity
 from training.config import ClusterConfig, TrainConfig
 from training.errors import ExportError
+from training.methods.affine import Affine
 from training.methods.base import Folds, GraphInputs, Inputs, Predictor
 from training.methods.cluster import ClusterTable
 from training.methods.costs import fit_meter, fit_tokens
@@ -84,7 +85,7 @@ class Crooked:
     def predict(self, inputs: Inputs) -> Floats:
         return self.straight.predict(inputs) + np.float32([0.0, 0.3, 0.0, 0.0])
 
-    def add_to(self, graph: Graph, inputs: GraphInputs) -> str:
+    def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
         return self.straight.add_to(graph, inputs)
 
 

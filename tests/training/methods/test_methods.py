@@ -93,7 +93,7 @@ def run(graph: Graph, inputs: Inputs) -> Floats:
 
 def wired(graph: Graph) -> GraphInputs:
     tensors = [graph.input("embedding", D), graph.input("features", len(features.NAMES))]
-    return GraphInputs(tensors[0], graph.cast(tensors[0], np.float64), tensors[1])
+    return GraphInputs(*tensors)
 
 
 @pytest.mark.parametrize("name", LABELS_ALONE)
@@ -160,7 +160,7 @@ def test_the_graph_says_what_the_fitted_model_says(name: str, holes: float) -> N
     test, _, _ = world(1000, seed=2)
     model = fit(name, inputs, with_holes(quality, holes, seed=3))
     graph = Graph()
-    graph.output(model.add_to(graph, wired(graph)), "quality", np.float32, ARMS)
+    graph.output(model.add_to(graph, wired(graph)).add_to(graph), "quality", np.float32, ARMS)
     assert np.abs(run(graph, test) - model.predict(test)).max() < 1e-5
 
 
@@ -173,7 +173,7 @@ def test_prompts_that_are_all_alike_tell_graph_and_model_the_same() -> None:
     near = same.embedding + np.random.default_rng(5).normal(scale=1e-7, size=same.embedding.shape)
     test = Inputs(near.astype(np.float32), same.features)
     graph = Graph()
-    graph.output(model.add_to(graph, wired(graph)), "quality", np.float32, ARMS)
+    graph.output(model.add_to(graph, wired(graph)).add_to(graph), "quality", np.float32, ARMS)
     got = run(graph, test)
     assert np.abs(got - model.predict(test)).max() < 1e-5
     assert np.abs(got - model.predict(same)).max() < 1e-4  # and a rounding moves nothing

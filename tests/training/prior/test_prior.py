@@ -68,7 +68,7 @@ def test_its_graph_says_what_it_says(base: Bundle, inputs: Inputs) -> None:
     graph = Graph()
     embedding = graph.input("embedding", inputs.embedding.shape[1])
     features = graph.input("features", inputs.features.shape[1])
-    wired = GraphInputs(embedding, graph.cast(embedding, np.float64), features)
+    wired = GraphInputs(embedding, features)
     for name, add in (
         ("quality", prior.add_quality),
         ("variance", prior.add_variance),

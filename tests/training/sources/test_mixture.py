@@ -13,10 +13,12 @@ from router.core import features
 from router.core.encoder import single_threaded_session
 from router.types import Doubles
 from tests.training.sources.made_up import DIMENSION, MadeUp, made_up
+from training.bundle.fit import Combined, combine
 from training.config import KernelConfig, TrainConfig
 from training.methods.base import Folds, GraphInputs, Inputs
 from training.methods.cluster import nearest
 from training.methods.onnx_graph import Graph
+from training.prepare.dataset import Dataset
 from training.progress import Timings
 from training.selection.crossfit import Crossfit
 from training.sources.crossfit import (
@@ -76,13 +78,33 @@ def test_the_graph_says_what_the_mixture_says(world: MadeUp, found: Crossfit) ->
     graph = Graph()
     embedding = graph.input("embedding", DIMENSION)
     text = graph.input("features", len(features.NAMES))
-    inputs = GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+    inputs = GraphInputs(embedding, text)
     width = mixture.averages.shape[1]
-    graph.output(mixture.add_to(graph, inputs), "quality", np.float32, width)
+    graph.output(mixture.add_to(graph, inputs).add_to(graph), "quality", np.float32, width)
     session = single_threaded_session(graph.model().SerializeToString())
     feed = {"embedding": world.inputs.embedding, "features": world.inputs.features}
     (said,) = session.run(["quality"], feed)
     assert np.abs(said - mixture.predict(world.inputs)).max() < 1e-5
+
+
+def test_a_source_whose_methods_are_not_followed_has_no_head(
+    world: MadeUp, found: Crossfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfollowed(fitted: Crossfit, data: Dataset, config: TrainConfig) -> Combined:
+        combined = combine(fitted, data, config)
+        return replace(combined, stack=replace(combined.stack, trust=0.0))
+
+    monkeypatch.setattr("training.sources.crossfit.combine", unfollowed)
+    plain = learned(world)
+    with_heads, without = (each.chosen[MIXTURE].fit() for each in (found, plain))
+    assert isinstance(with_heads, Mixture)
+    assert isinstance(without, Mixture)
+    assert with_heads.heads
+    assert not without.heads
+    assert plain.record["sources"].keys() == found.record["sources"].keys()
+    assert all(part["methods"] for part in plain.record["sources"].values())
+    own = without.mixed(without.gate.shares(world.inputs), {})
+    assert without.predict(world.inputs) == pytest.approx(own, abs=1e-6)
 
 
 def test_clusters_are_of_the_source_that_the_gate_finds_and_the_graph_agrees(
@@ -96,15 +118,15 @@ def test_clusters_are_of_the_source_that_the_gate_finds_and_the_graph_agrees(
     graph = Graph()
     embedding = graph.input("embedding", DIMENSION)
     text = graph.input("features", len(features.NAMES))
-    inputs = GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+    inputs = GraphInputs(embedding, text)
     tensors = table.add_located(graph, inputs)
     for tensor, name, kind in zip(tensors, ("cluster", "far"), (np.int64, np.float64), strict=True):
-        graph.output(tensor, name, kind, 1)
+        graph.output(tensor, name, kind, None)
     session = single_threaded_session(graph.model().SerializeToString())
     feed = {"embedding": world.inputs.embedding, "features": world.inputs.features}
     said, far = session.run(["cluster", "far"], feed)
-    assert (said[:, 0] == cluster).all()
-    assert np.abs(far[:, 0] - distance).max() < 1e-6
+    assert (said == cluster).all()
+    assert np.abs(far - distance).max() < 1e-6
 
 
 def test_regions_are_less_sure_of_arms_that_were_never_tried_there(

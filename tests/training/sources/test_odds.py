@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from router.core.encoder import single_threaded_session
 from tests.training.sources.made_up import made_up
 from training.config import StackConfig, TrainConfig
+from training.methods.affine import Affine
 from training.methods.linear import sigmoid
 from training.methods.onnx_graph import Graph
 from training.sources.completion import cells_of
@@ -35,7 +36,8 @@ def test_arms_lie_closer_together_the_easier_a_prompt_is(level: float, more: flo
 def test_the_graph_says_what_the_stack_says() -> None:
     graph = Graph()
     said, level = graph.input("said", 3), graph.input("level", 1)
-    graph.output(STACK.add_to(graph, {"mixture": said}, level), "quality", np.float32, 3)
+    parts = {"mixture": Affine.as_is(said, 3)}
+    graph.output(STACK.add_to(graph, parts, level), "quality", np.float32, 3)
     session = single_threaded_session(graph.model().SerializeToString())
     levels = np.array([-0.3, 0.2, 0.7, 1.4])
     wanted = STACK.predict({"mixture": np.repeat(SAID, 4, axis=0)}, levels)

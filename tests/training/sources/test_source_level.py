@@ -30,7 +30,7 @@ def test_a_small_source_keeps_its_level_and_the_graph_says_it() -> None:
     graph = Graph()
     embedding = graph.input("embedding", DIMENSION)
     text = graph.input("features", len(features.NAMES))
-    inputs = GraphInputs(embedding, graph.cast(embedding, np.float64), text)
+    inputs = GraphInputs(embedding, text)
     graph.output(found.add_to(graph, inputs), "level", np.float32, 1)
     session = single_threaded_session(graph.model().SerializeToString())
     feed = {"embedding": world.inputs.embedding, "features": world.inputs.features}
