@@ -68,6 +68,11 @@ class EncoderConfig:
         _at_least("encoder.max_tokens", self.max_tokens, 8)
         _at_least("encoder.max_chars", self.max_chars, 32)
 
+    @property
+    def multilingual(self) -> bool:
+        """Whether it reads many languages: the same request lies near itself in all of them."""
+        return "multilingual" in self.model
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmsConfig:
@@ -223,9 +228,11 @@ class DecisionConfig:
 
     tie_bands: tuple[float, ...] = (0.0, 0.1, 0.2, 0.35, 0.5)  # in standard errors
     default_threshold: float = 0.5
-    # standard errors within which arms tie where nobody compared them: far from all kinds of work,
-    # and in kinds where at most one of them was tried; one, as Breiman et al. 1984 prune by
+    # standard errors within which arms tie far from all kinds of work: one, as Breiman et al. 1984
+    # prune by; and in kinds where at most one arm was tried, where prompts still differ: at one,
+    # proofs went to small models, at none, chores to the dearest (EXPERIMENTS.md)
     far_tie: float = 1.0
+    untried_tie: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,7 +160,7 @@ class MapRows:
         """What arms are like in each region's kind of work, or in all where nobody named it.
 
         Returns:
-            Mean quality, its standard deviation between prompts, mean output tokens: (r, a) each.
+            Mean quality, how far one prompt may lie from it, mean output tokens: (r, a) each.
         """
         found = []
         for region in regions:
@@ -168,7 +168,8 @@ class MapRows:
             rows = self.within(alike) if region.kind is not None else np.arange(len(self))
             some = self.rows(rows if len(rows) else np.arange(len(self)))
             quality, tokens = some.quality.astype(np.float64), some.output_tokens.astype(np.float64)
-            found.append((quality.mean(axis=0), quality.std(axis=0), tokens.mean(axis=0)))
+            unsure = quality.var(axis=0) + np.square(some.quality_se, dtype=np.float64).mean(axis=0)
+            found.append((quality.mean(axis=0), np.sqrt(unsure), tokens.mean(axis=0)))
         mean, spread, tokens = (np.stack(part) for part in zip(*found, strict=True))
         return mean, spread, tokens
 

@@ -24,7 +24,7 @@ from .choice import (
     within,
 )
 from .manifest import Manifest, ThresholdMap
-from .scoring import unknown
+from .scoring import KNOWN, unknown
 
 
 class Rule(ABC):
@@ -128,7 +128,7 @@ class ThresholdRule(UtilityRule):
         far_tie: near-tie width in standard errors where nothing is known.
         promise: (mean quality, mean US dollars per request) by that map.
         by_cluster: (k, 4) λ and the promise by the map of each cluster's region, and the near-tie
-            width there; null where all share one.
+            width there, which grows to `far_tie` as knowledge fades; null where all share one.
     """
 
     threshold: float
@@ -165,7 +165,11 @@ class ThresholdRule(UtilityRule):
         """See `Rule`; in units of quality."""
         if self.by_cluster is None:
             return super().band(scores, eligible)
-        return near_tie_band(scores.quality_se, eligible, self.by_cluster[scores.cluster, 3])
+        own = self.by_cluster[scores.cluster, 3]
+        # the further from all that is known, the wider: no jump where nothing is known any more
+        faded = np.clip((1.0 - scores.in_distribution) / (1.0 - KNOWN), 0.0, 1.0)
+        width = own + np.maximum(self.far_tie - own, 0.0) * faded
+        return near_tie_band(scores.quality_se, eligible, width)
 
     def expected(self, scores: Scores) -> tuple[float, float] | None:
         """See `Rule`: of prompts of the same kinds of work."""
@@ -207,9 +211,11 @@ class ThresholdRule(UtilityRule):
             best = "best arm" if self.far_tie == 0 else "cheapest of the best arms"
             share = f"within {self.threshold:.0%} of the way to the dearest"
             return Reason("threshold", f"{best} on average {share}")
-        if self.by_cluster is not None and self.by_cluster[scores.cluster[0], 3] > self.tie_band:
-            tied = f"cheapest within an error of the best for its price at {self.threshold:g}"
-            return Reason("threshold", f"{tied}: no two arms were compared on such prompts")
+        width = self.tie_band if self.by_cluster is None else self.by_cluster[scores.cluster[0], 3]
+        if width > self.tie_band:
+            tied = f"cheapest within {width:g} errors of the best for its price"
+            few = "no two arms were compared on such prompts"
+            return Reason("threshold", f"{tied} at {self.threshold:g}: {few}")
         return Reason("threshold", f"best quality for its price at threshold {self.threshold:g}")
 
 

@@ -31,7 +31,7 @@ MOST_ARMS = 512
 MOST_BUNDLES = 256
 MOST_SHARED = 1024  # sets of arms
 MOST_REPORTS = 32  # of one decision
-SCRIPT = features.NAMES.index("non_ascii_share")
+SCRIPT = features.NAMES.index(features.SCRIPT)
 FOREIGN = 0.15  # of characters beyond ASCII: accents stay below, other scripts lie above
 
 V = TypeVar("V")

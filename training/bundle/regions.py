@@ -83,7 +83,7 @@ def mapped_by_kind(
         folds: of them.
         rows: what is predicted of the judged ones.
         among: (a,) arms that a threshold may choose.
-        config: how near ties are broken far from all.
+        config: how near ties are broken where little is known.
     Returns:
         The manifest, and the rows that its maps are made of.
     """
@@ -95,10 +95,10 @@ def mapped_by_kind(
     rows = _levelled(rows, regions, model.predict(inputs.rows(folds.judged)), folds.of_judged)
     rows = _with_unjudged(rows, regions, place, model, inputs, data)
     band = manifest.decision.tie_band
-    wide = max(band, config.decision.far_tie)
+    wide, far = (max(band, w) for w in (config.decision.untried_tie, config.decision.far_tie))
     regions = tuple(replace(r, tie_band=band if r.arms >= COMPARED else wide) for r in regions)
     table, regions = rows.region_maps(regions, manifest.arms, among)
-    decision = replace(manifest.decision, far_tie=wide)
+    decision = replace(manifest.decision, far_tie=far)
     return replace(manifest, decision=decision, threshold_map=table, regions=regions), rows
 
 

@@ -22,7 +22,7 @@ from .golden import GOLDEN_PROMPTS
 from .transformer import export_transformer, quiet, transformer_source
 from .universal import exact_nodes, export_universal, universal_source
 
-EXPORT_VERSION = 3  # bump when the same weights would export to another file
+EXPORT_VERSION = 4  # bump when the same weights would export to another file
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,12 @@ class Inputs:
         """Some of the prompts, by mask (n,), row numbers or slice."""
         return Inputs(self.embedding[chosen], self.features[chosen])
 
+    def in_any_script(self) -> Inputs:
+        """The prompts as if all were of one script: what is learned of them does not ask for it."""
+        seen = self.features.copy()
+        seen[:, features.NAMES.index(features.SCRIPT)] = 0.0
+        return Inputs(self.embedding, seen)
+
 
 class _WhenNeeded:
     """An exported encoder that is opened for the first text that no cache has."""

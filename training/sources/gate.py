@@ -59,6 +59,8 @@ def fit_gates(inputs: Inputs, source: Ints, folds: Folds, config: TrainConfig) -
         folds: of the rows.
         config: of the design.
     """
+    if config.encoder.multilingual:  # a source is told by what is asked, not by its language
+        inputs = inputs.in_any_script()
     design = Design.fit(inputs, config.linear.feature_scale)
     moments = moments_of(inputs, folds, design, source, len(source), config.seed)
     rows = np.bincount(source)

@@ -109,7 +109,9 @@ def fit_regions(
     values, errors = cell_means(region, above[even], len(centroids), config.cluster, counts)
     share = np.zeros((len(centroids), len(completed.mean)))
     np.add.at(share, (region, source), 1.0)
-    share /= np.maximum(share.sum(axis=1, keepdims=True), 1.0)
+    empty = np.flatnonzero(share.sum(axis=1) == 0)  # every prompt of theirs is nearer to others
+    share[empty, owner[empty]] = 1.0
+    share /= share.sum(axis=1, keepdims=True)
     unsure = 1.0 / np.maximum(share @ (completed.precision * completed.slope[:, None] ** 2), 1e-6)
     width = np.array([np.percentile(far[source == s], WIDE) for s in range(share.shape[1])])
     return SourceClusters(

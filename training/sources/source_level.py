@@ -57,6 +57,7 @@ def fit_source_levels(
     left = (level - means[-1][sources.number])[:, None]
     rows = np.bincount(sources.number)
     counts = np.sqrt(rows.mean() / rows)[sources.number][:, None]
+    inputs = inputs.in_any_script() if config.encoder.multilingual else inputs
     trees = fit_level(
         inputs, left, folds, config.level, share=False, seed=config.seed, counts=counts
     )
