@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core import features
+from tests.worlds.translations import SAID
 
 
 def feature(text: str, name: str) -> float:
@@ -29,6 +30,25 @@ def feature(text: str, name: str) -> float:
 )
 def test_a_feature_counts_what_its_name_says(text: str, name: str, value: float) -> None:
     assert feature(text, name) == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize("language", [name for name in SAID if name != "en"])
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("log_chars", 0.3),
+        ("log_words", 0.35),
+        ("word_length", 2.5),
+        ("upper_share", 0.06),
+        ("questions", 0.1),
+        ("log_sentences", 0.1),
+    ],
+)
+def test_the_same_requests_have_much_the_same_features_in_every_script(
+    language: str, name: str, near: float
+) -> None:
+    english, other = (np.mean([feature(t, name) for t in SAID[la]]) for la in ("en", language))
+    assert other == pytest.approx(english, abs=near)
 
 
 @given(st.text(max_size=400))

@@ -15,6 +15,7 @@ from router.core.choice import choose_share
 from router.core.manifest import Manifest, Region, read_manifest
 from router.core.map_rows import MapRows, read_map_rows
 from router.core.promises import promises, promises_by_kind
+from router.core.scoring import KNOWN
 from router.request.view import read_prompt
 from router.types import Doubles, Scores
 from tests.router.catalogued import with_manifest
@@ -202,6 +203,25 @@ def test_far_near_ties_go_to_the_cheap_arm_and_spend_rises_with_the_threshold(
         assert cost[arm] <= cost[best[0]]
         spent.append(cost[arm])
     assert spent == sorted(spent)
+
+
+@given(threshold=SHARES, weights=st.lists(st.floats(KNOWN, 1.0), min_size=2, max_size=5))
+def test_ties_grow_wider_as_knowledge_fades(
+    router: Router, threshold: float, weights: list[float]
+) -> None:
+    wide = replace(router.manifest, decision=replace(router.manifest.decision, far_tie=3.0))
+    rule = Policy(threshold=threshold).resolve(wide)
+    rows = kept_scores(router)
+    everything, spent = np.ones(rows.quality.shape, dtype=np.bool_), []
+    for weight in sorted(weights):
+        scores = replace(rows, in_distribution=np.full(len(everything), weight))
+        arm = rule.choose(scores, everything)
+        spent.append(rows.cost_usd[np.arange(len(arm)), arm])
+        band = rule.band(scores, everything)
+        assert band == pytest.approx(
+            3.0 * (1.0 - weight) / (1.0 - KNOWN) * np.median(rows.quality_se, axis=1), abs=1e-6
+        )
+    assert (np.diff(spent, axis=0) >= 0).all()
 
 
 def test_promises_of_all_are_those_of_the_kinds_together(router: Router) -> None:

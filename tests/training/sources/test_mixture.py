@@ -14,7 +14,7 @@ from router.core.encoder import single_threaded_session
 from router.types import Doubles
 from tests.training.sources.made_up import DIMENSION, MadeUp, made_up
 from training.bundle.fit import Combined, combine
-from training.config import KernelConfig, TrainConfig
+from training.config import UNIVERSAL, EncoderConfig, KernelConfig, TrainConfig
 from training.methods.base import Folds, GraphInputs, Inputs
 from training.methods.cluster import nearest
 from training.methods.onnx_graph import Graph
@@ -193,3 +193,30 @@ def test_small_sources_are_judged_whole_and_large_ones_alike(sizes: list[int]) -
     cut = kept < np.array(sizes)
     assert len(set(kept[cut].tolist())) <= 1
     assert (kept[~cut] <= kept[cut].max()).all() if cut.any() else len(folds.judged) == len(source)
+
+
+@pytest.mark.parametrize("multilingual", [False, True])
+def test_the_gate_asks_for_a_script_only_where_the_encoder_reads_few(
+    world: MadeUp, *, multilingual: bool
+) -> None:
+    encoder = EncoderConfig(model=UNIVERSAL) if multilingual else EncoderConfig()
+    config = replace(CONFIG, encoder=encoder)
+    script = features.NAMES.index(features.SCRIPT)
+    foreign = world.inputs.features.copy()
+    foreign[:, script] = np.where(world.source == 0, 0.9, 0.0)
+    inputs = Inputs(world.inputs.embedding, foreign)
+    gate = Sources.of(inputs, world.data, world.folds, config).gates[-1]
+    latin = foreign.copy()
+    latin[:, script] = 0.0
+    moved = gate.shares(inputs) - gate.shares(Inputs(world.inputs.embedding, latin))
+    assert (np.abs(moved).max() > 0.01) is not multilingual
+
+
+def test_a_cluster_that_no_prompt_is_nearest_to_is_as_unsure_as_its_source(world: MadeUp) -> None:
+    twins = np.where(world.source == 1, np.arange(len(world.source)) - 300, -1)
+    embedding = world.inputs.embedding.copy()
+    embedding[twins >= 0] = embedding[twins[twins >= 0]]  # two sources ask the same
+    same = replace(world, inputs=Inputs(embedding, world.inputs.features))
+    table = learned(same).table
+    assert table is not None
+    assert table.errors.max() < 2.0
