@@ -19,6 +19,7 @@ from router.core.manifest import EncoderInfo
 
 from ..config import UNIVERSAL, EncoderConfig
 from .golden import GOLDEN_PROMPTS
+from .languages import language_axes
 from .transformer import export_transformer, quiet, transformer_source
 from .universal import exact_nodes, export_universal, universal_source
 
@@ -75,7 +76,7 @@ def _key(config: EncoderConfig, weights: str) -> str:
 def _build(config: EncoderConfig, source: Path, weights: str, folder: Path) -> None:
     full, model = folder / "fp32.onnx", folder / "model.onnx"
     if config.model == UNIVERSAL:
-        dimension = export_universal(source, folder)
+        dimension = export_universal(source, folder, language_axes())
     else:
         dimension = export_transformer(source, config.depth, folder)
     precision, cosine = "fp32", None

@@ -20,6 +20,8 @@ import numpy as np
 from router.core.encoder import OnnxEncoder
 from router.types import Doubles, Floats
 
+from .universal import DIMENSION, export_universal, universal_source
+
 REQUESTS = Path(__file__).with_name("languages.json")
 AXES = Path(__file__).with_name("language_axes.npy")
 
@@ -49,8 +51,6 @@ def requests() -> dict[str, list[str]]:
 
 def measured_axes() -> Floats:
     """The axes of the packaged encoder, from its embeddings of the requests."""
-    from .universal import DIMENSION, export_universal, universal_source
-
     source, _ = universal_source()
     with tempfile.TemporaryDirectory() as folder:
         export_universal(source, Path(folder), np.zeros((0, DIMENSION), dtype=np.float32))

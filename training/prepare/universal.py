@@ -24,7 +24,6 @@ from router.core.bundle import file_sha256
 
 from ..config import UNIVERSAL
 from ..errors import TrainingError
-from .languages import language_axes
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -65,22 +64,19 @@ def universal_source() -> tuple[Path, str]:
     return folder, hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()
 
 
-def export_universal(source: Path, folder: Path, axes: np.ndarray[Any, Any] | None = None) -> int:
+def export_universal(source: Path, folder: Path, axes: np.ndarray[Any, Any]) -> int:
     """Write `fp32.onnx`, tokens to unit embedding, and `tokenizer.json`; returns d.
 
     Args:
         source: the package's folder.
         folder: to write to.
-        axes: (k, d) that are taken out of embeddings; null is `language_axes`.
+        axes: (k, d) that are taken out of embeddings.
     """
     import onnx
 
     with np.load(source / "weights.npz", allow_pickle=False) as stored:
         weights = {name: stored[name] for name in stored.files}
-    onnx.save(
-        _Builder(weights, language_axes() if axes is None else axes).model(),
-        str(folder / "fp32.onnx"),
-    )
+    onnx.save(_Builder(weights, axes).model(), str(folder / "fp32.onnx"))
     spec = _tokenizer((source / "sp.model").read_bytes())
     # in ASCII, that Python reads it at a byte a character: an emoji would make that four
     (folder / "tokenizer.json").write_text(json.dumps(spec), "utf-8")
