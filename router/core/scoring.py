@@ -82,6 +82,7 @@ class Scorer:
         quality, quality_se, tokens = (part.astype(np.float64) for part in raw[:3])
         distance = raw[4].astype(np.float64)
         inputs = self.table_tokens(n_chars)
+        inside = np.minimum((self._far - distance) / self._fade, 1.0)
         scores = Scores(
             quality=quality,
             quality_se=quality_se,
@@ -90,11 +91,10 @@ class Scorer:
             input_tokens=inputs,
             cluster=raw[3],
             distance=distance,
-            in_distribution=np.ones(len(distance)),
+            in_distribution=inside,
         )
-        inside = (self._far - distance) / self._fade
         # nearly all prompts are inside; each call of numpy counts right after an embedding
-        return scores if inside.min() >= 1.0 else self.faded(scores, np.clip(inside, 0.0, 1.0))
+        return scores if inside.min() == 1.0 else self.faded(scores, np.maximum(inside, 0.0))
 
     def faded(self, scores: Scores, inside: Doubles) -> Scores:
         """Scores that keep a part of their weight, the arms' means having the rest.
@@ -130,8 +130,7 @@ class Scorer:
         Those calls carried more than the prompt, such as examples before it; a request that is
         routed is counted as it is, see `priced`.
         """
-        chars = n_chars.astype(np.float64)[:, None]
-        tokens: Doubles = self._input_base + chars * self._input_per_char
+        tokens: Doubles = self._input_base + n_chars[:, None] * self._input_per_char
         return tokens
 
     def priced(
