@@ -205,13 +205,9 @@ class ClusterTable:
             even=EVEN,
         )
 
-    def said(self, found: str) -> Affine:
-        """What the search found (n, a), as qualities."""
-        return Affine.as_is(found, self.values.shape[1])
-
     def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
         """Write the table into a graph."""
-        return self.said(add_searches(graph, [self.search(graph, inputs)])[0])
+        return add_searches(graph, [self.search(graph, inputs)])[0]
 
 
 def cluster_candidates(task: Task, config: TrainConfig) -> list[Candidate]:

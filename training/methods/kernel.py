@@ -106,10 +106,9 @@ def add_kernels(graph: Graph, inputs: GraphInputs, heads: Sequence[KernelHead]) 
     beside = graph.op("MatMul", [own, graph.const(text.transpose(0, 2, 1), np.float32)])
     beside = graph.op("Reshape", [beside, graph.const([0, len(heads) * most], np.int64)])
     kernel = graph.op("Exp", [graph.op("Add", [near.add_to(graph), beside])])
-    parts = graph.parts(kernel, [most] * len(heads))
     return [
-        Affine.of(part, _padded(head.weights, most), head.intercept)
-        for part, head in zip(parts, heads, strict=True)
+        part.then(_padded(head.weights, most)).plus(head.intercept)
+        for part, head in zip(Affine.parts(kernel, [most] * len(heads)), heads, strict=True)
     ]
 
 

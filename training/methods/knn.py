@@ -152,15 +152,12 @@ class Neighbours:
             counts=np.ones((len(self.gaps), 1)) if self.observed is None else self.observed,
             prior=self.config.prior_rows / max(self.k, 1),
             rest=EVEN,
+            shift=self.mean,
         )
-
-    def said(self, found: str) -> Affine:
-        """What the search found (n, a), as qualities."""
-        return Affine.as_is(found, len(self.mean)).plus(self.mean)
 
     def add_to(self, graph: Graph, inputs: GraphInputs) -> Affine:
         """Write the search into a graph."""
-        return self.said(add_searches(graph, [self.search(graph, inputs)])[0])
+        return add_searches(graph, [self.search(graph, inputs)])[0]
 
 
 def fit_neighbours(

@@ -47,7 +47,7 @@ class LinearHead:
         raw = self.design.add_product(graph, inputs, self.weights, self.intercept)
         if not self.logistic:
             return raw
-        return Affine.as_is(graph.op("Sigmoid", [raw.add_to(graph)]), len(self.intercept))
+        return Affine.of(graph.op("Sigmoid", [raw.add_to(graph)]), np.eye(len(self.intercept)))
 
 
 def ridge_on_design(

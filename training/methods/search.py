@@ -12,12 +12,13 @@ import numpy as np
 
 from router.types import Doubles, Floats
 
+from .affine import Affine
 from .onnx_graph import Graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A mean over the nearest of r references: Σ weight·value / (rest + Σ weight·(count + prior)).
+    """What the nearest of r references say: shift + Σ weight·value / (rest + Σ weight·count).
 
     Attributes:
         similarity: (n, r) double tensor.
@@ -25,7 +26,10 @@ class Search:
         sharpness: of the weights.
         values: (r, a).
         counts: (r, a), or (r, 1) where an outcome counts the same for all arms.
-        prior, even, rest: see above; `even` is added to each weight.
+        prior: added to every count.
+        even: added to every weight.
+        rest: see above.
+        shift: (a,), or one number for all.
     """
 
     similarity: str
@@ -36,6 +40,7 @@ class Search:
     prior: float = 0.0
     even: float = 0.0
     rest: float = 0.0
+    shift: Doubles | float = 0.0
 
     @property
     def arms(self) -> int:
@@ -70,8 +75,8 @@ def add_taper(graph: Graph, near: str, sizes: Sequence[int], sharpness: Sequence
     return graph.op("Sub", [weight, least])
 
 
-def add_searches(graph: Graph, searches: Sequence[Search]) -> list[str]:
-    """Write searches into a graph: (n, a) float32 of each, in double until weights are known."""
+def add_searches(graph: Graph, searches: Sequence[Search]) -> list[Affine]:
+    """Write searches into a graph: (n, a) of each, in double until weights are known."""
     if not searches:
         return []
     sizes = [search.nearest for search in searches]
@@ -87,7 +92,8 @@ def add_searches(graph: Graph, searches: Sequence[Search]) -> list[str]:
         table = graph.op("Gather", [search.add_table(graph), index], axis=0)  # (n, p, 2a)
         sums.append(graph.op("MatMul", [part, table]))
     total = graph.op("Squeeze", [graph.beside(sums, axis=2), graph.const([1], np.int64)])
-    return graph.parts(_means(graph, total, searches), [search.arms for search in searches])
+    means = Affine.parts(_means(graph, total, searches), [search.arms for search in searches])
+    return [mean.plus(search.shift) for mean, search in zip(means, searches, strict=True)]
 
 
 def _nearest(graph: Graph, search: Search) -> tuple[str, str]:

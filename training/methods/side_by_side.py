@@ -17,10 +17,8 @@ def add_methods(graph: Graph, inputs: GraphInputs, methods: Sequence[Predictor])
     """Write methods into a graph, each as `add_to` would."""
     searching = {i: m for i, m in enumerate(methods) if isinstance(m, ClusterTable | Neighbours)}
     kernels = {i: method for i, method in enumerate(methods) if isinstance(method, KernelHead)}
-    found = add_searches(graph, [method.search(graph, inputs) for method in searching.values()])
-    written = {
-        i: method.said(mean) for (i, method), mean in zip(searching.items(), found, strict=True)
-    }
+    searches = [method.search(graph, inputs) for method in searching.values()]
+    written = dict(zip(searching, add_searches(graph, searches), strict=True))
     written |= zip(kernels, add_kernels(graph, inputs, list(kernels.values())), strict=True)
     return [
         written[i] if i in written else method.add_to(graph, inputs)

@@ -90,11 +90,11 @@ class Mixture:
         if self.heads:
             total += self._add_heads(graph, inputs, share)
         mass = graph.linear(share, self.precision, 0.0, np.float32)
-        return Affine.as_is(graph.op("Div", [total.add_to(graph), mass]), arms)
+        return Affine.of(graph.op("Div", [total.add_to(graph), mass]), np.eye(arms))
 
     def _add_heads(self, graph: Graph, inputs: GraphInputs, share: str) -> Affine:
         """What all heads say, side by side (n, m), by shares and precision, summed by arm."""
-        said = [part.add_to(graph) for part in self._add_methods(graph, inputs)]
+        said = Affine.beside(self._add_methods(graph, inputs)).add_to(graph)
         source = np.repeat(list(self.heads), [len(head.arms) for head in self.heads.values()])
         arm = np.concatenate([head.arms for head in self.heads.values()])
         each, (sources, arms) = np.arange(len(arm)), self.averages.shape
@@ -102,7 +102,7 @@ class Mixture:
         worth[source, each] = self.slope[source] * self.precision[source, arm]
         place[each, arm] = 1.0
         trust = graph.linear(share, worth, 0.0, np.float32)
-        return Affine.of(graph.op("Mul", [graph.op("Concat", said, axis=1), trust]), place)
+        return Affine.of(graph.op("Mul", [said, trust]), place)
 
     def _add_methods(self, graph: Graph, inputs: GraphInputs) -> list[Affine]:
         """What each head says: (n, b)."""

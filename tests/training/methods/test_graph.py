@@ -97,7 +97,7 @@ def test_what_is_linear_is_multiplied_before_it_is_written() -> None:
     )
     tensor = graph.input("x", WIDTH)
     squares = graph.op("Mul", [tensor, tensor])
-    assert Affine.as_is(tensor, WIDTH).add_to(graph) == tensor
+    assert Affine.of(tensor, np.eye(WIDTH)).add_to(graph) == tensor
     total = Affine.of(tensor, first, 0.5) + Affine.of(squares, second)
     graph.output(total.then(last).plus(np.array([1.0, 2.0])).add_to(graph), "out", np.float32, 2)
     model, found = said(graph)

@@ -36,7 +36,7 @@ def test_arms_lie_closer_together_the_easier_a_prompt_is(level: float, more: flo
 def test_the_graph_says_what_the_stack_says() -> None:
     graph = Graph()
     said, level = graph.input("said", 3), graph.input("level", 1)
-    parts = {"mixture": Affine.as_is(said, 3)}
+    parts = {"mixture": Affine.of(said, np.eye(3))}
     graph.output(STACK.add_to(graph, parts, level), "quality", np.float32, 3)
     session = single_threaded_session(graph.model().SerializeToString())
     levels = np.array([-0.3, 0.2, 0.7, 1.4])
