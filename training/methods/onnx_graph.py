@@ -27,6 +27,7 @@ ONNX_TYPES = {
 }
 SMALL = 64  # elements of a constant that is stored as it is
 LARGE = 8192  # elements of a matrix of doubles that is worth a node more to be read well
+WIDE = 1024  # columns of a product beyond which batches would lose more by that node
 
 Array = NDArray[Any]
 Step = tuple[str, list[str], dict[str, Any]]  # operator, inputs after the first, attributes
@@ -274,7 +275,8 @@ class _Products:
         kept = [graph.const(block, self.kind) for block in blocks]
         rows = kept[0] if len(kept) == 1 else graph.op("Concat", kept, axis=0)
         shift = np.concatenate([part.shift for part in parts])
-        if self.kind is np.float64 and sum(block.size for block in blocks) >= LARGE:
+        size = len(shift) * blocks[0].shape[1]
+        if self.kind is np.float64 and size >= LARGE and len(shift) <= WIDE:
             # for one row of doubles the runtime has no kernel of its own: it would copy the matrix
             # piece by piece; a matrix on the left it reads as it lies
             inputs = [rows, self.tensor, graph.const(shift[:, None], self.kind)]
