@@ -1,7 +1,8 @@
 """The starter router: heads trained on public outcomes, committed; the encoder is added here.
 
-The repository holds the heads alone, a megabyte or so with no prompt in it. `assemble` exports
-the encoder from its packaged weights and puts the two together; `build` trains the heads anew.
+The repository holds the heads alone, a megabyte or so with no prompt in it: one set for the default
+encoder and one for the multilingual encoder. `assemble` exports the encoder from its packaged
+weights and puts the two together; `build` trains the heads anew.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from router.errors import BundleError
 
 from .bundle.export import CARD, finish
 from .bundle.oof_predictions import OOF_PREDICTIONS, compacted, constants
-from .config import load_config, recorded
+from .config import UNIVERSAL, load_config, recorded
 from .errors import TrainingError
 from .pipeline import train
 from .prepare.dataset import build_dataset, offered_arms
@@ -41,6 +42,7 @@ from .starter_prices import write_prices
 
 COMMITTED = Path("serving/starter")
 ASSEMBLED = Path(__file__).resolve().parent.parent / "artifacts" / "starter"  # by `make setup`
+MULTILINGUAL = COMMITTED / "multilingual"  # trained alike, on the multilingual encoder
 PRICES = COMMITTED / "prices.csv"
 COLLECTION = Path(__file__).parent / "benchmarks" / "collection.toml"
 HEAD_FILES = (HEADS, GOLDEN, MAP_ROWS, CARD, MANIFEST)
@@ -75,9 +77,13 @@ def assemble(heads: Path, out: Path, cache: Path) -> Manifest:
     return manifest
 
 
-def rebuild(datasets: Path, out: Path, cache: Path, reporter: Reporter) -> Manifest:
+def rebuild(
+    datasets: Path, out: Path, cache: Path, reporter: Reporter, *, multilingual: bool = False
+) -> Manifest:
     """Train the heads from the public outcomes in `datasets` and write them to `out`."""
     config = load_config(COMMITTED / "train.toml")
+    if multilingual:
+        config = replace(config, encoder=replace(config.encoder, model=UNIVERSAL))
     sources = read_collection(COLLECTION, datasets)
     tables = load_sources(sources, split=config.split, prices=load_prices(PRICES))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,7 @@
 r"""Assemble or rebuild the starter router.
 
 python -m training.commands.starter assemble --out artifacts/starter
+python -m training.commands.starter assemble --multilingual --out artifacts/multilingual
 python -m training.commands.starter build --datasets ../shared/datasets
 python -m training.commands.starter prices --datasets ../shared/datasets --list FILE --date DAY
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import click
 
 from ..progress import ConsoleReporter
-from ..starter import COMMITTED, PRICES, price, rebuild
+from ..starter import COMMITTED, MULTILINGUAL, PRICES, price, rebuild
 from ..starter import assemble as put_together
 from ._common import CACHED, PATH, Command, path_option
 
@@ -25,10 +26,11 @@ def main() -> None:
 
 @main.command(cls=Command)
 @path_option("--out", required=True, about="The bundle's folder.")
+@click.option("--multilingual", is_flag=True, help="The heads of the multilingual encoder.")
 @CACHED
-def assemble(out: Path, cache: Path) -> None:
+def assemble(out: Path, multilingual: bool, cache: Path) -> None:
     """Export the encoder and write the complete starter bundle to OUT."""
-    manifest = put_together(COMMITTED, out, cache)
+    manifest = put_together(MULTILINGUAL if multilingual else COMMITTED, out, cache)
     click.echo(f"starter router {manifest.bundle_id}: {len(manifest.arms)} arms in {out}")
 
 
@@ -37,9 +39,13 @@ def assemble(out: Path, cache: Path) -> None:
 @click.option("--out", type=PATH, default=COMMITTED, show_default=True)
 @CACHED
 def build(datasets: Path, out: Path, cache: Path) -> None:
-    """Train the heads from the public outcomes in DATASETS and write them to OUT."""
-    manifest = rebuild(datasets, out, cache, ConsoleReporter())
-    click.echo(f"starter heads {manifest.bundle_id} in {out}")
+    """Train both sets of heads from the public outcomes in DATASETS and write them to OUT.
+
+    Those of the multilingual encoder get a folder of their own in it.
+    """
+    for heads in (out, out / MULTILINGUAL.name):
+        manifest = rebuild(datasets, heads, cache, ConsoleReporter(), multilingual=heads != out)
+        click.echo(f"starter heads {manifest.bundle_id} in {heads}")
 
 
 @main.command(cls=Command)
