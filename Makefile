@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STARTER := artifacts/starter
+MULTILINGUAL ?= $(wildcard artifacts/multilingual)
 DATASETS ?= ../shared/datasets
 export BENTOML_DO_NOT_TRACK := true
 
@@ -13,10 +14,10 @@ ROUTINE := ^(Collecting|Found existing|Uninstalling|Requirement|Using|Downloadin
 SHOW = awk -v live="$$(test -t 2 && echo 1)" '{sub(/^ +/, "")} /^Successfully installed/ {printf "%s      %d packages\n", live ? "\r\033[K" : "", NF - 2; next} $$0 ~ /$(ROUTINE)/ {n++; if (live) printf "\r\033[K      %d  %.60s", n, $$0; else if (n % 25 == 0) printf "      %d  %.60s\n", n, $$0; fflush(); next} {print (live && n ? "\n" : "") $$0}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test test-all check format bench house demo starter starter-report results replay clean
+.PHONY: help setup serve test test-all check format bench house demo multilingual starter starter-report results replay clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.installed $(STARTER)/manifest.json  ## install everything and assemble the starter router
 
@@ -30,6 +31,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(STARTER)/manifest.json: $(VENV)/.installed serving/starter/manifest.json
 	@echo "[2/2] exporting the encoder and assembling the starter router"
 	@$(BIN)/python -m training.commands.starter assemble --out $(STARTER)
+
+multilingual: artifacts/multilingual/manifest.json  ## assemble the starter for prompts in 16 languages
+
+artifacts/multilingual/manifest.json: $(VENV)/.installed serving/starter/multilingual/manifest.json
+	@$(BIN)/python -m training.commands.starter assemble --multilingual --out $(@D)
 
 serve: setup  ## serve the starter router (BUNDLE=path for another) on PORT (3000)
 	@$(BIN)/tierwise serve $(BUNDLE)

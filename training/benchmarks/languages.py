@@ -5,9 +5,9 @@
 
 The same questions, in our own words, in twelve languages (`languages.json`). In a language that the
 encoder does not know, the bundle must choose what it chooses in English, or say that it does not
-know the prompt. --multilingual is a bundle of the same collection with the multilingual encoder,
-`encoder.model = "universal-sentence-encoder-multilingual-3"`: what it brings, and what it costs on
-the collection's test prompts in English.
+know the prompt. --multilingual is a bundle of the same collection with the multilingual encoder, as
+`make multilingual` assembles it: what it brings, and what it costs on the collection's test prompts
+in English.
 """
 
 from __future__ import annotations
