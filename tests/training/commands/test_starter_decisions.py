@@ -40,7 +40,7 @@ def test_the_starter_decides_as_the_golden_file_says(starter: Router) -> None:
 def test_the_golden_file_leaves_few_decisions_open(starter: Router) -> None:
     rows = json.loads(Path(GOLDEN).read_text("utf-8"))["decisions"]
     open_ones = [len(right) > 1 for row in rows for right in row["arms"]]
-    assert np.mean(open_ones) < 0.25  # of 126 arms, many of them alike
+    assert np.mean(open_ones) < 0.4  # of 126 arms, many of them alike
     used = {right[0] for row in rows for right in row["arms"]}
     assert used <= set(starter.arm_ids)
     assert len(used) >= 5
