@@ -169,6 +169,7 @@ def test_the_readmes_table_is_written_between_its_marks_and_nothing_else_is(
     assert "old" not in text
     assert f"**{found.router.aiq:.4f}**" in text
     assert "*task label* †" in text
+    assert "| – | – |" not in text  # of what no set has there is no row
     readme.write_text("no marks\n")
     put_into(readme, overview({"made-up": found}))
     assert readme.read_text() == "no marks\n"
