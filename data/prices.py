@@ -30,7 +30,6 @@ PRICE_COLUMNS = {
     "usd_per_1m_reasoning": pl.Float64,
     "valid_from": pl.Date,
 }
-OPTIONAL_COLUMNS = tuple(name for name in PRICE_COLUMNS if name not in NEEDED_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
