@@ -232,7 +232,7 @@ class DecisionConfig:
     # prune by; and in kinds where at most one arm was tried, where prompts still differ: at one,
     # proofs went to small models, at none, chores to the dearest (EXPERIMENTS.md)
     far_tie: float = 1.0
-    untried_tie: float = 0.2
+    untried_tie: float = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
