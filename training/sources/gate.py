@@ -50,6 +50,14 @@ class Gate:
         return graph.cast(self.add_to(graph, inputs), np.float32)
 
 
+def as_asked(inputs: Inputs, config: TrainConfig) -> Inputs:
+    """The prompts as sources are told apart by: by what is asked, not by its language.
+
+    An encoder of few languages has nothing but the script of the others.
+    """
+    return inputs.in_any_script() if config.encoder.multilingual else inputs
+
+
 def fit_gates(inputs: Inputs, source: Ints, folds: Folds, config: TrainConfig) -> list[Gate]:
     """The gate without each fold in turn, and last of all prompts: folds + 1.
 
@@ -59,8 +67,7 @@ def fit_gates(inputs: Inputs, source: Ints, folds: Folds, config: TrainConfig) -
         folds: of the rows.
         config: of the design.
     """
-    if config.encoder.multilingual:  # a source is told by what is asked, not by its language
-        inputs = inputs.in_any_script()
+    inputs = as_asked(inputs, config)
     design = Design.fit(inputs, config.linear.feature_scale)
     moments = moments_of(inputs, folds, design, source, len(source), config.seed)
     rows = np.bincount(source)

@@ -17,7 +17,7 @@ from ..config import TrainConfig
 from ..methods.base import Folds, GraphInputs, Inputs
 from ..methods.level import LevelTrees, fit_level
 from ..methods.onnx_graph import Graph
-from .gate import Gate
+from .gate import Gate, as_asked
 from .levels import Sources, source_means
 
 
@@ -57,10 +57,8 @@ def fit_source_levels(
     left = (level - means[-1][sources.number])[:, None]
     rows = np.bincount(sources.number)
     counts = np.sqrt(rows.mean() / rows)[sources.number][:, None]
-    inputs = inputs.in_any_script() if config.encoder.multilingual else inputs
-    trees = fit_level(
-        inputs, left, folds, config.level, share=False, seed=config.seed, counts=counts
-    )
+    told = as_asked(inputs, config)
+    trees = fit_level(told, left, folds, config.level, share=False, seed=config.seed, counts=counts)
     return [
         SourceLevel(gate=gate, means=mean, trees=grown)
         for gate, mean, grown in zip(sources.gates, means, trees, strict=True)
